@@ -1,0 +1,3 @@
+"""livevae: MusicVAE and MidiMe personas, played in time."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""WHERE: vectors of MusicVAE's latent space, recipes, personas. numpy only."""

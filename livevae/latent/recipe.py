@@ -1,0 +1,31 @@
+"""A recipe: all that one decode needs. The same recipe gives the same riff."""
+
+from dataclasses import dataclass
+
+BASE = ""
+"""The blend's name for the base model's own prior: no persona."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that one decode needs; frozen, hashable, comparable.
+
+    Attributes:
+        seed: the riff's random numbers, latent and sampled. Any integer in 0 .. 2**63 - 1.
+        temperature: of the softmax that tokens are sampled from; 0 is greedy.
+        bars: how long the riff is; a multiple of the model's own bars (2 for a 2-bar model).
+        index: position on the voice's walk through the latent space; 0 is the seed's own point.
+        drift: how far the walk goes from one riff to the next: 0 stays on the point, 1 forgets it.
+        model: name of the base model; "" is the default.
+        blend: (persona, weight) pairs; empty is the base model's prior. Weights are positive and sum to 1.
+        position: fixed coordinates in the personas' own small latent space, in place of the walk's noise.
+    """
+
+    seed: int
+    temperature: float = 0.8
+    bars: int = 2
+    index: int = 0
+    drift: float = 1.0
+    model: str = ""
+    blend: tuple[tuple[str, float], ...] = ()
+    position: tuple[float, ...] | None = None

@@ -1,0 +1,1 @@
+"""WHAT: notes and riffs, the token vocabularies, MIDI messages and files. Pure."""
