@@ -1,0 +1,1 @@
+"""The world: OSC, MQTT, MIDI in, Link."""

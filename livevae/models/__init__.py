@@ -1,0 +1,1 @@
+"""The networks: torch lives here and nowhere else."""

@@ -1,0 +1,1 @@
+"""The hallway: requests, scene, session, voices, engine. asyncio, no sockets, no torch."""

@@ -1,0 +1,1 @@
+"""The real-time process: its loop, its ports, the ledger of sounding notes, the wire to the server."""

@@ -1,0 +1,1 @@
+"""WHEN: ticks and seconds, the agenda, clock followers. Pure, standard library only."""

@@ -1,0 +1,1 @@
+"""The terminal: a snapshot drawn as cells."""
