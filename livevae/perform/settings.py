@@ -1,0 +1,114 @@
+"""The settings of a voice: one table. Scenes, OSC, help and docs are read off it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from livevae.errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: what a setting is called, what it may be, what it means."""
+
+    name: str
+    kind: type[int] | type[float] | type[str]
+    default: int | float | str
+    low: float | None
+    high: float | None
+    unit: str
+    help: str
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, for error messages."""
+        if self.kind is str:
+            return "a name"
+        number = "a whole number" if self.kind is int else "a number"
+        if self.low is None or self.high is None:
+            return number
+        return f"{number} from {self.low:g} to {self.high:g}"
+
+    def read(self, value: object) -> int | float | str:
+        """`value` as this setting's kind; hosts send whole numbers as floats and names as symbols.
+
+        Raises:
+            RequestError: it is of another kind, not finite, or out of range.
+        """
+        if self.kind is str:
+            if isinstance(value, str):
+                return value
+            raise self._error(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self._error(value)
+        number = float(value)
+        if self.kind is int and not number.is_integer():
+            raise self._error(value)
+        if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            raise self._error(value)
+        return int(number) if self.kind is int else number
+
+    def _error(self, value: object) -> RequestError:
+        shown = repr(value) if len(repr(value)) < 40 else f"{type(value).__name__} of {len(repr(value))} characters"
+        return RequestError(f"{self.name} must be {self.expected}, not {shown}")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("model", str, "", None, None, "", "the model that decodes; empty is the one the server was started with"),
+    Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
+    Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
+    Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
+    Setting("quantum", float, 4.0, 0.25, 256.0, "beats", "a voice starts on a multiple of this beat, as in Link"),
+    Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
+    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"),
+    Setting("seed", int, 0, 0, 2**31 - 1, "", "the voice's random numbers; the same seed plays the same music"),
+    Setting("transpose", int, 0, -48, 48, "semitones", "moves every note; drums stay"),
+    Setting("low", int, 21, 0, 127, "MIDI pitch", "the register's lowest note; notes below are folded up by octaves"),
+    Setting("high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"),
+    Setting("velocity", int, 96, 1, 127, "", "how hard notes are played where the model does not say"),
+    Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
+)
+"""One row a setting, in the order in which help shows them."""
+
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """What one voice plays and how; frozen, replaced whole."""
+
+    model: str = ""
+    port: str = ""
+    channel: int = 1
+    bars: int = 2
+    quantum: float = 4.0
+    temp: float = 0.8
+    drift: float = 0.5
+    seed: int = 0
+    transpose: int = 0
+    low: int = 21
+    high: int = 108
+    velocity: int = 96
+    gate: float = 1.0
+
+    def changed(self, values: Mapping[str, object]) -> "VoiceSettings":
+        """These settings with `values` laid over them; names that are no setting are ignored.
+
+        Raises:
+            RequestError: a value is of the wrong kind or range, or the register is empty. Nothing is changed.
+        """
+        known: dict[str, Any] = {k: BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME}
+        new = replace(self, **known)
+        if new.high - new.low < OCTAVE - 1:
+            raise RequestError(
+                f"the register from low {new.low} to high {new.high} must hold an octave, so that every note fits"
+            )
+        return new
+
+    def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
+        """Names and values, in the table's order."""
+        return tuple((f.name, getattr(self, f.name)) for f in fields(self))
+
+
+OCTAVE = 12
