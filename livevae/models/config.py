@@ -23,6 +23,9 @@ Head = Literal["categorical", "nade", "groove"]
 Schedule = Literal["constant", "exponential", "inverse_sigmoid"]
 """How the probability of scheduled sampling grows with the training step (Bengio et al. 2015)."""
 
+MAX_LAYERS = 16
+"""More LSTM layers than anyone has trained; a configuration from a file that asks for more is broken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -88,8 +91,8 @@ class Config:
                 raise ModelError(f"{self.name}: {field} must be at least 1, not {getattr(self, field)}")
         for field in ("encoder", "decoder", "output_depths"):
             sizes = getattr(self, field)
-            if not sizes or min(sizes) < 1:
-                raise ModelError(f"{self.name}: {field} must be sizes of at least 1, not {list(sizes)}")
+            if not 1 <= len(sizes) <= MAX_LAYERS or min(sizes) < 1:
+                raise ModelError(f"{self.name}: {field} must be 1 to {MAX_LAYERS} sizes, not {list(sizes)}")
         if self.segments and self.steps % self.segments:
             raise ModelError(f"{self.name}: {self.steps} steps do not divide into {self.segments} segments")
         if self.head == "nade" and self.nade_hidden < 1:
