@@ -1,0 +1,57 @@
+"""Waiting for ticks: the one await of time. A tempo change wakes the waiters; they look again and sleep on."""
+
+import asyncio
+
+from livevae.tempo.timeline import Timeline
+
+
+class TickClock:
+    """The server's last copy of the player's timeline, and a way to wait on it.
+
+    Seconds are those of the running loop's `time()`, which on every system livevae runs on is the monotonic clock
+    that the player reads too. Not thread-safe: used from the loop's thread alone.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def timeline(self) -> Timeline:
+        """The timeline that is valid now."""
+        return self._timeline
+
+    def replace(self, timeline: Timeline) -> None:
+        """A new timeline, whole; everyone who waits looks at it at once."""
+        self._timeline = timeline
+        for waiter in self._waiters:
+            _wake(waiter)
+
+    def now(self) -> float:
+        """Seconds."""
+        return asyncio.get_running_loop().time()
+
+    def tick(self) -> float:
+        """The present, in ticks."""
+        return self._timeline.tick_at(self.now())
+
+    async def until(self, tick: float, before: float = 0.0) -> None:
+        """Wait until `before` seconds before `tick`; returns at once when that is past.
+
+        Those who wait for the same tick wake in the same turn of the loop, so that their decodes share a batch.
+        """
+        loop = asyncio.get_running_loop()
+        while (when := self._timeline.time_at(tick) - before) > loop.time():
+            waiter = loop.create_future()
+            self._waiters.add(waiter)
+            alarm = loop.call_at(when, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                alarm.cancel()
+                self._waiters.discard(waiter)
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,40 @@
+"""What perform needs from models and player: two protocols, which they fulfil and perform never imports."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from livevae.latent.recipe import Recipe
+from livevae.music.notes import Riff
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline
+
+
+class Decoder(Protocol):
+    """One model, ready to decode. Called from one worker thread only."""
+
+    @property
+    def bars(self) -> int:
+        """How many bars one decode gives."""
+
+    def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+        """One riff a recipe, in order, in one batch. The same recipe gives the same riff."""
+
+
+class Player(Protocol):
+    """The real-time process as the session sees it. All calls return at once."""
+
+    @property
+    def timeline(self) -> Timeline:
+        """The last copy of the player's timeline."""
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Notes for the agenda; the player makes their offs."""
+
+    def cancel(self, voice: str = "", tick: int | None = None) -> None:
+        """Drop a voice's waiting notes from `tick` on; without a tick all of them, and release what sounds."""
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """A new tempo from `tick` on (None: now), reached over `over` ticks."""
+
+    def panic(self) -> None:
+        """Silence every port; the agenda is emptied."""

@@ -1,0 +1,100 @@
+"""A scene: the settings of all voices and the tempo, read from TOML and checked key by key."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from livevae.errors import RequestError, SceneError
+from livevae.perform.settings import SETTINGS, VoiceSettings
+from livevae.tempo.timeline import TempoError, checked_bpm
+
+VOICE_NAME = re.compile(r"[\w.-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class SceneVoice:
+    """A voice as a scene has it: its settings, and whether it plays from the start."""
+
+    settings: VoiceSettings
+    play: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Tempo and voices.
+
+    Attributes:
+        title: what the performer calls it.
+        tempo: beats a minute.
+        voices: by name, in the file's order.
+    """
+
+    title: str = ""
+    tempo: float = 120.0
+    voices: Mapping[str, SceneVoice] = field(default_factory=dict)
+
+
+def parse(text: str, source: str = "scene") -> Scene:
+    """A scene from TOML.
+
+    Args:
+        text: the file's text.
+        source: what to call it in errors, usually the file's name.
+
+    Raises:
+        SceneError: it is no TOML (with the line), or a key is unknown, missing or out of range (with the key).
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SceneError(f"{source}: not TOML: {error}") from None
+    _known(table, ("title", "tempo", "voice"), source, "")
+    title = table.get("title", "")
+    if not isinstance(title, str):
+        raise SceneError(f"{source}: title must be text, not {title!r}")
+    voices = table.get("voice", {})
+    if not isinstance(voices, dict):
+        raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
+    return Scene(title, _tempo(table.get("tempo", 120.0), source), {n: _voice(n, v, source) for n, v in voices.items()})
+
+
+def _tempo(value: object, source: str) -> float:
+    try:
+        return checked_bpm(value)  # type: ignore[arg-type]  # it checks the type
+    except TempoError as error:
+        raise SceneError(f"{source}: tempo: {error}") from None
+
+
+def _voice(name: str, table: object, source: str) -> SceneVoice:
+    where = f"voice.{name}"
+    if not VOICE_NAME.fullmatch(name):
+        raise SceneError(f"{source}: {where}: {bad_name(name)}")
+    if not isinstance(table, dict):
+        raise SceneError(f"{source}: {where} must be a table, such as [{where}]")
+    _known(table, (*(s.name for s in SETTINGS), "play"), source, where)
+    play = table.get("play", True)
+    if not isinstance(play, bool):
+        raise SceneError(f"{source}: {where}.play must be true or false, not {play!r}")
+    try:
+        settings = VoiceSettings().changed({key: value for key, value in table.items() if key != "play"})
+    except RequestError as error:
+        raise SceneError(f"{source}: {where}: {error}") from None
+    return SceneVoice(settings, play)
+
+
+def bad_name(name: str) -> str:
+    """What a voice's name must be, for errors."""
+    shown = name if len(name) <= 40 else name[:40] + "..."
+    return f"a voice's name is 1 to 32 letters, digits, dots, dashes or underscores, not {shown!r}"
+
+
+def _known(table: Mapping[str, Any], known: Iterable[str], source: str, where: str) -> None:
+    names = tuple(known)
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; expected one of {', '.join(names)}"
+            raise SceneError(f"{source}: unknown key {where + '.' if where else ''}{key}{hint}")

@@ -1,0 +1,426 @@
+"""The session: the one home of the settings. Requests come in at `do`; voices read when their next riff is due."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from livevae.errors import LivevaeError, RequestError
+from livevae.music.notes import TICKS_PER_BEAT
+from livevae.perform import requests as ask
+from livevae.perform import voice as voices
+from livevae.perform.clock import TickClock
+from livevae.perform.engine import DecodeTimes, Engine
+from livevae.perform.protocols import Player
+from livevae.perform.requests import Reply, Request
+from livevae.perform.scene import VOICE_NAME, Scene, bad_name
+from livevae.perform.settings import VoiceSettings
+from livevae.perform.voice import Counters, Timing
+from livevae.tempo.timeline import TempoError, Timeline, checked_bpm, next_grid
+
+logger = logging.getLogger(__name__)
+
+ONE_SHOT = "sample"
+"""The voice of a `/livevae/sample` that names none."""
+
+MOST_VOICES = 64
+"""More voices than this are a typing error or a flood."""
+
+MOST_ONE_SHOTS = 256
+"""Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceView:
+    """One voice in a snapshot."""
+
+    name: str
+    playing: bool
+    settings: VoiceSettings
+    riffs: int
+    late: int
+    repeats: int
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A frozen picture of the session, for the terminal, MQTT and replies."""
+
+    title: str
+    bpm: float
+    beat: float
+    voices: tuple[VoiceView, ...]
+    decode: DecodeTimes
+    requests: int
+    errors: int
+
+
+@dataclass(slots=True)
+class Voice:
+    """What the session keeps of a voice."""
+
+    settings: VoiceSettings
+    counters: Counters = field(default_factory=Counters)
+    task: asyncio.Task[None] | None = None
+    shots: set[asyncio.Task[None]] = field(default_factory=set)
+    fault: str = ""
+    only_shots: bool = False
+
+    @property
+    def playing(self) -> bool:
+        """Whether its coroutine runs."""
+        return self.task is not None and not self.task.done()
+
+
+class Session:
+    """Settings of all voices, and the voices that play. Lives on one event loop; not thread-safe.
+
+    Args:
+        player: where notes go.
+        engine: where riffs come from.
+        timing: lead and lookahead.
+        seed: the night's random numbers; the same seed and the same requests give the same music.
+        scenes: finds a scene by name (raises LivevaeError).
+        has_model: whether a model of that name can be loaded; asked before a setting names it.
+        has_port: whether a MIDI port of that name is open; asked before a setting names it.
+        strict: faults of voices are raised again when the session closes (tests), not only logged.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        engine: Engine,
+        *,
+        timing: Timing | None = None,
+        seed: int = 0,
+        scenes: Callable[[str], Scene] | None = None,
+        has_model: Callable[[str], bool] = lambda name: name == "",
+        has_port: Callable[[str], bool] = lambda name: name == "",
+        strict: bool = False,
+    ) -> None:
+        self.player = player
+        self.engine = engine
+        self.clock = TickClock(player.timeline)
+        self.timing = timing or Timing()
+        self.seed = seed
+        self._scenes = scenes
+        self._has_model = has_model
+        self._has_port = has_port
+        self._strict = strict
+        self._voices: dict[str, Voice] = {}
+        self._title = ""
+        self._shots = 0
+        self._requests = 0
+        self._errors = 0
+        self._later: set[asyncio.TimerHandle] = set()
+        self.faults: list[BaseException] = []
+
+    def timeline_changed(self, timeline: Timeline) -> None:
+        """The player has a new timeline; whoever waits looks at it."""
+        self.clock.replace(timeline)
+
+    # Requests
+
+    def do(self, request: Request) -> Reply:
+        """Answer a request at once; what it changes is heard from the next riff on.
+
+        A request that cannot be done is answered with `ok` False and a sentence, and changes nothing.
+        """
+        self._requests += 1
+        try:
+            return self._do(request)
+        except (LivevaeError, TempoError) as error:
+            self._errors += 1
+            return Reply(ok=False, text=str(error))
+
+    def _do(self, request: Request) -> Reply:
+        match request:
+            case ask.Ping():
+                return Reply(pairs=(("bpm", self.clock.timeline.bpm),), beat=self.beat)
+            case ask.Status():
+                return Reply(pairs=self._status(), beat=self.beat)
+            case ask.Play():
+                return self._play(request)
+            case ask.Stop():
+                return self._stop(request)
+            case ask.Sample():
+                return self._sample(request)
+            case ask.Set():
+                return self._set(request)
+            case ask.Tempo():
+                return self._tempo(request)
+            case ask.Panic():
+                self.panic()
+                return Reply(beat=self.beat)
+            case ask.LoadScene():
+                return self._scene(request)
+            case _:
+                raise RequestError(f"{type(request).__name__} is not a request that a session knows")
+
+    def _play(self, request: ask.Play) -> Reply:
+        names = [request.voice] if request.voice else [n for n, one in self._voices.items() if not one.only_shots]
+        if not names:
+            raise RequestError("there is no voice to play; load a scene, or make one with /livevae/set")
+        for name in names:
+            self._voice(name)
+        first = min(self._begin(name, request.at) for name in names)
+        return Reply(pairs=(("playing", len(names)),), beat=first / TICKS_PER_BEAT)
+
+    def _stop(self, request: ask.Stop) -> Reply:
+        names = [request.voice] if request.voice else list(self._voices)
+        stopping = [(name, self._voice(name)) for name in names]
+        tick = self._future_tick(request.at)
+        for name, one in stopping:
+            if tick is None:
+                self._end(name, one)
+            else:
+                self._when(request.at, self._end, name, one, tick)
+        beat = self.beat if tick is None else tick / TICKS_PER_BEAT
+        return Reply(pairs=(("stopped", len(names)),), beat=beat)
+
+    def _sample(self, request: ask.Sample) -> Reply:
+        if request.voice:
+            base = self._voice(request.voice)
+            name, settings = request.voice, base.settings
+        else:
+            name, settings = ONE_SHOT, VoiceSettings(quantum=1.0)
+            base = self._voices.get(name) or Voice(settings, only_shots=True)
+        settings = self._changed(settings, request.settings)
+        if sum(len(one.shots) for one in self._voices.values()) >= MOST_ONE_SHOTS:
+            raise RequestError(f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer")
+        self._voices.setdefault(name, base)
+        self._shots += 1
+        # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
+        seeded = settings if "seed" in request.settings else replace(settings, seed=0)
+        recipe = voices.recipe(seeded, voice=f"{name}#{self._shots}", index=0, session_seed=self.seed)
+        at = self._tick(request.at)
+        start = next_grid(max(at, self._soonest()), voices.grid(settings))
+        shot = self._start(name, base, voices.play_once(name, start, settings, recipe, self, base.counters))
+        base.shots.add(shot)
+        shot.add_done_callback(base.shots.discard)
+        return Reply(pairs=(("voice", name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
+
+    def _set(self, request: ask.Set) -> Reply:
+        if not VOICE_NAME.fullmatch(request.voice):
+            raise RequestError(bad_name(request.voice))
+        old = self._voices.get(request.voice)
+        if old is None and len(self._voices) >= MOST_VOICES:
+            raise RequestError(f"{MOST_VOICES} voices are the most; {request.voice} would be one more")
+        changed = self._changed(old.settings if old else VoiceSettings(), request.settings)
+        if self._future_tick(request.at) is None:
+            self._change(request.voice, changed)
+        else:
+            self._when(request.at, self._change_by, request.voice, request.settings)
+        pairs = changed.pairs()
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
+
+    def _tempo(self, request: ask.Tempo) -> Reply:
+        bpm = checked_bpm(request.bpm)
+        tick = self._future_tick(request.at)
+        self.player.set_tempo(bpm, tick=tick)
+        return Reply(pairs=(("bpm", bpm),), beat=self._next_beat(request.at))
+
+    def _scene(self, request: ask.LoadScene) -> Reply:
+        if self._scenes is None:
+            raise RequestError("this session has no scenes to load")
+        scene = self._scenes(request.name)
+        first = self.load(scene, at=request.at)
+        return Reply(pairs=(("scene", scene.title or request.name),), beat=first)
+
+    def _status(self) -> tuple[tuple[str, int | float | str], ...]:
+        picture = self.snapshot()
+        pairs: list[tuple[str, int | float | str]] = [
+            ("title", picture.title),
+            ("bpm", picture.bpm),
+            ("voices", len(picture.voices)),
+            ("decode_ms_p99", round(picture.decode.p99 * 1000, 3)),
+            ("errors", picture.errors),
+        ]
+        for one in picture.voices:
+            state = f"fault: {one.fault}" if one.fault else "playing" if one.playing else "stopped"
+            pairs += [(f"{one.name}", state), (f"{one.name}.riffs", one.riffs), (f"{one.name}.late", one.late)]
+        return tuple(pairs)
+
+    # Scenes
+
+    def load(self, scene: Scene, *, at: float | None = None) -> float:
+        """Make the session play `scene`; gives the beat on which its first voice begins.
+
+        Voices that play and are in both scenes go on, with their new settings from the next riff; others stop.
+
+        Raises:
+            RequestError: the scene names a model or port that is not there. Nothing is changed.
+        """
+        for name, planned in scene.voices.items():
+            try:
+                self._check(planned.settings)
+            except RequestError as error:
+                raise RequestError(f"voice {name}: {error}") from None
+        for name in [name for name in self._voices if name not in scene.voices]:
+            self._end(name, self._voices[name])
+            del self._voices[name]
+        self._title = scene.title
+        if scene.tempo != self.clock.timeline.bpm:
+            self.player.set_tempo(scene.tempo, tick=self._future_tick(at))
+        starts = []
+        for name, planned in scene.voices.items():
+            self._change(name, planned.settings)
+            one = self._voices[name]
+            if planned.play and not one.playing:
+                starts.append(self._begin(name, at))
+            elif not planned.play and one.playing:
+                self._end(name, one)
+        return min(starts) / TICKS_PER_BEAT if starts else self.beat
+
+    # What others see
+
+    @property
+    def beat(self) -> float:
+        """Where the music is now, in beats."""
+        return self.clock.tick() / TICKS_PER_BEAT
+
+    def snapshot(self) -> Snapshot:
+        """A frozen picture of now."""
+        return Snapshot(
+            title=self._title,
+            bpm=self.clock.timeline.bpm,
+            beat=self.beat,
+            voices=tuple(
+                VoiceView(
+                    name,
+                    one.playing,
+                    one.settings,
+                    one.counters.riffs,
+                    one.counters.late,
+                    one.counters.repeats,
+                    one.fault,
+                )
+                for name, one in self._voices.items()
+            ),
+            decode=self.engine.times,
+            requests=self._requests,
+            errors=self._errors,
+        )
+
+    def panic(self) -> None:
+        """Stop everything and silence every port."""
+        for name, one in self._voices.items():
+            self._end(name, one)
+        for alarm in self._later:
+            alarm.cancel()
+        self._later.clear()
+        self.player.panic()
+
+    async def close(self) -> None:
+        """Stop all voices; the engine and the player are closed by whoever made them.
+
+        Raises:
+            BaseException: the first fault of a voice, when the session is strict.
+        """
+        tasks = [task for one in self._voices.values() for task in (one.task, *one.shots) if task is not None]
+        for name, one in self._voices.items():
+            self._end(name, one)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._strict and self.faults:
+            raise self.faults[0]
+
+    # Voices
+
+    def _voice(self, name: str) -> Voice:
+        one = self._voices.get(name)
+        if one is None:
+            there = ", ".join(self._voices) or "none yet"
+            raise RequestError(f"there is no voice {name[:40]!r}; there are: {there}")
+        return one
+
+    def _changed(self, settings: VoiceSettings, values: Mapping[str, object]) -> VoiceSettings:
+        changed = settings.changed(values)
+        self._check(changed)
+        return changed
+
+    def _check(self, settings: VoiceSettings) -> None:
+        if not self._has_model(settings.model):
+            raise RequestError(f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them")
+        if not self._has_port(settings.port):
+            raise RequestError(f"there is no open MIDI port {settings.port[:40]!r}; name it with --midi")
+
+    def _change(self, name: str, settings: VoiceSettings) -> None:
+        one = self._voices.get(name)
+        if one is None:
+            self._voices[name] = Voice(settings)
+        else:
+            one.settings, one.only_shots = settings, False
+
+    def _change_by(self, name: str, values: Mapping[str, object]) -> None:
+        one = self._voices.get(name)
+        self._change(name, (one.settings if one else VoiceSettings()).changed(values))
+
+    def _begin(self, name: str, at: float | None) -> int:
+        """Start a voice's coroutine, unless it plays already; gives the tick on which it is heard."""
+        one = self._voices[name]
+        start = next_grid(max(self._tick(at), self._soonest()), voices.grid(one.settings))
+        if not one.playing:
+            one.fault = ""
+            one.task = self._start(
+                name, one, voices.play(name, start, lambda: one.settings, self, one.counters)
+            )
+        return start
+
+    def _end(self, name: str, one: Voice, tick: int | None = None) -> None:
+        for task in (one.task, *one.shots):
+            if task is not None:
+                task.cancel()
+        one.task = None
+        self.player.cancel(name, tick)
+
+    def _start(self, name: str, one: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(line, name=f"voice {name}")
+        task.add_done_callback(lambda done: self._ended(name, one, done))
+        return task
+
+    def _ended(self, name: str, one: Voice, task: asyncio.Task[None]) -> None:
+        """A fault stays in its voice: logged, silenced, shown; the show goes on."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        one.fault = str(error) or type(error).__name__
+        self.faults.append(error)
+        self.player.cancel(name)
+        known = isinstance(error, LivevaeError)
+        logger.error("voice %s stopped: %s", name, one.fault, exc_info=None if known else error)
+
+    # Time
+
+    def _tick(self, at: float | None) -> float:
+        return self.clock.timeline.tick_at(self.clock.now() if at is None else at)
+
+    def _soonest(self) -> float:
+        """The first tick for which a riff that is asked for now can be ready."""
+        expected = self.engine.expected
+        margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
+        return self.clock.timeline.tick_at(self.clock.now() + margin)
+
+    def _future_tick(self, at: float | None) -> int | None:
+        """The tick of a timetag that is still to come; None for now."""
+        if at is None or at <= self.clock.now():
+            return None
+        return next_grid(self.clock.timeline.tick_at(at), 1)
+
+    def _next_beat(self, at: float | None) -> float:
+        return max(self._tick(at), self.clock.tick()) / TICKS_PER_BEAT
+
+    def _when(self, at: float | None, act: Callable[..., None], *args: object) -> None:
+        alarm: asyncio.TimerHandle
+
+        def run() -> None:
+            self._later.discard(alarm)
+            act(*args)
+
+        alarm = asyncio.get_running_loop().call_at(at or 0.0, run)
+        self._later.add(alarm)
+
+
+def _shown(seed: int) -> int | str:
+    """A seed as OSC can carry it back: 31 bits as an int, more as text."""
+    return seed if seed < 2**31 else str(seed)

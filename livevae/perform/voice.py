@@ -1,0 +1,171 @@
+"""A voice: one coroutine that walks from tick to riff to player, once a riff.
+
+Between its awaits there are only pure functions; it awaits time and the model, nothing else.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from livevae.latent.recipe import Recipe
+from livevae.music import shape
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Riff
+from livevae.perform.clock import TickClock
+from livevae.perform.engine import Engine
+from livevae.perform.protocols import Player
+from livevae.perform.settings import VoiceSettings
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import next_grid
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How far ahead of its sound the work is done, in seconds.
+
+    Attributes:
+        lead: how early a riff is begun.
+        lookahead: how early its notes are handed to the player; then a decode that is not ready is late.
+    """
+
+    lead: float = 0.5
+    lookahead: float = 0.06
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lookahead <= self.lead:
+            raise ValueError(f"lead {self.lead} must be at least lookahead {self.lookahead}, and neither negative")
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened to a voice since it was made."""
+
+    riffs: int = 0
+    late: int = 0
+    repeats: int = 0
+
+
+class Stage(Protocol):
+    """What a voice needs of its session."""
+
+    clock: TickClock
+    engine: Engine
+    player: Player
+    timing: Timing
+    seed: int
+
+
+def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int) -> Recipe:
+    """What the voice's next riff is made from. Seed 0 is the session's choice, by the voice's name."""
+    return Recipe(
+        seed=settings.seed or derived_seed(session_seed, voice),
+        temperature=settings.temp,
+        bars=settings.bars,
+        index=index,
+        drift=settings.drift,
+        model=settings.model,
+    )
+
+
+def derived_seed(session_seed: int, name: str) -> int:
+    """A seed of 63 bits that depends on both and looks like neither."""
+    digest = hashlib.blake2b(f"{session_seed}/{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
+    """The decoded riff as the voice's settings want it."""
+    riff = shape.cut(riff, settings.bars * TICKS_PER_BAR)
+    riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
+    return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
+
+
+def placed(riff: Riff, tick: int, settings: VoiceSettings, voice: str) -> tuple[PlayNote, ...]:
+    """The riff's notes with their first downbeat on `tick`; microtiming never reaches before tick 0."""
+    return tuple(
+        PlayNote(
+            max(0, tick + note.start),
+            note.length,
+            settings.port,
+            settings.channel,
+            note.pitch,
+            note.velocity,
+            voice,
+        )
+        for note in riff.notes
+    )
+
+
+def grid(settings: VoiceSettings) -> int:
+    """The voice's quantum in ticks; 1 (every tick) for quantum 0."""
+    return max(1, round(settings.quantum * TICKS_PER_BEAT))
+
+
+EARLIEST = TICKS_PER_STEP // 2
+"""Microtiming reaches half a step before its step, so a riff is due at the player that much earlier."""
+
+
+async def play(name: str, start: int, settings: Callable[[], VoiceSettings], stage: Stage, counters: Counters) -> None:
+    """Play riff after riff from tick `start`, until cancelled.
+
+    Never late, never silent: a riff that is not ready when the player must have it is replaced by the last one, and
+    serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins a quantum later.
+    """
+    last: Riff | None = None
+    coming: asyncio.Future[Riff] | None = None
+    index = 0
+    try:
+        while True:
+            await stage.clock.until(start, before=stage.timing.lead)
+            now = settings()
+            if coming is None:
+                coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
+                index += 1
+            fresh = await ready(coming, start, stage)
+            if fresh is None:
+                counters.late += 1
+                if last is None:
+                    start += grid(now)
+                    continue
+                counters.repeats += 1
+            else:
+                last, coming = fresh, None
+            riff = shaped(last, now)  # type: ignore[arg-type]  # one of the two is there
+            stage.player.play(placed(riff, start, now, name))
+            counters.riffs += 1
+            start += riff.length
+    finally:
+        if coming is not None:
+            coming.cancel()
+
+
+async def play_once(
+    name: str, at: float, settings: VoiceSettings, recipe_: Recipe, stage: Stage, counters: Counters
+) -> None:
+    """One riff on the first grid point at or after tick `at` for which it is ready."""
+    riff = shaped(await stage.engine.submit(recipe_), settings)
+    # the player needs a moment for the notes; a grid point nearer than that would be heard late
+    earliest = stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER)
+    start = next_grid(at, grid(settings))
+    if start < earliest:
+        counters.late += 1
+        start = next_grid(earliest, grid(settings))
+    await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead)
+    stage.player.play(placed(riff, start, settings, name))
+    counters.riffs += 1
+
+
+HANDOVER = 0.003
+"""Seconds that notes need from the server to the player's agenda, with room to spare."""
+
+
+async def ready(coming: "asyncio.Future[Riff]", start: int, stage: Stage) -> Riff | None:
+    """The riff, or None when the player must have it now and it is not there."""
+    if not coming.done():
+        deadline = asyncio.ensure_future(stage.clock.until(start - EARLIEST, before=stage.timing.lookahead))
+        try:
+            await asyncio.wait({coming, deadline}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            deadline.cancel()
+    return coming.result() if coming.done() else None

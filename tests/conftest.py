@@ -1,0 +1,15 @@
+"""Shared by all tests: where the reference folder is, if it is anywhere."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference folder beside the checkout; tests that need it are skipped, saying so, without it."""
+    if not SHARED.is_dir():
+        pytest.skip("the reference folder ../shared is not here")
+    return SHARED

@@ -1,0 +1,343 @@
+"""Whole lines under virtual time: request in, notes out."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from livevae.latent.recipe import Recipe
+from livevae.perform import requests as ask
+from livevae.perform.engine import Engine
+from livevae.perform.scene import parse
+from livevae.perform.session import Session
+from livevae.perform.voice import Timing
+from livevae.player.local import LocalPlayer
+from livevae.player.reports import TimelineChanged
+from livevae.testing import FakeDecoder, SlowEngine, VirtualTimeLoop, virtual_time
+
+BAR = 3840
+
+
+class Stand:
+    """A session on a local player, on a virtual loop."""
+
+    def __init__(self, loop: VirtualTimeLoop, *, slow: Callable[[Recipe], float] | None = None, **options) -> None:
+        self.loop = loop
+        self.decoder = options.pop("decoder", FakeDecoder())
+        self.expected = options.pop("expected", 0.0)
+        self.bpm = options.pop("bpm", 120.0)
+        self.slow = slow
+        self.options = options
+
+    async def __aenter__(self) -> "Stand":
+        self.player = LocalPlayer(self.bpm)
+        engine = (
+            SlowEngine(self.decoder, self.slow, self.expected)
+            if self.slow
+            else Engine(lambda _: self.decoder, inline=True)
+        )
+        self.session = Session(self.player, engine, strict=True, **self.options)
+        self.player.on_report = lambda report: (
+            self.session.timeline_changed(report.timeline) if isinstance(report, TimelineChanged) else None
+        )
+        self.do = self.session.do
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+        await self.player.close()
+
+    def ons(self) -> list[tuple[int, int, int]]:
+        return [(s.tick, s.data[0] & 15, s.data[1]) for s in self.player.sent if s.data[0] & 0xF0 == 0x90]
+
+    def hanging(self) -> set[tuple[str, int, int]]:
+        sounding: set[tuple[str, int, int]] = set()
+        for s in self.player.sent:
+            key = (s.port, s.data[0] & 15, s.data[1])
+            if s.data[0] & 0xF0 == 0x90:
+                assert key not in sounding, f"{key} sounds already at tick {s.tick}"
+                sounding.add(key)
+            elif s.data[0] & 0xF0 == 0x80:
+                sounding.discard(key)
+        return sounding
+
+
+def perform(line: Callable[[Stand], object], **options) -> Stand:
+    with virtual_time() as loop:
+
+        async def main() -> Stand:
+            async with Stand(loop, **options) as stand:
+                await line(stand)
+            return stand
+
+        return loop.run_until_complete(main())
+
+
+def test_a_sample_sounds_on_the_first_grid_point_after_its_timetag_on_the_beat_it_was_promised() -> None:
+    async def line(stand: Stand) -> None:
+        reply = stand.do(ask.Sample(settings={"quantum": 1}, at=0.7))
+        assert reply.ok
+        assert reply.beat == 2.0  # 0.7 s at 120 bpm is beat 1.4
+        await asyncio.sleep(10)
+
+    stand = perform(line)
+    assert [tick for tick, _, _ in stand.ons()] == [1920 + 960 * i for i in range(8)]
+    assert not stand.hanging()
+
+
+def test_quantum_zero_plays_at_the_timetag_itself() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Sample(settings={"quantum": 0, "bars": 1}, at=0.7))
+        await asyncio.sleep(5)
+
+    assert [tick for tick, _, _ in perform(line).ons()] == [1344 + 960 * i for i in range(4)]
+
+
+def test_a_sample_in_the_past_plays_on_the_next_grid_point() -> None:
+    async def line(stand: Stand) -> None:
+        await asyncio.sleep(3.1)
+        assert stand.do(ask.Sample(settings={"quantum": 4}, at=1.0)).beat == 8.0
+        await asyncio.sleep(5)
+
+    assert perform(line).ons()[0][0] == 8 * 960
+
+
+def test_voices_due_on_the_same_bar_share_one_batch() -> None:
+    async def line(stand: Stand) -> None:
+        for name in ("a", "b", "c"):
+            stand.do(ask.Set(name))
+        stand.do(ask.Play())
+        await asyncio.sleep(20)
+
+    stand = perform(line)
+    assert {len(batch) for batch in stand.decoder.batches} == {3}
+
+
+def test_the_same_seed_plays_the_same_night_and_another_seed_another() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Set("b", {"seed": 7}))
+        stand.do(ask.Play())
+        await asyncio.sleep(30)
+
+    one, two, other = perform(line, seed=1), perform(line, seed=1), perform(line, seed=2)
+    assert one.player.sent == two.player.sent
+    assert one.ons() != other.ons()
+
+
+def test_a_late_decode_repeats_the_last_riff_and_serves_the_next_turn() -> None:
+    def seconds(recipe: Recipe) -> float:
+        return 5.0 if recipe.index == 1 else 0.1  # a riff lasts four seconds
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a", at=1.0))
+        await asyncio.sleep(24)
+        stand.view = stand.session.snapshot().voices[0]
+
+    stand = perform(line, slow=seconds)
+    riffs: dict[int, list[int]] = {}
+    for tick, _, pitch in stand.ons():
+        riffs.setdefault((tick - BAR) // (2 * BAR), []).append(pitch)
+    assert riffs[0] == riffs[1] == riffs[2]  # five seconds: it misses two turns of four
+    assert riffs[3] != riffs[2]
+    assert stand.view.late == stand.view.repeats == 2
+
+
+def test_before_its_first_riff_a_late_voice_waits_for_the_next_quantum() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(12)
+
+    stand = perform(line, slow=lambda recipe: 3.0 if recipe.index == 0 else 0.1)
+    assert stand.ons()[0][0] == 2 * BAR  # the first bar line after three seconds with lookahead to spare
+
+
+def test_stop_releases_at_once_and_drops_what_waits() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(1.1)
+        assert stand.do(ask.Stop("a")).ok
+        assert not stand.hanging()
+        await asyncio.sleep(10)
+
+    stand = perform(line)
+    assert max(s.tick for s in stand.player.sent) <= 1.1 * 2 * 960 + 1
+
+
+def test_stop_at_a_timetag_lets_what_sounds_ring_out() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        assert stand.do(ask.Stop("a", at=2.0)).beat == 4.0
+        await asyncio.sleep(10)
+
+    stand = perform(line)
+    assert [tick for tick, _, _ in stand.ons()] == [0, 960, 1920, 2880]
+    assert [s.tick for s in stand.player.sent if s.data[0] >> 4 == 8] == [720, 1680, 2640, 3600]
+
+
+def test_a_tempo_change_inside_a_bar_moves_pending_offs_and_the_next_riff() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(0.25)  # inside the first note, which ends on tick 720
+        stand.do(ask.Tempo(60.0))
+        await asyncio.sleep(12)
+
+    times: dict[int, float] = {}
+    with virtual_time() as loop:
+
+        async def main() -> Stand:
+            async with Stand(loop) as stand:
+                stand.player._on_sent = lambda s: times.setdefault(s.tick, loop.time())
+                await line(stand)
+            return stand
+
+        stand = loop.run_until_complete(main())
+    assert times[0] == 0.0
+    assert times[720] == pytest.approx(0.25 + 240 / 960)  # 480 ticks at 120, 240 ticks at 60
+    assert times[2 * BAR] == pytest.approx(0.25 + (2 * BAR - 480) / 960)
+    assert stand.ons()[8][0] == 2 * BAR
+
+
+def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"channel": 1}))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(0.1)
+        stand.do(ask.Set("a", {"channel": 5}))
+        await asyncio.sleep(7)
+
+    stand = perform(line)
+    assert [channel for _, channel, _ in stand.ons()] == [0] * 8 + [4] * 7
+
+
+def test_a_fault_stays_in_its_voice() -> None:
+    decoder = FakeDecoder(fail=lambda recipe: ValueError("no such chord") if recipe.temperature == 3 else None)
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("good"))
+        stand.do(ask.Set("bad", {"temp": 3}))
+        stand.do(ask.Play())
+        await asyncio.sleep(9)
+        good, bad = stand.session.snapshot().voices
+        assert (good.fault, good.playing) == ("", True)
+        assert (bad.fault, bad.playing) == ("no such chord", False)
+        stand.session.faults.clear()
+
+    assert len(perform(line, decoder=decoder).ons()) == 19
+
+
+def test_a_fault_comes_out_of_a_strict_session() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("bad"))
+        stand.do(ask.Play())
+        await asyncio.sleep(1)
+
+    with pytest.raises(ValueError, match="no such chord"):
+        perform(line, decoder=FakeDecoder(fail=lambda _: ValueError("no such chord")))
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        (ask.Play("nobody"), "there is no voice 'nobody'; there are: a"),
+        (ask.Stop("nobody"), "there is no voice 'nobody'; there are: a"),
+        (ask.Set("a", {"bars": 0}), "bars must be a whole number from 1 to 32, not 0"),
+        (ask.Set("a", {"temp": "hot"}), "temp must be a number from 0 to 4, not 'hot'"),
+        (ask.Set("a", {"temp": float("nan")}), "temp must be a number from 0 to 4, not nan"),
+        (ask.Set("a", {"low": 60, "high": 64}), "the register from low 60 to high 64 must hold an octave"),
+        (ask.Set("../x", {}), "a voice's name is 1 to 32 letters"),
+        (ask.Set("a", {"model": "gpt"}), "there is no model 'gpt' here"),
+        (ask.Set("a", {"port": "moog"}), "there is no open MIDI port 'moog'"),
+        (ask.Tempo(5000.0), "a tempo is 10 to 400 beats a minute"),
+        (ask.Tempo(float("nan")), "a tempo is 10 to 400 beats a minute"),
+        (ask.LoadScene("x"), "no scenes"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_a_sentence_and_changes_nothing(request_, sentence) -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"temp": 1}))
+        before = stand.session.snapshot().voices
+        reply = stand.do(request_)
+        assert not reply.ok
+        assert sentence in reply.text
+        assert stand.session.snapshot().voices == before
+
+    perform(line)
+
+
+def test_unknown_settings_are_ignored_since_tidal_adds_its_own() -> None:
+    async def line(stand: Stand) -> None:
+        assert stand.do(ask.Set("a", {"cps": 0.5, "_id_": "1", "temp": 1.5})).ok
+        assert stand.session.snapshot().voices[0].settings.temp == 1.5
+
+    perform(line)
+
+
+def test_panic_stops_everything() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        stand.do(ask.Sample(at=3.0))
+        stand.do(ask.Stop("a", at=30.0))
+        await asyncio.sleep(1.1)
+        stand.do(ask.Panic())
+        assert not stand.hanging()
+        count = len(stand.ons())
+        await asyncio.sleep(10)
+        assert len(stand.ons()) == count
+
+    perform(line)
+
+
+def test_a_scene_change_keeps_voices_that_are_in_both_and_ends_the_others() -> None:
+    first = parse("tempo = 120\n[voice.a]\n[voice.b]\nchannel = 2")
+    second = parse("tempo = 120\n[voice.a]\nchannel = 3\n[voice.c]\nchannel = 4\nplay = false")
+
+    async def line(stand: Stand) -> None:
+        stand.session.load(first)
+        await asyncio.sleep(4.1)
+        assert stand.do(ask.LoadScene("second")).ok
+        await asyncio.sleep(8)
+        assert [v.name for v in stand.session.snapshot().voices] == ["a", "c"]
+
+    stand = perform(line, scenes=lambda _: second)
+    assert not stand.hanging()
+    assert {channel for tick, channel, _ in stand.ons() if tick < 2 * BAR} == {0, 1}
+    assert {channel for tick, channel, _ in stand.ons() if tick >= 4 * BAR} == {2}
+
+
+def test_an_hour_of_music() -> None:
+    async def line(stand: Stand) -> None:
+        for index, name in enumerate("abcd"):
+            stand.do(ask.Set(name, {"channel": index + 1}))
+        stand.do(ask.Play())
+        for minute in range(60):
+            await asyncio.sleep(60 - 0.01)
+            stand.do(ask.Tempo(90.0 + minute))
+            await asyncio.sleep(0.01)
+            if minute % 7 == 3:
+                stand.do(ask.Stop("b"))
+                stand.do(ask.Play("b"))
+        stand.views = stand.session.snapshot().voices
+        stand.end = stand.player.timeline.tick_at(stand.loop.time())
+
+    stand = perform(line, slow=lambda r: 6.0 if r.index % 50 == 49 else 0.05, expected=0.06)
+    assert not stand.hanging()
+    for channel, view in enumerate(stand.views):
+        ticks = [tick for tick, on_channel, _ in stand.ons() if on_channel == channel]
+        assert ticks == sorted(ticks)
+        assert all(tick % 960 == 0 for tick in ticks)
+        if view.name != "b":  # not one beat is missing, whatever was late
+            assert ticks == list(range(ticks[0], ticks[-1] + 1, 960))
+            assert stand.end - ticks[-1] <= 960
+        assert view.late == view.repeats > 0
+
+
+def test_lookahead_longer_than_lead_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least lookahead"):
+        Timing(lead=0.1, lookahead=0.2)
