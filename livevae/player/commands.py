@@ -1,0 +1,149 @@
+"""What the server can ask of the player. Read top to bottom, this and reports.py are the wire's protocol."""
+
+from dataclasses import dataclass
+
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline, checked_bpm
+
+__all__ = [
+    "COMMANDS",
+    "Cancel",
+    "Command",
+    "OpenPorts",
+    "Panic",
+    "Play",
+    "PlayNote",
+    "PortSpec",
+    "Quit",
+    "Release",
+    "Send",
+    "SetTempo",
+    "SetTimeline",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """A port by livevae's name for it and by what it is to the system.
+
+    Attributes:
+        name: what notes call it.
+        target: `virtual` (a port of our own that others connect to), `none` (nothing is sent, but all is kept
+            and recorded), or a part of the name of an output that exists.
+        offset_ms: how much later than its tick everything is sent there; negative is earlier.
+        clock: whether MIDI clock is sent there.
+    """
+
+    name: str
+    target: str = "virtual"
+    offset_ms: float = 0.0
+    clock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Put notes on the agenda; each on brings its own off."""
+
+    notes: tuple[PlayNote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Another message at its tick: a controller, a program change. Notes go through `Play`.
+
+    Attributes:
+        tick: absolute ticks; the past means now.
+        port: livevae's name of the port.
+        data: one complete MIDI message, no note-on or note-off.
+        voice: whose it is, for `Cancel`.
+    """
+
+    tick: int
+    port: str
+    data: bytes
+    voice: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.data or self.data[0] < 0x80:
+            raise ValueError("a MIDI message begins with a status byte")
+        if self.data[0] & 0xF0 in (0x80, 0x90):
+            raise ValueError("notes are played with Play, so that each on has its off")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Drop what waits for a voice.
+
+    Attributes:
+        voice: its name; empty means all voices.
+        tick: what starts at or after it is dropped and what sounds rings out; None drops all that waits and
+            releases at once what sounds.
+    """
+
+    voice: str = ""
+    tick: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetTempo:
+    """Another tempo; the present does not move.
+
+    Attributes:
+        bpm: 10 to 400.
+        tick: from this tick on; None is now.
+        over: ticks that a straight ramp from the tempo before takes; 0 is at once.
+    """
+
+    bpm: float
+    tick: int | None = None
+    over: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bpm", checked_bpm(self.bpm))
+        if self.over < 0:
+            raise ValueError(f"a ramp lasts some ticks, not {self.over}")
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimeline:
+    """The line to go on with: at the start, and after a player died."""
+
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPorts:
+    """The ports from now on: new ones are opened, those not named are released and closed."""
+
+    ports: tuple[PortSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Send the offs of these notes at once: what a player that died may have left sounding."""
+
+    notes: tuple[PlayNote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """Drop everything that waits, release what sounds, CC123 and CC120 on every channel of every port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Release what sounds, and end."""
+
+
+Command = Play | Send | Cancel | SetTempo | SetTimeline | OpenPorts | Release | Panic | Quit
+COMMANDS: tuple[type[Command], ...] = (
+    Play,
+    Send,
+    Cancel,
+    SetTempo,
+    SetTimeline,
+    OpenPorts,
+    Release,
+    Panic,
+    Quit,
+)

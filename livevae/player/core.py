@@ -1,0 +1,303 @@
+"""The player without its ports and its clock: agenda, ledger and timeline. Time comes in, messages come out.
+
+The rule for editors: nothing here reads a clock, sleeps or opens anything. `handle` and `due` are told
+what time it is, and say what to send at once; `deadline` says when to come back. Laws, for every script:
+
+    every on is followed by exactly one off of its key before the key's next on, or before the end
+    on one port, messages go by tick, and at one tick offs go before ons
+    an on that is more than LATE_ON seconds behind is dropped and counted; an off never is
+    a tempo change replaces the timeline and touches nothing else
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livevae.player.commands import (
+    Cancel,
+    Command,
+    OpenPorts,
+    Panic,
+    Play,
+    PlayNote,
+    PortSpec,
+    Quit,
+    Release,
+    Send,
+    SetTempo,
+    SetTimeline,
+)
+from livevae.player.ledger import Key, Ledger, Sounding
+from livevae.player.reports import Counters
+from livevae.tempo.agenda import Agenda, Rank
+from livevae.tempo.ramp import Ramp
+from livevae.tempo.timeline import Timeline
+
+LATE_ON = 0.05
+"""Seconds after which an on is no longer worth sending: past this a listener hears another rhythm."""
+
+CHANNELS = 16
+ALL_NOTES_OFF = 123
+ALL_SOUND_OFF = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that goes out now.
+
+    Attributes:
+        tick: the tick that it was waited for (not the one measured at sending).
+        port: livevae's name of the port.
+        data: the MIDI bytes.
+        due: when it should have gone, in seconds; the difference to when it went is its lateness.
+    """
+
+    tick: int
+    port: str
+    data: bytes
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class _On:
+    note: PlayNote
+
+
+@dataclass(frozen=True, slots=True)
+class _Off:
+    key: Key
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    data: bytes
+    voice: str
+
+
+_Item = _On | _Off | _Other
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One port's agenda, and how much later than the others it is sent (seconds)."""
+
+    agenda: Agenda[_Item]
+    offset: float = 0.0
+    lost: bool = False
+
+
+class PlayerCore:
+    """Agenda, ledger and timeline of a player. Not thread-safe.
+
+    Attributes:
+        timeline: the line between ticks and seconds now; replaced whole.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self._ledger = Ledger()
+        self._lanes: dict[str, _Lane] = {}
+        self._tempo: Agenda[SetTempo | Ramp] = Agenda()
+        self._sent = 0
+        self._dropped = 0
+
+    # what the outside asks
+
+    def handle(self, command: Command, now: float) -> list[Sent]:
+        """Take a command at `now`; what is to be sent at once."""
+        match command:
+            case Play(notes):
+                for note in notes:
+                    self._lane(note.port).agenda.add(note.tick, Rank.ON, _On(note))
+            case Send(tick, port, data, voice):
+                self._lane(port).agenda.add(tick, Rank.OTHER, _Other(data, voice))
+            case Cancel(voice, tick):
+                return self._cancel(voice, tick, now)
+            case SetTempo():
+                self._set_tempo(command, now)
+            case SetTimeline(timeline):
+                self.timeline = timeline
+            case OpenPorts(ports):
+                return self._open_ports(ports, now)
+            case Release(notes):
+                return self._release_foreign(notes, now)
+            case Panic():
+                return self._panic(now)
+            case Quit():
+                return self.release_all(now)
+        return []
+
+    def deadline(self) -> float | None:
+        """When `due` has something to say, in seconds; None when nothing waits."""
+        times = [time for lane in self._lanes.values() if (time := self._time_of(lane)) is not None]
+        if (tick := self._tempo.next_tick()) is not None:
+            times.append(self.timeline.time_at(tick))
+        return min(times, default=None)
+
+    def due(self, now: float) -> list[Sent]:
+        """What is to be sent by `now`, soonest first."""
+        out: list[Sent] = []
+        while True:
+            until = now
+            soonest: tuple[str, _Lane] | None = None
+            for name, lane in self._lanes.items():
+                time = self._time_of(lane)
+                if time is not None and (time < until or (soonest is None and time <= until)):
+                    until, soonest = time, (name, lane)
+            tick = self._tempo.next_tick()
+            if tick is not None and self.timeline.time_at(tick) <= until:
+                self._next_tempo()
+            elif soonest is not None:
+                out.extend(self._next_of(*soonest, until, now))
+            else:
+                return out
+
+    def release_all(self, now: float) -> list[Sent]:
+        """Forget all that waits; the offs of all that sounds."""
+        self._tempo = Agenda()
+        return self._cancel("", None, now)
+
+    def port_lost(self, port: str) -> None:
+        """The port is gone: its notes stay in the ledger; what falls due for it meanwhile is not sent."""
+        self._lane(port).lost = True
+
+    def port_back(self, port: str, now: float) -> list[Sent]:
+        """The port is there again: the offs of what may still hang at its other end."""
+        self._lane(port).lost = False
+        return self._release(lambda key, _: key.port == port, now)
+
+    def counters(self) -> Counters:
+        """Sums since the start, and what waits and sounds now; lateness is for whoever sends."""
+        waiting = sum(len(lane.agenda) for lane in self._lanes.values())
+        return Counters(
+            sent=self._sent, dropped_ons=self._dropped, sounding=len(self._ledger), waiting=waiting
+        )
+
+    # how it is done
+
+    def _lane(self, port: str) -> _Lane:
+        lane = self._lanes.get(port)
+        if lane is None:
+            lane = self._lanes[port] = _Lane(Agenda())
+        return lane
+
+    def _time_of(self, lane: _Lane) -> float | None:
+        tick = lane.agenda.next_tick()
+        return None if tick is None else self.timeline.time_at(tick) + lane.offset
+
+    def _next_of(self, port: str, lane: _Lane, due: float, now: float) -> list[Sent]:
+        tick, item = lane.agenda.pop()
+        if lane.lost:
+            return []
+        match item:
+            case _On(note):
+                if now - due > LATE_ON:
+                    self._dropped += 1
+                    return []
+                return self._begin(lane, note, due)
+            case _Off(key, number):
+                if self._ledger.end(key, number) is None:
+                    return []
+                return self._out([Sent(tick, port, key.off(), due)])
+            case _Other(data, _):
+                return self._out([Sent(tick, port, data, due)])
+
+    def _begin(self, lane: _Lane, note: PlayNote, due: float) -> list[Sent]:
+        key = Key(note.port, note.channel, note.pitch)
+        out = []
+        if self._ledger.end(key) is not None:
+            out.append(Sent(note.tick, note.port, key.off(), due))
+        number = self._ledger.begin(key, note.voice, note.tick)
+        lane.agenda.add(note.end, Rank.OFF, _Off(key, number))
+        out.append(Sent(note.tick, note.port, key.on(note.velocity), due))
+        return self._out(out)
+
+    def _cancel(self, voice: str, tick: int | None, now: float) -> list[Sent]:
+        def unwanted(when: int, item: _Item) -> bool:
+            if tick is not None and when < tick:
+                return False
+            match item:
+                case _On(note):
+                    return voice in ("", note.voice)
+                case _Other(_, whose):
+                    return voice in ("", whose)
+                case _Off():
+                    return False
+
+        for lane in self._lanes.values():
+            lane.agenda.remove(unwanted)
+        return [] if tick is not None else self._release(lambda _, whose: voice in ("", whose), now)
+
+    def _release(self, wanted: Callable[[Key, str], bool], now: float) -> list[Sent]:
+        def released(key: Key, note: Sounding) -> bool:
+            return wanted(key, note.voice) and not self._lane(key.port).lost
+
+        tick = math.floor(self.timeline.tick_at(now))
+        return self._out(
+            [
+                Sent(max(tick, note.since + 1), key.port, key.off(), now)
+                for key, note in self._ledger.take(released)
+            ]
+        )
+
+    def _release_foreign(self, notes: tuple[PlayNote, ...], now: float) -> list[Sent]:
+        tick = math.floor(self.timeline.tick_at(now))
+        keys = dict.fromkeys(Key(note.port, note.channel, note.pitch) for note in notes)
+        return self._out([Sent(tick, key.port, key.off(), now) for key in keys if key not in self._ledger])
+
+    def _panic(self, now: float) -> list[Sent]:
+        out = self._cancel("", None, now)
+        tick = math.floor(self.timeline.tick_at(now))
+        return out + self._out(
+            [
+                Sent(tick, port, bytes((0xB0 | channel, controller, 0)), now)
+                for port, lane in self._lanes.items()
+                if not lane.lost
+                for channel in range(CHANNELS)
+                for controller in (ALL_NOTES_OFF, ALL_SOUND_OFF)
+            ]
+        )
+
+    def _open_ports(self, ports: tuple[PortSpec, ...], now: float) -> list[Sent]:
+        named = {spec.name for spec in ports}
+        out = self._release(lambda key, _: key.port not in named, now)
+        self._ledger.take(lambda key, _: key.port not in named)
+        for name in [name for name in self._lanes if name not in named]:
+            del self._lanes[name]
+        for spec in ports:
+            self._lane(spec.name).offset = spec.offset_ms / 1000.0
+        return out
+
+    def _out(self, messages: list[Sent]) -> list[Sent]:
+        self._sent += len(messages)
+        return messages
+
+    # tempo
+
+    def _set_tempo(self, command: SetTempo, now: float) -> None:
+        self._tempo.remove(lambda _, item: isinstance(item, Ramp))
+        if command.tick is not None and self.timeline.time_at(command.tick) > now:
+            self._tempo.add(command.tick, Rank.OTHER, command)
+        elif not command.over:
+            self.timeline = self.timeline.with_tempo(command.bpm, now)
+        else:
+            self._begin_ramp(math.ceil(self.timeline.tick_at(now)), command)
+
+    def _begin_ramp(self, tick: int, command: SetTempo) -> None:
+        self._tempo.remove(lambda _, item: isinstance(item, Ramp))
+        self._tempo.add(tick, Rank.OTHER, Ramp(tick, tick + command.over, self.timeline.bpm, command.bpm))
+
+    def _next_tempo(self) -> None:
+        tick, item = self._tempo.pop()
+        match item:
+            case SetTempo(bpm=bpm, over=over):
+                if over:
+                    self._begin_ramp(tick, item)
+                else:
+                    self._tempo.remove(lambda _, other: isinstance(other, Ramp))
+                    self.timeline = self.timeline.with_tempo_at_tick(bpm, tick)
+            case Ramp():
+                self.timeline = self.timeline.with_tempo_at_tick(item.step_bpm(tick), tick)
+                if (following := item.next_step(tick)) is not None:
+                    self._tempo.add(following, Rank.OTHER, item)

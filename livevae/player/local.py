@@ -1,0 +1,109 @@
+"""The player inside the server's own loop: to render faster than real time, and to test in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from livevae.player.commands import Cancel, Command, Panic, Play, Send, SetTempo
+from livevae.player.core import PlayerCore, Sent
+from livevae.player.reports import Counters, Report, TimelineChanged
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline
+
+
+class LocalPlayer:
+    """`PlayerCore` driven by the running asyncio loop. The same surface as `PlayerProcess`.
+
+    Attributes:
+        timeline: the line between ticks and seconds now.
+        sent: everything that was sent, in order.
+        tempos: (tick, bpm) of every tempo change, the first being the start.
+        on_report: called with each report, at once; None to hear nothing.
+        on_timeline: called when the timeline was replaced.
+    """
+
+    def __init__(
+        self,
+        bpm: float = 120.0,
+        *,
+        timeline: Timeline | None = None,
+        on_sent: Callable[[Sent], None] | None = None,
+    ) -> None:
+        """Start at tick 0 now, on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._core = PlayerCore(timeline or Timeline(0, self._loop.time(), bpm))
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_sent = on_sent
+        self._known = self._core.timeline
+        self._closed = False
+        self.on_report: Callable[[Report], None] | None = None
+        self.on_timeline: Callable[[Timeline], None] | None = None
+        self.sent: list[Sent] = []
+        self.tempos: list[tuple[float, float]] = [(self._known.tick, self._known.bpm)]
+
+    @property
+    def timeline(self) -> Timeline:
+        """The line between ticks and seconds now."""
+        return self._core.timeline
+
+    @property
+    def counters(self) -> Counters:
+        """How it goes."""
+        return self._core.counters()
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Put notes on the agenda; each on brings its own off."""
+        self._do(Play(tuple(notes)))
+
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Another message at its tick: a controller, a program change."""
+        self._do(Send(tick, port, data, voice))
+
+    def cancel(self, voice: str = "", tick: int | None = None) -> None:
+        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
+        self._do(Cancel(voice, tick))
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
+        self._do(SetTempo(bpm, tick, over))
+
+    def panic(self) -> None:
+        """Drop what waits, release what sounds, silence every channel of every port."""
+        self._do(Panic())
+
+    async def close(self) -> None:
+        """Release what sounds, and end."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._emit(self._core.release_all(self._loop.time()))
+
+    def _do(self, command: Command) -> None:
+        if not self._closed:
+            self._emit(self._core.handle(command, self._loop.time()))
+            self._rearm()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._emit(self._core.due(self._loop.time()))
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._core.deadline()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+
+    def _emit(self, messages: list[Sent]) -> None:
+        for message in messages:
+            self.sent.append(message)
+            if self._on_sent is not None:
+                self._on_sent(message)
+        if (timeline := self._core.timeline) is not self._known:
+            self._known = timeline
+            self.tempos.append((timeline.tick, timeline.bpm))
+            if self.on_timeline is not None:
+                self.on_timeline(timeline)
+            if self.on_report is not None:
+                self.on_report(TimelineChanged(timeline))
