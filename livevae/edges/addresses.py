@@ -1,0 +1,270 @@
+"""The OSC addresses: one table. `livevae osc`, docs/osc.md and the patches are made from it or kept to it.
+
+A message is an address and flat pairs of names and values, as Tidal and SuperCollider send them:
+
+    /livevae/sample voice lead bars 4
+
+An odd number of arguments begins with the address's own word, which hosts that send by position can use:
+
+    /livevae/sample lead bars 4        /livevae/stop lead        /livevae/tempo 140
+
+Names that an address does not know are ignored, because hosts add their own; the reply says which.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from livevae.edges.osc import Message
+from livevae.errors import RequestError
+from livevae.perform.requests import (
+    LoadScene,
+    Panic,
+    Ping,
+    Play,
+    Request,
+    Sample,
+    Set,
+    Status,
+    Stop,
+    Tempo,
+)
+from livevae.perform.settings import SETTINGS, Setting
+
+Scalar: TypeAlias = int | float | str
+Values: TypeAlias = Mapping[str, Scalar]
+"""Arguments by name, each read by its `Setting`."""
+
+ID = "id"
+"""Any address takes it; the answer brings it back, so that a host knows which question was answered."""
+
+HOST_NAMES = frozenset({"_id_", "cps", "cycle", "delta", "duration", "orbit", "oschost", "oscport"})
+"""Names that hosts add to every event on their own; they are ignored without a word."""
+
+LONGEST_NAME = 64
+"""Characters in a voice's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One row of the table.
+
+    Attributes:
+        address: the OSC address.
+        help: what it does, one sentence.
+        answer: what the pairs of its reply are, one phrase.
+        make: the request, from the arguments given and the session time at which it should sound.
+        word: its own word, that may stand first without a name.
+        needs_word: whether it can do without.
+        settings: the named arguments that it takes besides.
+        example: arguments of a whole message.
+    """
+
+    address: str
+    help: str
+    answer: str
+    make: Callable[[Values, float | None], Request]
+    word: Setting | None = None
+    needs_word: bool = False
+    settings: tuple[Setting, ...] = ()
+    example: tuple[Scalar, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that it knows, in the order of help."""
+        word = (self.word.name,) if self.word else ()
+        return (*word, *(setting.name for setting in self.settings), ID)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message, understood: its row, its arguments, and the names that meant nothing."""
+
+    row: Address
+    values: Values
+    ignored: tuple[str, ...] = ()
+
+    def request(self, at: float | None) -> Request:
+        """The request, to sound at session time `at` (None is now)."""
+        return self.row.make(self.values, at)
+
+
+VOICE = Setting("voice", str, "", None, None, "", "a voice, by its name")
+BPM = Setting("bpm", float, 120.0, 20.0, 999.0, "beats a minute", "the tempo, in Ableton Link's range")
+SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
+
+
+def _voice(values: Values) -> str:
+    return str(values.get(VOICE.name, VOICE.default))
+
+
+def _settings(values: Values) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name != VOICE.name}
+
+
+ADDRESSES: tuple[Address, ...] = (
+    Address(
+        "/livevae/ping",
+        "Are you there?",
+        "version, and the beat it is now",
+        lambda _, at: Ping(at=at),
+    ),
+    Address(
+        "/livevae/status",
+        "How everything stands.",
+        "tempo, beat, voices and counters",
+        lambda _, at: Status(at=at),
+    ),
+    Address(
+        "/livevae/play",
+        "Start a voice on its next quantum; without a voice, all of them.",
+        "the beat on which it starts",
+        lambda values, at: Play(_voice(values), at=at),
+        word=VOICE,
+        example=("lead",),
+    ),
+    Address(
+        "/livevae/stop",
+        "Stop a voice and release its notes; without a voice, all of them.",
+        "nothing more",
+        lambda values, at: Stop(_voice(values), at=at),
+        word=VOICE,
+        example=("lead",),
+    ),
+    Address(
+        "/livevae/sample",
+        "Play one riff, once, on the first grid point at or after the bundle's timetag. Settings are laid"
+        " over those of the voice, for this riff only.",
+        "the beat on which it sounds",
+        lambda values, at: Sample(_voice(values), _settings(values), at=at),
+        word=VOICE,
+        settings=SETTINGS,
+        example=("lead", "bars", 4, "temp", 0.5),
+    ),
+    Address(
+        "/livevae/set",
+        "Change a voice's settings, from its next riff on. A new name makes a voice, which waits for play.",
+        "all settings of the voice",
+        lambda values, at: Set(_voice(values), _settings(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        settings=SETTINGS,
+        example=("lead", "temp", 1.25, "transpose", 12),
+    ),
+    Address(
+        "/livevae/tempo",
+        "Beats a minute, from now on.",
+        "the beat from which it holds",
+        lambda values, at: Tempo(float(values[BPM.name]), at=at),
+        word=BPM,
+        needs_word=True,
+        example=(140,),
+    ),
+    Address(
+        "/livevae/panic",
+        "Stop everything and silence every channel of every port.",
+        "nothing more",
+        lambda _, at: Panic(at=at),
+    ),
+    Address(
+        "/livevae/scene",
+        "Replace the scene: all voices, their settings and the tempo.",
+        "the beat on which it starts",
+        lambda values, at: LoadScene(str(values[SCENE.name]), at=at),
+        word=SCENE,
+        needs_word=True,
+        example=("first",),
+    ),
+    Address(
+        "/dirt/play",
+        "The same as /livevae/sample, for Strudel's osc(); the voice tells it from SuperDirt's.",
+        "the beat on which it sounds",
+        lambda values, at: Sample(_voice(values), _settings(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        settings=SETTINGS,
+        example=("voice", "lead", "bars", 4),
+    ),
+)
+"""One row an address, in the order in which help shows them."""
+
+BY_ADDRESS: Mapping[str, Address] = {row.address: row for row in ADDRESSES}
+
+
+def request(message: Message, at: float | None = None) -> Request:
+    """What `message` asks for, to sound at session time `at` (None is now).
+
+    Raises:
+        RequestError: no such address, a word that is missing, or a value of the wrong kind or range.
+    """
+    return ask(message).request(at)
+
+
+def ask(message: Message) -> Asked:
+    """A message, understood, or the sentence that says why not.
+
+    Raises:
+        RequestError: no such address, a word that is missing, or a value of the wrong kind or range.
+    """
+    row = BY_ADDRESS.get(message.address)
+    if row is None:
+        raise RequestError(_no_such_address(message.address))
+    given = _pairs(row, message)
+    known = {setting.name: setting for setting in (*([row.word] if row.word else []), *row.settings)}
+    values = {name: known[name].read(value) for name, value in given.items() if name in known}
+    ignored = tuple(name for name in given if name not in known and name not in HOST_NAMES and name != ID)
+    if ignored and ignored[0] == next(iter(given)) and not values and not HOST_NAMES & set(given):
+        raise RequestError(_nothing_known(row, ignored[0]))
+    if row.word is not None:
+        _check_word(row, row.word, values)
+    return Asked(row, values, ignored)
+
+
+def _pairs(row: Address, message: Message) -> dict[str, object]:
+    """A message's arguments by name, its own word included; of a name given twice the last counts."""
+    args = list(message.args)
+    given: dict[str, object] = {}
+    if len(args) % 2:
+        if row.word is None:
+            raise RequestError(
+                f"{row.address} takes no word of its own, only names and values: {len(args)} arguments came"
+            )
+        given[row.word.name] = args.pop(0)
+    for name, value in zip(args[::2], args[1::2], strict=True):
+        if not isinstance(name, str):
+            raise RequestError(f"{_usage(row)}: {_shown(name)} came where a name should stand")
+        if row.word is not None and len(message.args) % 2 and name == row.word.name:
+            raise RequestError(f"the {name} is said twice: first as {_shown(message.args[0])}, then by name")
+        given[name] = value
+    return given
+
+
+def _check_word(row: Address, word: Setting, values: Values) -> None:
+    value = values.get(word.name, "")
+    if row.needs_word and value == "":
+        raise RequestError(f"{row.address} needs a {word.name}: {_usage(row)}")
+    if word is VOICE and isinstance(value, str) and (len(value) > LONGEST_NAME or not value.isprintable()):
+        raise RequestError(
+            f"a voice's name has at most {LONGEST_NAME} printable characters, not {_shown(value)}"
+        )
+
+
+def _no_such_address(address: str) -> str:
+    near = difflib.get_close_matches(address, BY_ADDRESS, 1) if len(address) <= LONGEST_NAME else []
+    hint = f"did you mean {near[0]}?" if near else "`livevae osc` lists those there are"
+    return f"there is no address {_shown(address)}; {hint}"
+
+
+def _nothing_known(row: Address, name: str) -> str:
+    return f"{row.address} knows no argument called {_shown(name)}: {_usage(row)}"
+
+
+def _usage(row: Address) -> str:
+    """How a whole message looks, for errors: `send /livevae/tempo 140`."""
+    return f"send {' '.join(str(part) for part in (row.address, *row.example))}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_NAME + 2 else f"{text[:LONGEST_NAME]}..."
