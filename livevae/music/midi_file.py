@@ -1,0 +1,78 @@
+"""Standard MIDI files (SMF 1.0, format 0, 960 ticks a quarter): what was sent, or a riff, as a file.
+
+mido writes the bytes. A file is replaced whole: there is always the old one or the new one, never half of one.
+"""
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import mido
+
+from livevae.music.notes import TICKS_PER_BEAT, Riff
+
+OFFS, OTHER, ONS = range(3)
+
+
+def rank(data: bytes) -> int:
+    """The order of messages at one tick: offs, then others, then ons."""
+    kind = data[0] & 0xF0
+    if kind == 0x80 or (kind == 0x90 and data[2] == 0):
+        return OFFS
+    return ONS if kind == 0x90 else OTHER
+
+
+def encode(
+    messages: Iterable[tuple[int, bytes]], tempos: Sequence[tuple[float, float]], end: int | None = None
+) -> bytes:
+    """A MIDI file's bytes.
+
+    Args:
+        messages: (tick, MIDI message) in any order; at one tick offs come first. System messages are left out.
+        tempos: (tick, beats a minute); the first holds from the file's start.
+        end: tick of the end of the track; the last message's when None or earlier.
+    """
+    events: list[tuple[int, int, mido.Message | mido.MetaMessage]] = [
+        (max(0, round(tick)), -1, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))) for tick, bpm in tempos
+    ]
+    events += [
+        (max(0, tick), rank(data), mido.Message.from_bytes(data)) for tick, data in messages if data[0] < 0xF0
+    ]
+    events.sort(key=lambda event: event[:2])
+    track = mido.MidiTrack()
+    now = 0
+    for tick, _, message in events:
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=max(0, (end or 0) - now)))
+    out = io.BytesIO()
+    mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=out)
+    return out.getvalue()
+
+
+def riff_bytes(riff: Riff, bpm: float = 120.0, channel: int = 1) -> bytes:
+    """A riff as a MIDI file's bytes, on one channel (1 to 16)."""
+    messages: list[tuple[int, bytes]] = []
+    for note in riff.notes:
+        messages.append((note.start, bytes((0x8F + channel, note.pitch, note.velocity))))
+        messages.append((note.end, bytes((0x7F + channel, note.pitch, 0))))
+    return encode(messages, [(0, bpm)], riff.length)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, whole.
+
+    Raises:
+        OSError: the folder is not there or cannot be written; an old file stays as it was.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
