@@ -1,0 +1,41 @@
+# make perform   play: makes an environment, installs, starts the bundled scene on the bundled model
+# make test      the tests
+# make check     lint and types
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: perform test check wheel clean
+
+perform: $(VENV)/installed
+	$(BIN)/livevae serve $(ARGS)
+
+test: $(VENV)/developing
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: $(VENV)/developing
+	$(BIN)/python -m build --wheel
+
+$(VENV)/pip:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 13) else \
+		"livevae needs Python 3.11 or 3.12, and this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/installed: $(VENV)/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/developing: $(VENV)/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[data]" --group dev
+	touch $@ $(VENV)/installed
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,1 @@
+"""Measuring: ratios against references in the same run."""

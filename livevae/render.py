@@ -1,0 +1,91 @@
+"""Rendering: a scene played faster than real time, through the same voices and the same player as on stage."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livevae.music import midi_file
+from livevae.music.notes import TICKS_PER_BAR
+from livevae.perform.engine import Engine
+from livevae.perform.protocols import Decoder
+from livevae.perform.scene import Scene
+from livevae.perform.session import Session
+from livevae.player.local import LocalPlayer
+from livevae.tempo.timeline import TICKS_PER_BEAT
+from livevae.testing import virtual_time
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What was sent in a rendering.
+
+    Attributes:
+        messages: (tick, MIDI message), in the order of sending.
+        tempos: (tick, beats a minute).
+        end: the last tick.
+        riffs: how many riffs were played.
+    """
+
+    messages: tuple[tuple[int, bytes], ...]
+    tempos: tuple[tuple[float, float], ...]
+    end: int
+    riffs: int
+
+    def midi(self) -> bytes:
+        """As a MIDI file's bytes."""
+        return midi_file.encode(self.messages, self.tempos, self.end)
+
+
+def render(
+    scene: Scene,
+    load: Callable[[str], Decoder],
+    *,
+    bars: int,
+    seed: int = 0,
+    has_model: Callable[[str], bool] = lambda name: name == "",
+) -> Rendered:
+    """Play `bars` bars of `scene` and stop.
+
+    The same arguments give the same bytes: time is virtual, and every riff has its own random numbers.
+
+    Raises:
+        LivevaeError: what a voice could not do, the first of it.
+    """
+    with virtual_time() as loop:
+        return loop.run_until_complete(_render(scene, load, bars, seed, has_model))
+
+
+async def _render(
+    scene: Scene, load: Callable[[str], Decoder], bars: int, seed: int, has_model: Callable[[str], bool]
+) -> Rendered:
+    player = LocalPlayer(scene.tempo)
+    session = Session(
+        player,
+        Engine(load, inline=True),
+        seed=seed,
+        has_model=has_model,
+        has_port=lambda _: True,
+        strict=True,
+    )
+    player.on_timeline = session.timeline_changed
+    session.load(scene)
+    end = bars * TICKS_PER_BAR
+    # half a tick before the end, so that the next bar's first notes are not in the file
+    while (wait := player.timeline.time_at(end - 0.5) - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(wait)
+        if session.faults:
+            break
+    riffs = sum(voice.riffs for voice in session.snapshot().voices)
+    await session.close()
+    await player.close()
+    messages = tuple((min(sent.tick, end), sent.data) for sent in player.sent)
+    return Rendered(messages, tuple(player.tempos), end, riffs)
+
+
+def seconds(rendered: Rendered) -> float:
+    """How long the rendering sounds, tempo changes included."""
+    marks = [*rendered.tempos, (float(rendered.end), 0.0)]
+    return sum(
+        (later - tick) / TICKS_PER_BEAT * 60.0 / bpm
+        for (tick, bpm), (later, _) in zip(marks, marks[1:], strict=False)
+    )

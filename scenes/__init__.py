@@ -1,0 +1,1 @@
+"""The scenes that come with livevae: `livevae serve NAME` plays one."""
