@@ -53,7 +53,7 @@ class Address:
     Attributes:
         address: the OSC address.
         help: what it does, one sentence.
-        answer: what the pairs of its reply are, one phrase.
+        answers: the names in its reply, besides address, beat and what every reply may hold.
         make: the request, from the arguments given and the session time at which it should sound.
         word: its own word, that may stand first without a name.
         needs_word: whether it can do without.
@@ -63,7 +63,7 @@ class Address:
 
     address: str
     help: str
-    answer: str
+    answers: tuple[str, ...]
     make: Callable[[Values, float | None], Request]
     word: Setting | None = None
     needs_word: bool = False
@@ -107,19 +107,19 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/ping",
         "Are you there?",
-        "version, and the beat it is now",
+        ("bpm",),
         lambda _, at: Ping(at=at),
     ),
     Address(
         "/livevae/status",
         "How everything stands.",
-        "tempo, beat, voices and counters",
+        ("title", "bpm", "voices", "decode_ms_p99", "errors"),
         lambda _, at: Status(at=at),
     ),
     Address(
         "/livevae/play",
         "Start a voice on its next quantum; without a voice, all of them.",
-        "the beat on which it starts",
+        ("playing",),
         lambda values, at: Play(_voice(values), at=at),
         word=VOICE,
         example=("lead",),
@@ -127,7 +127,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/stop",
         "Stop a voice and release its notes; without a voice, all of them.",
-        "nothing more",
+        ("stopped",),
         lambda values, at: Stop(_voice(values), at=at),
         word=VOICE,
         example=("lead",),
@@ -135,8 +135,8 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/sample",
         "Play one riff, once, on the first grid point at or after the bundle's timetag. Settings are laid"
-        " over those of the voice, for this riff only.",
-        "the beat on which it sounds",
+        " over those of the voice (without one, over the defaults), for this riff only.",
+        ("voice", "seed"),
         lambda values, at: Sample(_voice(values), _settings(values), at=at),
         word=VOICE,
         settings=SETTINGS,
@@ -145,7 +145,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/set",
         "Change a voice's settings, from its next riff on. A new name makes a voice, which waits for play.",
-        "all settings of the voice",
+        (VOICE.name, *(setting.name for setting in SETTINGS)),
         lambda values, at: Set(_voice(values), _settings(values), at=at),
         word=VOICE,
         needs_word=True,
@@ -155,7 +155,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/tempo",
         "Beats a minute, from now on.",
-        "the beat from which it holds",
+        ("bpm",),
         lambda values, at: Tempo(float(values[BPM.name]), at=at),
         word=BPM,
         needs_word=True,
@@ -164,13 +164,13 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/panic",
         "Stop everything and silence every channel of every port.",
-        "nothing more",
+        (),
         lambda _, at: Panic(at=at),
     ),
     Address(
         "/livevae/scene",
         "Replace the scene: all voices, their settings and the tempo.",
-        "the beat on which it starts",
+        ("scene",),
         lambda values, at: LoadScene(str(values[SCENE.name]), at=at),
         word=SCENE,
         needs_word=True,
@@ -179,7 +179,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/dirt/play",
         "The same as /livevae/sample, for Strudel's osc(); the voice tells it from SuperDirt's.",
-        "the beat on which it sounds",
+        ("voice", "seed"),
         lambda values, at: Sample(_voice(values), _settings(values), at=at),
         word=VOICE,
         needs_word=True,
@@ -233,7 +233,7 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
         given[row.word.name] = args.pop(0)
     for name, value in zip(args[::2], args[1::2], strict=True):
         if not isinstance(name, str):
-            raise RequestError(f"{_usage(row)}: {_shown(name)} came where a name should stand")
+            raise RequestError(f"{_shown(name)} came where a name should stand: {_usage(row)}")
         if row.word is not None and len(message.args) % 2 and name == row.word.name:
             raise RequestError(f"the {name} is said twice: first as {_shown(message.args[0])}, then by name")
         given[name] = value
