@@ -64,7 +64,7 @@ async def _render(
         Engine(load, inline=True),
         seed=seed,
         has_model=has_model,
-        has_port=lambda _: True,
+        ports=("main", *{voice.settings.port for voice in scene.voices.values()}),
         strict=True,
     )
     player.on_timeline = session.timeline_changed

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -84,7 +84,7 @@ class Session:
         seed: the night's random numbers; the same seed and the same requests give the same music.
         scenes: finds a scene by name (raises LivevaeError).
         has_model: whether a model of that name can be loaded; asked before a setting names it.
-        has_port: whether a MIDI port of that name is open; asked before a setting names it.
+        ports: names of the MIDI ports; the first is where voices play that name none.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
     """
 
@@ -97,7 +97,7 @@ class Session:
         seed: int = 0,
         scenes: Callable[[str], Scene] | None = None,
         has_model: Callable[[str], bool] = lambda name: name == "",
-        has_port: Callable[[str], bool] = lambda name: name == "",
+        ports: Sequence[str] = ("main",),
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -107,7 +107,7 @@ class Session:
         self.seed = seed
         self._scenes = scenes
         self._has_model = has_model
-        self._has_port = has_port
+        self.ports = tuple(ports)
         self._strict = strict
         self._voices: dict[str, Voice] = {}
         self._title = ""
@@ -343,8 +343,9 @@ class Session:
     def _check(self, settings: VoiceSettings) -> None:
         if not self._has_model(settings.model):
             raise RequestError(f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them")
-        if not self._has_port(settings.port):
-            raise RequestError(f"there is no open MIDI port {settings.port[:40]!r}; name it with --midi")
+        if settings.port and settings.port not in self.ports:
+            there = ", ".join(self.ports)
+            raise RequestError(f"there is no MIDI port {settings.port[:40]!r}; there are: {there} (see --midi)")
 
     def _change(self, name: str, settings: VoiceSettings) -> None:
         one = self._voices.get(name)

@@ -54,6 +54,7 @@ class Stage(Protocol):
     player: Player
     timing: Timing
     seed: int
+    ports: tuple[str, ...]
 
 
 def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int) -> Recipe:
@@ -81,13 +82,13 @@ def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
 
-def placed(riff: Riff, tick: int, settings: VoiceSettings, voice: str) -> tuple[PlayNote, ...]:
+def placed(riff: Riff, tick: int, settings: VoiceSettings, voice: str, port: str) -> tuple[PlayNote, ...]:
     """The riff's notes with their first downbeat on `tick`; microtiming never reaches before tick 0."""
     return tuple(
         PlayNote(
             max(0, tick + note.start),
             note.length,
-            settings.port,
+            port,
             settings.channel,
             note.pitch,
             note.velocity,
@@ -132,7 +133,7 @@ async def play(name: str, start: int, settings: Callable[[], VoiceSettings], sta
             else:
                 last, coming = fresh, None
             riff = shaped(last, now)  # type: ignore[arg-type]  # one of the two is there
-            stage.player.play(placed(riff, start, now, name))
+            stage.player.play(placed(riff, start, now, name, now.port or stage.ports[0]))
             counters.riffs += 1
             start += riff.length
     finally:
@@ -152,7 +153,7 @@ async def play_once(
         counters.late += 1
         start = next_grid(earliest, grid(settings))
     await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead)
-    stage.player.play(placed(riff, start, settings, name))
+    stage.player.play(placed(riff, start, settings, name, settings.port or stage.ports[0]))
     counters.riffs += 1
 
 

@@ -252,7 +252,7 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
         (ask.Set("a", {"low": 60, "high": 64}), "the register from low 60 to high 64 must hold an octave"),
         (ask.Set("../x", {}), "a voice's name is 1 to 32 letters"),
         (ask.Set("a", {"model": "gpt"}), "there is no model 'gpt' here"),
-        (ask.Set("a", {"port": "moog"}), "there is no open MIDI port 'moog'"),
+        (ask.Set("a", {"port": "moog"}), "there is no MIDI port 'moog'; there are: main"),
         (ask.Tempo(5000.0), "a tempo is 10 to 400 beats a minute"),
         (ask.Tempo(float("nan")), "a tempo is 10 to 400 beats a minute"),
         (ask.LoadScene("x"), "no scenes"),

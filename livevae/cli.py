@@ -1,0 +1,231 @@
+"""The command line. Torch is imported only by the commands that decode or train."""
+
+import argparse
+import asyncio
+import importlib
+import logging
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livevae import __version__
+from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from livevae.perform.protocols import Decoder
+    from livevae.server import Models
+
+EXTRA_COMMANDS = ("livevae.models.commands", "livevae.models.training_commands", "livevae.bench.commands")
+"""Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status.
+
+    What a performer can mend ends with its sentence on stderr and status 1, never with a traceback.
+    """
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
+    try:
+        result = arguments.run(arguments)
+    except LivevaeError as error:
+        print(f"livevae: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return int(result or 0)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        "livevae", description="A live-coding performance server: MusicVAE, played in time over OSC."
+    )
+    top.add_argument("--version", action="version", version=f"livevae {__version__}")
+    top.add_argument("--verbose", action="store_true", help="say more on stderr")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _serve(commands)
+    _render(commands)
+    _add(commands, "ports", "show the MIDI ports that this system has", _run_ports)
+    _doctor(commands)
+    _osc(commands)
+    _send(commands)
+    for name in EXTRA_COMMANDS:
+        importlib.import_module(name).add_commands(commands)
+    return top
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    help_: str,
+    run: Callable[[argparse.Namespace], int | None],
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
+    command.set_defaults(run=run)
+    return command
+
+
+# serve
+
+
+def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _add(commands, "serve", "play a scene, and listen to OSC", _run_serve)
+    command.add_argument("scene", nargs="?", metavar="SCENE", help="a TOML file, or a bundled scene's name")
+    command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
+    command.add_argument(
+        "--midi",
+        metavar="NAME",
+        action="append",
+        help="an output's name or a part of it, `virtual` (default: a port called livevae) or `none`; may be repeated",
+    )
+    command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
+    command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
+    command.add_argument("--seed", type=int, help="the night's random numbers; default: new ones")
+    command.add_argument("--lead", type=float, metavar="SECONDS", help="how early riffs are begun; default: measured")
+    _model_options(command)
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    command.add_argument("--model", metavar="NAME|PATH", default="", help="default: the bundled melody model")
+
+
+def _run_serve(arguments: argparse.Namespace) -> None:
+    from livevae import server, shelf
+    from livevae.edges.udp import parse_endpoint
+    from livevae.tempo.timeline import TempoError, checked_bpm
+
+    scene = shelf.find(arguments.scene or shelf.DEFAULT)
+    if arguments.bpm is not None:
+        from dataclasses import replace
+
+        try:
+            scene = replace(scene, tempo=checked_bpm(arguments.bpm))
+        except TempoError as error:
+            raise LivevaeError(f"--bpm: {error}") from None
+    own = Path(arguments.scene).parent if arguments.scene and arguments.scene not in shelf.bundled() else None
+    host, port = parse_endpoint(arguments.osc)
+    if arguments.record is not None and not arguments.record.parent.is_dir():
+        raise LivevaeError(f"--record: there is no folder {arguments.record.parent}")
+    seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
+    options = server.Options(
+        scene=scene,
+        shelf=shelf.Shelf(own).find,
+        host=host,
+        port=port,
+        midi=tuple(arguments.midi or ("virtual",)),
+        record=arguments.record,
+        seed=seed,
+        lead=arguments.lead,
+    )
+    _say(f"livevae {__version__}, seed {seed}")
+    asyncio.run(server.serve(options, _models(arguments), _say))
+
+
+def _models(arguments: argparse.Namespace) -> "Models":
+    from livevae.models import store
+    from livevae.server import Models
+
+    default = arguments.model or store.DEFAULT
+    if not store.exists(default):
+        raise LivevaeError(f"there is no model {default!r}; `livevae model list` shows those that are")
+
+    def load(name: str) -> "Decoder":
+        from livevae.models.decoder import TorchDecoder
+
+        return TorchDecoder.open(name or default, device=arguments.device)
+
+    return Models(load, lambda name: not name or store.exists(name), f"{default} on {arguments.device}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+# render
+
+
+def _render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _add(commands, "render", "play a scene into a MIDI file, faster than real time", _run_render)
+    command.add_argument("scene", metavar="SCENE", help="a TOML file, or a bundled scene's name")
+    command.add_argument("--bars", type=_positive, default=16, metavar="N", help="default: %(default)s")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.mid")
+    command.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes; default: 0")
+    _model_options(command)
+
+
+def _run_render(arguments: argparse.Namespace) -> None:
+    from livevae import shelf
+    from livevae.music import midi_file
+    from livevae.render import render, seconds
+
+    scene = shelf.find(arguments.scene)
+    models = _models(arguments)
+    done = render(scene, models.load, bars=arguments.bars, seed=arguments.seed, has_model=models.known)
+    try:
+        midi_file.write(arguments.out, done.midi())
+    except OSError as error:
+        raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
+    notes = sum(data[0] & 0xF0 == 0x90 for _, data in done.messages)
+    _say(f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return number
+
+
+# looking around
+
+
+def _run_ports(_: argparse.Namespace) -> None:
+    from livevae.player.ports import list_ports
+
+    for line in list_ports():
+        _say(line)
+
+
+def _doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _add(commands, "doctor", "what works here: MIDI, model, timing, and the lead that follows", _run_doctor)
+    _model_options(command)
+
+
+def _run_doctor(arguments: argparse.Namespace) -> int:
+    from livevae import doctor
+
+    return doctor.examine(_models(arguments), _say)
+
+
+def _osc(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    _add(commands, "osc", "print the OSC addresses and what they take", _run_osc)
+
+
+def _run_osc(_: argparse.Namespace) -> None:
+    from livevae.edges.manual import table_text
+
+    _say(table_text())
+
+
+def _send(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _add(commands, "send", "send one OSC message to a running server and print its answer", _run_send)
+    command.add_argument("address", help="such as /livevae/status")
+    command.add_argument("arguments", nargs="*", help="numbers are sent as numbers; put -- before negative ones")
+    command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
+
+
+def _run_send(arguments: argparse.Namespace) -> int:
+    from livevae.edges.send import ask
+    from livevae.edges.udp import parse_endpoint
+
+    answer = ask(parse_endpoint(arguments.osc), arguments.address, arguments.arguments)
+    pairs = iter(answer.args)
+    for name, value in zip(pairs, pairs, strict=False):
+        _say(f"{name:<16} {value}")
+    return 1 if answer.address.endswith("error") else 0

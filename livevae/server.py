@@ -1,0 +1,196 @@
+"""The composition root: player, engine, session and edges, put together and taken apart in order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from livevae import __version__
+from livevae.edges.udp import UdpEdge, open_udp
+from livevae.errors import LivevaeError
+from livevae.perform.engine import Engine
+from livevae.perform.protocols import Decoder
+from livevae.perform.scene import Scene
+from livevae.perform.session import Session
+from livevae.perform.voice import Timing
+from livevae.player.commands import PortSpec
+from livevae.player.process import PlayerProcess
+from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost, PortsOpened, Problem, Report, TimelineChanged
+
+logger = logging.getLogger(__name__)
+
+LOOKAHEAD = 0.06
+"""Seconds before their sound that notes are handed to the player: what a busy server may stall for."""
+
+LEAST_LEAD = 0.25
+"""Seconds before its sound that a riff is begun, at least, however fast the model is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `livevae serve` was asked for.
+
+    Attributes:
+        scene: what to play.
+        shelf: finds the scenes that OSC may change to.
+        host: address to hear OSC on.
+        port: UDP port to hear OSC on.
+        midi: outputs: `virtual`, `none`, or part of a port's name; the first is the default.
+        record: MIDI file that gets what is sent.
+        seed: the night's random numbers.
+        lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
+    """
+
+    scene: Scene
+    shelf: Callable[[str], Scene]
+    host: str = "127.0.0.1"
+    port: int = 7770
+    midi: tuple[str, ...] = ("virtual",)
+    record: Path | None = None
+    seed: int = 0
+    lead: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Where decoders come from.
+
+    Attributes:
+        load: the decoder of a model by name; slow, called in the decoder's thread.
+        known: whether a model of that name is there.
+        title: what to call the default model.
+    """
+
+    load: Callable[[str], Decoder]
+    known: Callable[[str], bool]
+    title: str
+
+
+def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
+    """How early a riff should be begun, in seconds, when a decode takes `p99` at the worst: four times that."""
+    return max(LEAST_LEAD, lookahead + 4 * p99)
+
+
+class Server:
+    """A running server, for whoever composes it into something larger.
+
+    Attributes:
+        session: requests go to its `do`.
+        player: the real-time process.
+        engine: the decoder's thread.
+        osc: the UDP edge.
+    """
+
+    def __init__(self, session: Session, player: PlayerProcess, engine: Engine, osc: UdpEdge) -> None:
+        self.session = session
+        self.player = player
+        self.engine = engine
+        self.osc = osc
+
+
+@contextlib.asynccontextmanager
+async def running(options: Options, models: Models, say: Callable[[str], None]) -> AsyncIterator[Server]:
+    """A server that plays, for as long as the block lasts.
+
+    The player starts while the model loads. Leaving the block, however it is left, silences every note.
+
+    Args:
+        options: what to play and where.
+        models: where decoders come from.
+        say: shows the performer a line.
+
+    Raises:
+        LivevaeError: the model does not load, the OSC port does not open, the scene asks for what is not there.
+    """
+    names = port_names(options.midi)
+    said = _Said(say)
+    player = PlayerProcess(
+        tuple(PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)),
+        bpm=options.scene.tempo,
+        record=options.record,
+        on_report=said.report,
+    )
+    engine = Engine(models.load)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(engine.close)
+        stack.push_async_callback(player.close)
+        await player.start()
+        await engine.warm()
+        times = engine.times
+        lead = options.lead if options.lead is not None else lead_for(times.p99)
+        session = Session(
+            player,
+            engine,
+            timing=Timing(lead=max(lead, LOOKAHEAD), lookahead=LOOKAHEAD),
+            seed=options.seed,
+            scenes=options.shelf,
+            has_model=models.known,
+            ports=names,
+        )
+        stack.push_async_callback(session.close)
+        player.on_timeline = session.timeline_changed
+        said.timeline_changed = session.timeline_changed
+        osc = await open_udp(session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}"))
+        stack.callback(osc.close)
+        session.load(options.scene)
+        say(f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds")
+        host, port = osc.address
+        say(f'osc     {host}:{port}; try: livevae send /livevae/status --osc {host}:{port}')
+        playing = [name for name, voice in options.scene.voices.items() if voice.play]
+        what = f"{', '.join(playing)}" if playing else "no voice yet"
+        title = options.scene.title or "the scene"
+        say(f"playing {title}: {what}, at {options.scene.tempo:g} bpm. Ctrl-C stops. (livevae {__version__})")
+        yield Server(session, player, engine, osc)
+
+
+async def serve(options: Options, models: Models, say: Callable[[str], None]) -> None:
+    """Play until SIGINT or SIGTERM."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    async with running(options, models, say):
+        await over.wait()
+        say("stopping: every note is released")
+
+
+def port_names(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """What livevae calls its ports: `main`, then the targets' own words."""
+    if len(set(targets)) != len(targets):
+        raise LivevaeError(f"--midi names the same port twice: {', '.join(targets)}")
+    return ("main", *targets[1:])
+
+
+class _Said:
+    """The player's reports as lines for the performer."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self.timeline_changed: Callable[..., None] = lambda _: None
+
+    def report(self, report: Report) -> None:
+        match report:
+            case TimelineChanged(timeline):
+                self.timeline_changed(timeline)
+            case Hello(realtime=True):
+                self._say("timing  real-time priority")
+            case Hello(why=why):
+                self._say(f"timing  without real-time priority: {why}")
+            case PortsOpened(opened, failed):
+                for _, system in opened:
+                    self._say(f"midi    {system}")
+                for name, why in failed:
+                    self._say(f"midi    {name} is not open, playing goes on without it: {why}")
+            case PortLost(port, why):
+                self._say(f"midi    {port} is gone: {why}")
+            case PortBack(port):
+                self._say(f"midi    {port} is back")
+            case PlayerDied(why, released):
+                self._say(f"player  died ({why}); another one plays on, {released} notes released")
+            case Problem(text):
+                self._say(f"player  {text}")
+            case _:
+                pass
