@@ -188,8 +188,8 @@ def _positive(text: str) -> int:
 def _run_ports(_: argparse.Namespace) -> None:
     from livevae.player.ports import list_ports
 
-    for line in list_ports():
-        _say(line)
+    for system, name in list_ports():
+        _say(f"{system:<8} {name}")
 
 
 def _doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -220,12 +220,22 @@ def _send(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
 
 
-def _run_send(arguments: argparse.Namespace) -> int:
-    from livevae.edges.send import ask
+def _run_send(arguments: argparse.Namespace) -> None:
+    from livevae.edges.client import Client
     from livevae.edges.udp import parse_endpoint
 
-    answer = ask(parse_endpoint(arguments.osc), arguments.address, arguments.arguments)
-    pairs = iter(answer.args)
-    for name, value in zip(pairs, pairs, strict=False):
+    host, port = parse_endpoint(arguments.osc)
+    with Client(host, port) as livevae:
+        answer = livevae.ask(arguments.address, *(_typed(word) for word in arguments.arguments))
+    for name, value in answer.items():
         _say(f"{name:<16} {value}")
-    return 1 if answer.address.endswith("error") else 0
+
+
+def _typed(word: str) -> int | float | str:
+    """A word of the command line as OSC's i, f or s."""
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
