@@ -1,0 +1,233 @@
+"""The player's own loop: sleep to the next deadline, send, read the pipe when there is time for it.
+
+No asyncio, no threads, no collector. The loop waits in `select` for the pipe and the deadline at once; close
+before a deadline it does not read, for decoding a command could make a note late.
+"""
+
+import select
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from livevae.errors import PortError
+from livevae.player.commands import Command, OpenPorts, PortSpec, Quit
+from livevae.player.core import PlayerCore, Sent
+from livevae.player.ports import Port, open_port
+from livevae.player.reports import Counters, Hello, PortLost, PortsOpened, Problem, Report, TimelineChanged
+from livevae.player.tape import TapeWriter
+from livevae.player.wire import LineSplitter, WireError, decode_command, encode
+from livevae.tempo.timeline import Timeline
+
+GUARD = 0.0003
+"""Seconds before a deadline in which no command is decoded: the largest takes about half of that."""
+
+STARVED = 0.02
+"""Seconds after which the pipe is read even so."""
+
+REPORT_EVERY = 1.0
+"""Seconds between counters."""
+
+DRAIN = 0.05
+"""Seconds that the last offs are given before ports close: JACK sends at its next period (1 to 20 ms)."""
+
+MOST_UNREAD = 1 << 18
+"""Bytes of reports that wait for a server that stalls; past that counters are left out."""
+
+
+class PlayerLoop:
+    """Core, ports and pipe, driven by this process's clock."""
+
+    def __init__(
+        self,
+        pipe: socket.socket,
+        tape: TapeWriter | None = None,
+        opener: Callable[[PortSpec], Port] = open_port,
+    ) -> None:
+        """Take over the player's end of the pipe."""
+        pipe.setblocking(False)
+        self._pipe = pipe
+        self._tape = tape
+        self._opener = opener
+        self._core = PlayerCore(Timeline(0, time.monotonic(), 120.0))
+        self._told = self._core.timeline
+        self._ports: dict[str, Port] = {}
+        self._specs: dict[str, PortSpec] = {}
+        self._splitter = LineSplitter()
+        self._lines: deque[bytes] = deque()
+        self._unread = b""
+        self._read_at = 0.0
+        self._report_at = 0.0
+        self._late: list[float] = []
+        self._counted = Counters()
+        self._ended = False
+        self._wake = _signal_pipe()
+
+    def run(self, hello: Hello) -> None:
+        """Play until told to quit, until SIGTERM, or until the server is gone; release everything then."""
+        self._report(hello)
+        try:
+            while not self._ended:
+                self._step()
+        finally:
+            self._send(self._core.release_all(time.monotonic()))
+            self._count(time.monotonic())
+            time.sleep(DRAIN)
+            for port in self._ports.values():
+                port.close()
+
+    def _step(self) -> None:
+        now = time.monotonic()
+        deadline = self._core.deadline()
+        if deadline is not None and deadline <= now:
+            self._send(self._core.due(now))
+            return
+        near = deadline is not None and deadline - now < GUARD and now - self._read_at < STARVED
+        if self._lines and not near:
+            self._read_at = now
+            self._obey(self._lines.popleft())
+            return
+        if now >= self._report_at and not near:
+            self._count(now)
+        self._wait(None if deadline is None else deadline - now, listen=not near)
+
+    def _wait(self, timeout: float | None, *, listen: bool) -> None:
+        if self._late and (timeout is None or timeout > REPORT_EVERY):
+            timeout = REPORT_EVERY
+        readers: list[socket.socket] = [self._wake]
+        writers: list[socket.socket] = []
+        if listen:
+            readers.append(self._pipe)
+            if self._unread:
+                writers.append(self._pipe)
+        ready, writable, _ = select.select(readers, writers, [], timeout)
+        if self._wake in ready:
+            self._ended = True
+        if writable:
+            self._flush()
+        if self._pipe in ready:
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            data = self._pipe.recv(1 << 16)
+            if data:
+                self._lines.extend(self._splitter.feed(data))
+        except BlockingIOError:
+            return
+        except (OSError, WireError):
+            data = b""
+        if not data:
+            self._ended = True
+
+    def _obey(self, line: bytes) -> None:
+        try:
+            command = decode_command(line)
+        except WireError as error:
+            self._report(Problem(str(error)))
+            return
+        self._handle(command)
+
+    def _handle(self, command: Command) -> None:
+        self._send(self._core.handle(command, time.monotonic()))
+        match command:
+            case OpenPorts(ports):
+                self._open(ports)
+            case Quit():
+                self._ended = True
+
+    def _open(self, ports: tuple[PortSpec, ...]) -> None:
+        wanted = {spec.name: spec for spec in ports}
+        for name, spec in self._specs.items():
+            if name in self._ports and (name not in wanted or wanted[name].target != spec.target):
+                self._ports.pop(name).close()
+        self._specs = wanted
+        failed = []
+        for name, spec in wanted.items():
+            if name not in self._ports:
+                try:
+                    self._ports[name] = self._opener(spec)
+                except PortError as error:
+                    failed.append((name, str(error)))
+        opened = tuple((name, port.name) for name, port in self._ports.items())
+        self._report(PortsOpened(opened, tuple(failed)))
+
+    def _send(self, messages: list[Sent]) -> None:
+        done: list[tuple[Sent, float]] = []
+        for message in messages:
+            late = time.monotonic() - message.due
+            port = self._ports.get(message.port)
+            if port is not None:
+                try:
+                    port.send(message.data)
+                except PortError as error:
+                    self._lose(message.port, str(error))
+            done.append((message, late))
+        if done:
+            self._late.extend(late for _, late in done)
+            if self._tape is not None:
+                self._tape.sent(done)
+                if not self._tape.alive:
+                    self._tape = None
+                    self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
+        if self._core.timeline is not self._told:
+            self._told = self._core.timeline
+            self._report(TimelineChanged(self._told))
+            if self._tape is not None:
+                self._tape.tempo(self._told)
+
+    def _lose(self, name: str, why: str) -> None:
+        self._ports.pop(name).close()
+        self._core.port_lost(name)
+        self._report(PortLost(name, why))
+
+    def _count(self, now: float) -> None:
+        self._report_at = now + REPORT_EVERY
+        late, self._late = sorted(self._late), []
+        counters = self._core.counters()
+        if late or counters != self._counted:
+            self._counted = counters
+            self._report(
+                Counters(
+                    counters.sent,
+                    counters.dropped_ons,
+                    counters.sounding,
+                    counters.waiting,
+                    *(round(1000 * quantile(late, q), 4) for q in (0.5, 0.99, 1.0)),
+                )
+            )
+
+    def _report(self, report: Report) -> None:
+        if len(self._unread) < MOST_UNREAD or not isinstance(report, Counters):
+            self._unread += encode(report)
+        self._flush()
+
+    def _flush(self) -> None:
+        with suppress(BlockingIOError):
+            try:
+                self._unread = self._unread[self._pipe.send(self._unread) :]
+            except BlockingIOError:
+                raise
+            except OSError:
+                self._unread = b""
+                self._ended = True
+
+
+def quantile(ordered: list[float], q: float) -> float:
+    """The value below which a share `q` of `ordered` lies (nearest rank); 0 of nothing."""
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else 0.0
+
+
+def _signal_pipe() -> socket.socket:
+    """A socket that can be read as soon as SIGTERM came. SIGINT and SIGHUP are for the server to decide."""
+    ours, pythons = socket.socketpair()
+    ours.setblocking(False)
+    pythons.setblocking(False)
+    signal.set_wakeup_fd(pythons.detach())
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    return ours

@@ -1,0 +1,295 @@
+"""The server's side of the wire: starts the player, mirrors what it was told, starts another if it dies."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from livevae.errors import LivevaeError
+from livevae.player.commands import (
+    Cancel,
+    Command,
+    OpenPorts,
+    Panic,
+    PortSpec,
+    Quit,
+    Send,
+    SetTempo,
+    SetTimeline,
+)
+from livevae.player.mirror import Mirror, chunked
+from livevae.player.reports import Counters, Hello, PlayerDied, PortsOpened, Report, TimelineChanged
+from livevae.player.wire import LineSplitter, WireError, decode_report, encode
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline
+
+PATIENCE = 10.0
+"""Seconds that a player is given to start, or to end when asked; JACK's clients take 20 to 50 ms each."""
+
+SHORT_LIFE = 5.0
+"""Seconds below which a player's life is a sign of trouble: the next one is started after a pause."""
+
+LONGEST_PAUSE = 5.0
+
+
+class PlayerProcess:
+    """The player in a process of its own. Made by `start`; every call but `close` returns at once.
+
+    Attributes:
+        timeline: the last copy of the player's line between ticks and seconds.
+        counters: the last it said about how it goes.
+        hello: what the running player said of itself.
+        ports: which ports are open, which are not and why.
+        on_report: called with each report on the server's loop; None to hear nothing.
+        on_timeline: called when the timeline was replaced.
+    """
+
+    def __init__(self, timeline: Timeline, ports: tuple[PortSpec, ...], tape: int | None) -> None:
+        """For `start`, which also starts the process."""
+        self.timeline = timeline
+        self.counters = Counters()
+        self.hello = Hello(0, realtime=False)
+        self.ports = PortsOpened(())
+        self.on_report: Callable[[Report], None] | None = None
+        self.on_timeline: Callable[[Timeline], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._specs = ports
+        self._tape = tape
+        self._recorder: subprocess.Popen[bytes] | None = None
+        self._mirror = Mirror()
+        self._child: _Child | None = None
+        self._ready = asyncio.Event()
+        self._closing = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        bpm: float = 120.0,
+        ports: Sequence[PortSpec] = (),
+        *,
+        record: Path | None = None,
+        tape: int | None = None,
+        on_report: Callable[[Report], None] | None = None,
+    ) -> "PlayerProcess":
+        """Start the player at tick 0, now, and wait until its ports are open or refused.
+
+        Args:
+            bpm: the tempo to begin with.
+            ports: livevae's ports; see `PortSpec`. Those that fail are reported, and played to all the same.
+            record: a standard MIDI file to keep of what is sent.
+            tape: instead of `record`, the writing end of a pipe for the lines of tape.py.
+            on_report: called with each report.
+
+        Raises:
+            LivevaeError: the process does not start.
+        """
+        loop = asyncio.get_running_loop()
+        player = cls(Timeline(0, loop.time(), bpm), tuple(ports), tape)
+        player.on_report = on_report
+        if record is not None:
+            player._start_recorder(record)
+        player._keeper = loop.create_task(player._keep(), name="player keeper")
+        try:
+            await asyncio.wait_for(player._ready.wait(), PATIENCE)
+        except TimeoutError:
+            why = player._child.last_words() if player._child else ""
+            await player.close()
+            raise LivevaeError(f"the player process does not start: {why or 'it says nothing'}") from None
+        return player
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Put notes on the agenda; each on brings its own off."""
+        for command in chunked(list(notes)):
+            self._do(command)
+
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Another message at its tick: a controller, a program change."""
+        self._do(Send(tick, port, data, voice))
+
+    def cancel(self, voice: str = "", tick: int | None = None) -> None:
+        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
+        self._do(Cancel(voice, tick))
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
+        self._do(SetTempo(bpm, tick, over))
+
+    def panic(self) -> None:
+        """Drop what waits, release what sounds, silence every channel of every port."""
+        self._do(Panic())
+
+    def open_ports(self, ports: Sequence[PortSpec]) -> None:
+        """The ports from now on; the answer comes as a report."""
+        self._specs = tuple(ports)
+        self._do(OpenPorts(self._specs))
+
+    async def close(self) -> None:
+        """Release what sounds, end the player, and wait until the recording is written."""
+        self._closing = True
+        if self._child is not None:
+            self._child.write(encode(Quit()))
+            await self._child.ended(PATIENCE)
+        if self._keeper is not None:
+            await asyncio.wait((self._keeper,), timeout=1.0)
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._recorder is not None:
+            if self._tape is not None:
+                os.close(self._tape)
+                self._tape = None
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._recorder.wait, PATIENCE)
+            self._recorder = None
+
+    def _do(self, command: Command) -> None:
+        if not self._closing:
+            self._mirror.see(command, self.timeline, self._loop.time())
+            if self._child is not None:
+                self._child.write(encode(command))
+
+    def _start_recorder(self, path: Path) -> None:
+        path = path.absolute()
+        if not path.parent.is_dir() or path.is_dir():
+            raise LivevaeError(f"cannot record to {path}: give a file in a folder that exists")
+        reading, writing = os.pipe()
+        self._recorder = subprocess.Popen(
+            [sys.executable, "-m", "livevae.player.recorder", str(reading), str(path)],
+            pass_fds=(reading,),
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
+        )
+        os.close(reading)
+        self._tape = writing
+
+    async def _keep(self) -> None:
+        """Start players, one after the other, as long as we are open."""
+        pause, why = 0.1, ""
+        while not self._closing:
+            born = self._loop.time()
+            resumption = self._mirror.resume(self.timeline, born)
+            self._child = child = _Child(self._tape)
+            for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
+                child.write(encode(command))
+            if why:
+                self._tell(PlayerDied(why, resumption.released))
+            why = await child.listen(self._hear)
+            if self._closing:
+                return
+            lived = self._loop.time() - born
+            pause = 0.1 if lived > SHORT_LIFE else min(2 * pause, LONGEST_PAUSE)
+            if lived <= SHORT_LIFE:
+                await asyncio.sleep(pause)
+
+    def _hear(self, report: Report) -> None:
+        match report:
+            case Hello():
+                self.hello = report
+            case PortsOpened():
+                self.ports = report
+                self._ready.set()
+            case TimelineChanged(timeline):
+                self.timeline = timeline
+                if self.on_timeline is not None:
+                    self.on_timeline(timeline)
+            case Counters():
+                self.counters = report
+        self._tell(report)
+
+    def _tell(self, report: Report) -> None:
+        if self.on_report is not None:
+            self.on_report(report)
+
+
+class _Child:
+    """One life of the player: its process, our end of its pipe, and what it wrote to standard error."""
+
+    def __init__(self, tape: int | None) -> None:
+        ours, its = socket.socketpair()
+        ours.setblocking(False)
+        self._socket = ours
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
+        handed = [its.fileno()] if tape is None else [its.fileno(), tape]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "livevae.player", *map(str, handed)],
+            pass_fds=handed,
+            stdin=subprocess.DEVNULL,
+            stdout=self._errors,
+            stderr=self._errors,
+            env=_environment(),
+        )
+        its.close()
+        self._loop = asyncio.get_running_loop()
+        self._unsent = b""
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes over; what the pipe does not take now follows when it does."""
+        if self._unsent:
+            self._unsent += data
+            return
+        self._unsent = data
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsent = b""
+        if self._socket.fileno() < 0:
+            return
+        if self._unsent:
+            self._loop.add_writer(self._socket, self._flush)
+        else:
+            self._loop.remove_writer(self._socket)
+
+    async def listen(self, hear: Callable[[Report], None]) -> str:
+        """Pass on every report until the player ends; why it did."""
+        splitter = LineSplitter()
+        try:
+            while data := await self._loop.sock_recv(self._socket, 1 << 16):
+                for line in splitter.feed(data):
+                    hear(decode_report(line))
+        except (OSError, WireError) as error:
+            self.process.kill()
+            why = str(error)
+        else:
+            why = ""
+        await self.ended(PATIENCE)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        why = f"{why} {self.last_words()}".strip()
+        self._errors.close()
+        return why
+
+    async def ended(self, patience: float) -> None:
+        """Wait for the process's end; past `patience` seconds it is killed."""
+        try:
+            await asyncio.to_thread(self.process.wait, patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            await asyncio.to_thread(self.process.wait)
+
+    def last_words(self) -> str:
+        """How it ended, and the last line it wrote to standard error."""
+        code = self.process.poll()
+        with suppress(OSError, ValueError):
+            self._errors.seek(0)
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            return f"exit status {code}" + (f": {lines[-1]}" if lines else "")
+        return f"exit status {code}"
+
+
+def _environment() -> dict[str, str]:
+    """Our own, with the way to this livevae."""
+    here = str(Path(__file__).resolve().parents[2])
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}
