@@ -251,7 +251,7 @@ def _check_word(row: Address, word: Setting, values: Values) -> None:
 
 
 def _no_such_address(address: str) -> str:
-    near = difflib.get_close_matches(address, BY_ADDRESS, 1) if len(address) <= LONGEST_NAME else []
+    near = difflib.get_close_matches(address, BY_ADDRESS, 1, 0.85) if len(address) <= LONGEST_NAME else []
     hint = f"did you mean {near[0]}?" if near else "`livevae osc` lists those there are"
     return f"there is no address {_shown(address)}; {hint}"
 

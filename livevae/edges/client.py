@@ -3,7 +3,7 @@
     with Client() as livevae:
         print(livevae.ask("/livevae/sample", voice="lead", bars=4)["beat"])
 
-It blocks, so it is for scripts, examples and tests; a program with an event loop of its own speaks OSC itself.
+It blocks, so it is for scripts, examples and tests; a program with an event loop speaks OSC itself.
 """
 
 import contextlib

@@ -9,27 +9,28 @@ from livevae.edges.udp import HOST, PORT
 from livevae.perform.settings import SETTINGS, Setting
 
 _INTRO = f"""
-livevae listens for OSC over UDP on {HOST}:{PORT} (`livevae serve --osc HOST:PORT` changes that), and answers every
-message to the address and port it came from.
+livevae listens for OSC over UDP on {HOST}:{PORT} (`livevae serve --osc HOST:PORT` changes that), and
+answers every message to the address and port it came from.
 
-Arguments are flat pairs of a name and a value, in any order: `/livevae/sample voice lead bars 4`. Where an address
-has a word of its own, the word may stand first without its name: `/livevae/sample lead bars 4`,
-`/livevae/stop lead`, `/livevae/tempo 140`.
+Arguments are flat pairs of a name and a value, in any order: `/livevae/sample voice lead bars 4`. Where
+an address has a word of its own, the word may stand first without its name: `/livevae/sample lead bars
+4`, `/livevae/stop lead`, `/livevae/tempo 140`.
 
-Numbers may come as ints or floats. Names that an address does not know are ignored, because hosts add their own
-({", ".join(sorted(HOST_NAMES))}); the reply lists the others under `ignored`. A message of which nothing is known
-is an error.
+Numbers may come as ints or floats. Names that an address does not know are ignored, because hosts add
+their own ({", ".join(sorted(HOST_NAMES))}); the reply lists the others under `ignored`. A message of
+which nothing is known is an error.
 
-A bundle's timetag says when its messages should *sound*; send them ahead of it, so that there is time to decode.
-One in the past means now, and one more than {FARTHEST:g} s ahead is refused.
+A bundle's timetag says when its messages should *sound*; send them ahead of it, so that there is time
+to decode. One in the past means now, and one more than {FARTHEST:g} s ahead is refused.
 """
 
 _ANSWERS = f"""
-`{answers.REPLY}`: it is done. Pairs: `address` (what was asked), `{ID}` (if one was sent), `beat` (on which it takes
-effect), then those of the address, then `ignored` (names that meant nothing).
+`{answers.REPLY}`: it is done. Pairs: `address` (what was asked), `{ID}` (if one was sent), `beat` (on
+which it takes effect), then those of the address, then `ignored` (names that meant nothing).
 
-`{answers.ERROR}`: it was not done, and nothing has changed. Pairs: `address`, `{ID}` (if one was sent), `text` (a
-sentence), `held_back` (how many errors before this one were not sent, because too many came at once).
+`{answers.ERROR}`: it was not done, and nothing has changed. Pairs: `address`, `{ID}` (if one was sent),
+`text` (a sentence), `held_back` (how many errors before this one were not sent, because too many came
+at once).
 
 Every value of an answer is a 32-bit int, a 32-bit float or a string.
 """

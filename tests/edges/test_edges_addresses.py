@@ -1,0 +1,189 @@
+"""The address table: messages to requests, and the manual that is made from it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, ask, request
+from livevae.edges.manual import table_markdown, table_text
+from livevae.edges.osc import Message
+from livevae.errors import RequestError
+from livevae.perform.requests import LoadScene, Panic, Ping, Play, Sample, Set, Status, Stop, Tempo
+from livevae.perform.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+
+
+def said(text):
+    """A message as one would type it: numbers are numbers, the rest are words."""
+    address, *args = text.split()
+    return Message(address, tuple(_value(arg) for arg in args))
+
+
+def _value(text):
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("/livevae/ping", Ping()),
+        ("/livevae/status", Status()),
+        ("/livevae/play", Play()),
+        ("/livevae/play lead", Play("lead")),
+        ("/livevae/play voice lead", Play("lead")),
+        ("/livevae/stop", Stop()),
+        ("/livevae/stop lead", Stop("lead")),
+        ("/livevae/sample", Sample()),
+        ("/livevae/sample lead", Sample("lead")),
+        ("/livevae/sample lead bars 4", Sample("lead", {"bars": 4})),
+        ("/livevae/sample voice lead bars 4.0 temp 1", Sample("lead", {"bars": 4, "temp": 1.0})),
+        ("/livevae/sample bars 4 voice lead bars 8", Sample("lead", {"bars": 8})),
+        ("/livevae/set lead temp 0.5 port synth", Set("lead", {"temp": 0.5, "port": "synth"})),
+        ("/livevae/tempo 140", Tempo(140.0)),
+        ("/livevae/tempo bpm 97.5", Tempo(97.5)),
+        ("/livevae/panic", Panic()),
+        ("/livevae/scene first", LoadScene("first")),
+        ("/dirt/play voice lead bars 2", Sample("lead", {"bars": 2})),
+    ],
+)
+def test_messages_as_performers_type_them(message, expected):
+    assert request(said(message)) == expected
+
+
+def test_a_message_as_tidal_sends_it_keeps_what_is_ours():
+    """Tidal 1.9: names in alphabetical order, floats, and its own names between ours."""
+    message = said(
+        "/livevae/sample _id_ 1 bars 4.0 cps 0.5625 cycle 12.0 delta 1.777 seed 7.0 temp 0.5 voice lead"
+    )
+    asked = ask(message)
+    assert asked.request(12.5) == Sample("lead", {"bars": 4, "seed": 7, "temp": 0.5}, at=12.5)
+    assert asked.ignored == ()
+
+
+def test_the_time_of_a_bundle_becomes_the_time_of_the_request():
+    for row in ADDRESSES:
+        assert request(Message(row.address, row.example), 3.25).at == 3.25
+
+
+def test_every_example_of_the_table_is_a_request():
+    for row in ADDRESSES:
+        assert request(Message(row.address, row.example))
+
+
+def test_names_that_mean_nothing_are_ignored_and_told():
+    assert ask(said("/livevae/sample lead bars 4 tmep 0.5 n 3")).ignored == ("tmep", "n")
+
+
+def test_names_that_hosts_add_are_ignored_without_a_word():
+    pairs = tuple(part for name in sorted(HOST_NAMES) for part in (name, 1.0))
+    asked = ask(Message("/livevae/play", pairs))
+    assert (asked.request(None), asked.ignored) == (Play(), ())
+
+
+def test_an_id_is_nobodys_argument():
+    assert ask(said("/livevae/ping id 7")).ignored == ()
+    assert ask(said("/livevae/sample lead id 7")).values == {"voice": "lead"}
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("/livevae/smaple lead", "there is no address '/livevae/smaple'; did you mean /livevae/sample?"),
+        ("/foo", "there is no address '/foo'; `livevae osc` lists those there are"),
+        ("/livevae/*", "there is no address '/livevae/*'; `livevae osc` lists those there are"),
+        (
+            "/livevae/ping hello",
+            "/livevae/ping takes no word of its own, only names and values: 1 arguments came",
+        ),
+        ("/livevae/set", "/livevae/set needs a voice: send /livevae/set lead temp 1.25 transpose 12"),
+        (
+            "/livevae/set temp 0.5",
+            "/livevae/set needs a voice: send /livevae/set lead temp 1.25 transpose 12",
+        ),
+        ("/livevae/tempo", "/livevae/tempo needs a bpm: send /livevae/tempo 140"),
+        ("/livevae/tempo fast", "bpm must be a number from 20 to 999, not 'fast'"),
+        ("/livevae/tempo 5", "bpm must be a number from 20 to 999, not 5"),
+        ("/livevae/scene", "/livevae/scene needs a name: send /livevae/scene first"),
+        ("/livevae/play 3", "voice must be a name, not 3"),
+        ("/livevae/sample lead temp hot", "temp must be a number from 0 to 4, not 'hot'"),
+        ("/livevae/sample lead bars 2.5", "bars must be a whole number from 1 to 32, not 2.5"),
+        ("/livevae/sample lead voice bass", "the voice is said twice: first as 'lead', then by name"),
+        ("/dirt/play bars 4", "/dirt/play needs a voice: send /dirt/play voice lead bars 4"),
+        # Sonic Pi by position: the voice and a number, or more numbers
+        (
+            "/livevae/sample lead 4",
+            "/livevae/sample knows no argument called 'lead': send /livevae/sample lead bars 4 temp 0.5",
+        ),
+        (
+            "/livevae/sample lead 4 0.5",
+            "4 came where a name should stand: send /livevae/sample lead bars 4 temp 0.5",
+        ),
+        ("/livevae/play lead bass", "/livevae/play knows no argument called 'lead': send /livevae/play lead"),
+    ],
+)
+def test_what_cannot_be_asked_is_answered_with_a_sentence(message, sentence):
+    with pytest.raises(RequestError) as wrong:
+        request(said(message))
+    assert str(wrong.value) == sentence
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "le\nad", "\x1b[2J"])
+def test_a_voice_has_a_name_that_can_be_shown(name):
+    with pytest.raises(RequestError, match="at most 64 printable characters"):
+        request(Message("/livevae/play", (name,)))
+
+
+@pytest.mark.parametrize("value", [b"blob", None, True, (1, 2), float("nan"), "x" * 60_000, 2**62])
+def test_no_value_of_another_kind_gets_through(value):
+    for setting in SETTINGS:
+        if setting.kind is not str:
+            with pytest.raises(RequestError, match=f"^{setting.name} must be") as wrong:
+                request(Message("/livevae/sample", ("lead", setting.name, value)))
+            assert len(str(wrong.value)) < 200
+
+
+JUNK = st.one_of(
+    st.sampled_from([name for row in ADDRESSES for name in row.names]),
+    st.text(max_size=8),
+    st.integers(),
+    st.floats(),
+    st.binary(max_size=8),
+    st.none(),
+    st.booleans(),
+    st.just(("nested", (1,))),
+)
+
+
+@given(st.sampled_from(sorted(BY_ADDRESS)), st.lists(JUNK, max_size=7), st.none() | st.floats(0, 100))
+def test_any_arguments_are_a_request_or_a_request_error(address, args, at):
+    try:
+        asked = request(Message(address, tuple(args)), at)
+    except RequestError as wrong:
+        assert 0 < len(str(wrong)) < 500
+    else:
+        assert asked.at == at
+
+
+def test_every_address_is_there_once_and_takes_an_id():
+    assert len(BY_ADDRESS) == len(ADDRESSES)
+    assert all(row.names[-1] == ID for row in ADDRESSES)
+
+
+def test_the_manual_page_is_made_from_the_table():
+    """To make it anew: livevae osc --markdown > docs/osc.md."""
+    assert (ROOT / "docs" / "osc.md").read_text() == table_markdown()
+
+
+def test_the_terminal_manual_names_every_address_and_setting_within_100_columns():
+    text = table_text()
+    assert all(row.address in text for row in ADDRESSES)
+    assert all(f"    {setting.name} " in text for setting in SETTINGS)
+    assert max(map(len, text.splitlines())) <= 100
