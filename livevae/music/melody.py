@@ -1,7 +1,8 @@
 """The melody vocabulary: 90 classes on a grid of sixteenths, and back to riffs.
 
-MusicVAE's melody models (Roberts et al. 2018; Magenta's `OneHotMelodyConverter` for pitches 21 to 108) write one
-class a step: 0 holds what sounds (or keeps the silence), 1 ends the note, 2 to 89 strike MIDI pitch 21 to 108.
+MusicVAE's melody models (Roberts et al. 2018; Magenta's `OneHotMelodyConverter` for pitches 21 to 108)
+write one class a step: 0 holds what sounds (or keeps the silence), 1 ends the note, 2 to 89 strike MIDI
+pitch 21 to 108.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,8 +74,8 @@ def decode(tokens: Iterable[int], velocity: int = 96) -> Riff:
 def encode(riff: Riff, steps: int | None = None) -> tuple[int, ...]:
     """A riff to tokens: starts and ends at the nearest step, one voice.
 
-    Where notes start at the same step the highest is kept; a note ends where the next one starts. Notes that start
-    before the first step or after the last are left out.
+    Where notes start at the same step the highest is kept; a note ends where the next one starts. Notes that
+    start before the first step or after the last are left out.
 
     Args:
         riff: its notes may be anywhere on the grid of ticks.
@@ -126,4 +127,6 @@ def transpose(tokens: Sequence[int], semitones: int) -> tuple[int, ...]:
     Raises:
         MusicError: a pitch would leave 21 to 108.
     """
-    return tuple(token_of(token - PITCH_TO_TOKEN + semitones) if is_note(token) else int(token) for token in tokens)
+    moved = (token - PITCH_TO_TOKEN + semitones if is_note(token) else None for token in tokens)
+    pairs = zip(tokens, moved, strict=True)
+    return tuple(int(token) if pitch is None else token_of(pitch) for token, pitch in pairs)

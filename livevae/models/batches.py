@@ -1,0 +1,64 @@
+"""Training batches: which windows come when, and how they are moved in pitch.
+
+A pure function of seed and step. Nothing is drawn from a generator that has a past, so a run that was
+killed goes on with exactly the batches that it would have had, and every process of a run knows its own part without asking.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livevae.models.data.windows import Tokens
+from livevae.music import melody
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Batches of melody windows.
+
+    Attributes:
+        windows: [N, steps] uint8.
+        size: windows a step, of all processes together.
+        transpose: semitones down and up (-7, 7) that a window may be moved by, within the vocabulary's range.
+        seed: of order and transposition.
+    """
+
+    windows: Tokens
+    size: int
+    transpose: tuple[int, int]
+    seed: int
+
+    def at(self, step: int, rank: int = 0, world: int = 1) -> NDArray[np.int64]:
+        """One process's part of a step's batch, [size / world, steps], transposed at random.
+
+        Every window comes once before any comes again; the order of each round is new.
+        """
+        part = self.size // world
+        first = step * self.size + rank * part
+        count = len(self.windows)
+        rounds, places = np.divmod(np.arange(first, first + part), count)
+        chosen = np.empty(part, np.int64)
+        for number in np.unique(rounds):
+            here = rounds == number
+            chosen[here] = _order(self.seed, int(number), count)[places[here]]
+        batch = self.windows[np.sort(chosen)].astype(np.int64)
+        chance = np.random.default_rng((self.seed, step, rank, 1))
+        return transposed(batch, self.transpose, chance)
+
+
+def transposed(
+    batch: NDArray[np.int64], by: tuple[int, int], chance: np.random.Generator
+) -> NDArray[np.int64]:
+    """Each window moved by semitones drawn evenly from those that keep it in the vocabulary's range."""
+    notes = batch > melody.OFF
+    lowest = np.where(notes, batch, melody.CLASSES).min(1)
+    highest = np.where(notes, batch, 0).max(1)
+    down = np.maximum(by[0], np.minimum(0, melody.OFF + 1 - lowest))
+    up = np.minimum(by[1], np.maximum(0, melody.CLASSES - 1 - highest))
+    moves = chance.integers(down, up + 1)
+    return np.where(notes, batch + moves[:, None], batch)
+
+
+def _order(seed: int, number: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng((seed, number, 0)).permutation(count)

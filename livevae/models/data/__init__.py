@@ -1,0 +1,1 @@
+"""Music files to training windows: readers, the sixteenth grid, windows, splits. No torch."""

@@ -1,0 +1,124 @@
+"""Lines and bars: what every reader gives, and how bars become unbroken runs on the sixteenth grid.
+
+A reader knows notation (MusicXML, ABC) or ticks (MIDI); what leaves it is `Line`s of `Bar`s. Here the bars
+are joined into `Run`s, stretches in which the grid of beats never slips, because a window may only be cut
+where the bar lines mean what a 4/4 grid says they mean.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+STEPS_PER_QUARTER = 4
+
+FITTING_METRES = frozenset({(4, 4), (2, 2), (2, 4), (4, 2), (4, 8), (8, 4)})
+"""Metres whose bars are halves, wholes or doubles of a 4/4 bar with the same beats, so 2-bar windows of 32
+sixteenths fall on their bar lines. 3/4 has the same beat but puts its accents where 4/4 has none, and 6/8
+and its kin divide the beat in three: these are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sung:
+    """A note in a bar.
+
+    Attributes:
+        start: quarters from the bar line.
+        length: quarters.
+        pitch: MIDI pitch as it sounds.
+        tied: it goes on from the note before and is not struck again.
+    """
+
+    start: Fraction
+    length: Fraction
+    pitch: int
+    tied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar as it was written.
+
+    Attributes:
+        metre: the time signature, None when there is none (free time).
+        length: quarters that it really lasts: pickups and bars cut by a repeat are shorter than the metre
+        says. notes: sorted by start.
+        jump: it does not follow the bar before (a second ending).
+    """
+
+    metre: tuple[int, int] | None
+    length: Fraction
+    notes: tuple[Sung, ...]
+    jump: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One melody line of a song.
+
+    Attributes:
+        song: who the song is, the same for every version of it: split and counted by this.
+        bars: in written order, repeats not played out.
+    """
+
+    song: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """An unbroken stretch of the grid, bar lines at multiples of its bar.
+
+    Attributes:
+        notes: (start, end, pitch) in steps from the first beat, as fractions: not yet quantised.
+        steps: how long it is.
+    """
+
+    notes: list[tuple[Fraction, Fraction, int]] = field(default_factory=list)
+    steps: Fraction = Fraction(0)
+
+
+def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
+    """The unbroken runs of a line; `refused` counts the bars that are in none, by reason.
+
+    Two parts of a bar (a pickup after a repeat sign, say) join where together they are whole; where the
+    lengths do not add up, a new run begins, so that no window hears a beat in the wrong place.
+    """
+    run = Run()
+    metre: tuple[int, int] | None = None
+    for bar in bars:
+        if bar.metre is None or bar.metre not in FITTING_METRES:
+            if run.notes:
+                yield run
+            run, metre = Run(), None
+            name = f"{bar.metre[0]}/{bar.metre[1]}" if bar.metre else "free time"
+            refused[f"bars in {name}, which does not fit the 4/4 grid"] += 1
+            continue
+        whole = Fraction(4 * STEPS_PER_QUARTER * bar.metre[0], bar.metre[1])
+        length = bar.length * STEPS_PER_QUARTER
+        inside = run.steps % whole
+        joins = bar.metre == metre and not bar.jump and (inside == 0 or inside + length == whole)
+        if not joins:
+            if run.notes:
+                yield run
+            run, metre = Run(), bar.metre
+            if length < whole:
+                run.steps = whole - length  # a pickup: it ends on the bar line
+        _append(run, bar, length)
+        if length > whole and length % whole:
+            refused["bars longer than their metre"] += 1
+            yield run
+            run, metre = Run(), None
+    if run.notes:
+        yield run
+
+
+def _append(run: Run, bar: Bar, length: Fraction) -> None:
+    for note in bar.notes:
+        start = run.steps + note.start * STEPS_PER_QUARTER
+        end = start + note.length * STEPS_PER_QUARTER
+        if note.tied and run.notes and run.notes[-1][1:] == (start, note.pitch):
+            run.notes[-1] = (run.notes[-1][0], end, note.pitch)
+        else:
+            run.notes.append((start, end, note.pitch))
+    run.steps += length

@@ -1,0 +1,228 @@
+"""Data sets of training windows: built from music files, split by song, memory-mapped from disk.
+
+A data set is a folder: `train.npy` and `test.npy` (windows [N, steps] uint8), `train_set.npy` and
+`test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what was
+used, what was refused and why. No torch.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_data_path
+
+from livevae.errors import MusicError
+from livevae.models.data import abc, midi, musicxml
+from livevae.models.data.lines import Line, runs
+from livevae.models.data.names import held_out
+from livevae.models.data.windows import Tokens, shape_key, windows
+
+SPLITS = ("train", "test")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MUSIC_SUFFIXES = frozenset({".mxl", ".musicxml", ".xml", ".abc", ".mid", ".midi"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set on disk.
+
+    Attributes:
+        path: its folder.
+        info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
+        train: [N, steps] uint8, memory-mapped.
+        test: [N, steps] uint8, of songs that are not in `train`.
+        train_set: [N] uint8, index into `info["sets"]`.
+        test_set: [N] uint8.
+    """
+
+    path: Path
+    info: Mapping[str, Any]
+    train: Tokens
+    test: Tokens
+    train_set: NDArray[np.uint8]
+    test_set: NDArray[np.uint8]
+
+
+def home(name: str) -> Path:
+    """Where the data set of a name lives: a path as it is, a plain name under the user's data folder.
+
+    Raises:
+        MusicError: it is neither.
+    """
+    if "/" in name or name.startswith("."):
+        return Path(name)
+    if not NAME.fullmatch(name):
+        raise MusicError(f"a data set's name is letters, digits, dots and dashes, not {name!r}")
+    return Path(user_data_path("livevae")) / "datasets" / name
+
+
+def load(name: str) -> Dataset:
+    """Open a data set by name or path; windows stay on disk until they are used.
+
+    Raises:
+        MusicError: there is none, or it is not whole.
+    """
+    path = home(name)
+    try:
+        info = json.loads((path / "info.json").read_text())
+        arrays = [
+            np.load(path / f"{split}{kind}.npy", mmap_mode="r", allow_pickle=False)
+            for split in SPLITS
+            for kind in ("", "_set")
+        ]
+    except FileNotFoundError as error:
+        raise MusicError(
+            f"there is no data set {name!r} in {path}: `livevae dataset build {name} PATHS...` makes one"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise MusicError(f"the data set in {path} cannot be read ({error}): build it again") from error
+    train, train_set, test, test_set = arrays
+    return Dataset(path, info, train, test, train_set, test_set)
+
+
+def build(
+    name: str,
+    paths: Iterable[Path],
+    *,
+    steps: int = 32,
+    share: float = 0.05,
+    note: Callable[[Path], object] | None = None,
+) -> Dataset:
+    """Read music files, cut them to melody windows, split them by song, write the data set.
+
+    Exact duplicates are kept once; a training window that is also in the test windows, in any transposition,
+    is left out of training.
+
+    Args:
+        name: a name or a folder, see `home`.
+        paths: files and folders; each path given is one named set.
+        steps: sixteenths a window.
+        share: of the songs, held out for testing.
+        note: called with every file before it is read.
+
+    Raises:
+        MusicError: a path is not there, or nothing could be used.
+    """
+    folder = home(name)
+    sets: list[str] = []
+    reports: dict[str, Any] = {}
+    found: dict[str, dict[bytes, int]] = {split: {} for split in SPLITS}
+    for path in paths:
+        label = path.stem if path.is_file() else path.resolve().name
+        if label in sets:
+            raise MusicError(f"two sets are named {label!r}; give each folder a name of its own")
+        sets.append(label)
+        reports[label] = _read_set(path, steps, share, note, _Store(found, len(sets) - 1))
+    held = {shape_key(np.frombuffer(key, np.uint8)) for key in found["test"]}
+    train = {
+        key: label
+        for key, label in found["train"].items()
+        if key not in found["test"] and shape_key(np.frombuffer(key, np.uint8)) not in held
+    }
+    shared = len(found["train"]) - len(train)
+    if not train or not found["test"]:
+        raise MusicError(
+            "no music was found that fits: " + ("no test song" if train else "no training window")
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    for split, windows_of in zip(SPLITS, (train, found["test"]), strict=True):
+        ordered = sorted(windows_of)
+        array = np.frombuffer(b"".join(ordered), np.uint8).reshape(-1, steps)
+        labels = np.array([windows_of[key] for key in ordered], np.uint8)
+        digest.update(array.tobytes())
+        np.save(folder / f"{split}.npy", array)
+        np.save(folder / f"{split}_set.npy", labels)
+        for index, label in enumerate(sets):
+            reports[label][f"{split}_windows"] = int((labels == index).sum())
+    info = {
+        "music": "melody",
+        "steps": steps,
+        "held_out_share": share,
+        "sets": sets,
+        "counts": {"train": len(train), "test": len(found["test"])},
+        "left_out_of_training_because_held_out_songs_have_them": shared,
+        "sha256": digest.hexdigest(),
+        "reports": reports,
+    }
+    (folder / "info.json").write_text(json.dumps(info, indent=1) + "\n")
+    return load(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """Where the windows of one set go: by split, the first set that has a window keeps it."""
+
+    found: dict[str, dict[bytes, int]]
+    index: int
+
+    def add(self, split: str, window: Tokens) -> None:
+        self.found[split].setdefault(window.tobytes(), self.index)
+
+
+def _read_set(
+    path: Path, steps: int, share: float, note: Callable[[Path], object] | None, store: _Store
+) -> dict[str, Any]:
+    """Read one named set into the store; the report of what was used and refused."""
+    if not path.exists():
+        raise MusicError(f"there is no {path}")
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    refused: Counter[str] = Counter()
+    used = others = cut = 0
+    songs: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for file in files:
+        if file.suffix.lower() not in MUSIC_SUFFIXES:
+            others += 1
+            continue
+        if note is not None:
+            note(file)
+        try:
+            lines = read_lines(file, refused)
+        except MusicError as error:
+            refused[f"files: {_without(str(error), file.name)}"] += 1
+            continue
+        before = cut
+        for line in lines:
+            split = SPLITS[held_out(line.song, share)]
+            for run in runs(line.bars, refused):
+                for window in windows(run, steps, refused):
+                    store.add(split, window)
+                    songs[split].add(line.song)
+                    cut += 1
+        used += cut > before
+        if cut == before:
+            refused["files: nothing in it made a window"] += 1
+    return {
+        "files": len(files) - others,
+        "files_used": used,
+        "files_that_are_no_music": others,
+        "train_songs": len(songs["train"]),
+        "test_songs": len(songs["test"]),
+        "windows_before_removing_duplicates": cut,
+        "refused": dict(refused.most_common()),
+    }
+
+
+def read_lines(file: Path, refused: Counter[str]) -> list[Line]:
+    """The melody lines of a music file of any kind; parts of it that cannot be read are counted.
+
+    Raises:
+        MusicError: nothing of the file can be read.
+    """
+    suffix = file.suffix.lower()
+    if suffix == ".abc":
+        lines, faults = abc.read(file)
+        refused.update(f"tunes: {fault}" for fault in faults)
+        return lines
+    return midi.read(file) if suffix in {".mid", ".midi"} else musicxml.read(file)
+
+
+def _without(text: str, name: str) -> str:
+    return re.sub(r" \(.*\)$", "", text.replace(name, "it"))

@@ -1,0 +1,73 @@
+"""The processes of one training run: alone, started by torchrun, or started here for a machine's cores.
+
+All that they exchange is one sum a step: the gradients and the figures beside them, as one flat vector.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+from torch import Tensor, distributed
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who this process is among those that train together."""
+
+    rank: int = 0
+    world: int = 1
+
+    def average(self, gradients: Sequence[Tensor], figures: Tensor) -> Tensor:
+        """Replace every gradient by its mean over the processes, in place; returns the figures' means."""
+        if self.world == 1:
+            return figures
+        parts = [*gradients, figures.to(gradients[0])]
+        flat = torch.cat([part.reshape(-1) for part in parts])
+        distributed.all_reduce(flat)
+        flat /= self.world
+        pieces: tuple[Tensor, ...] = torch.split(flat, [part.numel() for part in parts])
+        for gradient, piece in zip(gradients, pieces, strict=False):
+            gradient.copy_(piece.view_as(gradient))
+        return pieces[-1]
+
+
+@contextmanager
+def join(device: str) -> Iterator[Crew]:
+    """Join the run that the environment describes (torchrun's RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT)."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Crew()
+        return
+    cuda = device.startswith("cuda")
+    if cuda:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    # a run may be stopped for hours and continued; its processes wait for each other
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=timedelta(days=7))
+    try:
+        yield Crew(distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def helpers(count: int, arguments: Sequence[str]) -> list["subprocess.Popen[bytes]"]:
+    """Start `count - 1` more processes of this command; this process becomes the first.
+
+    They are in its process group, and end when this one does: their next exchange fails.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    started = []
+    for rank in range(1, count):
+        environment = {**os.environ, **shared, "RANK": str(rank)}
+        command = [sys.executable, "-m", "livevae.models.training_commands", *arguments]
+        started.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+    os.environ.update({**shared, "RANK": "0"})
+    return started

@@ -1,0 +1,116 @@
+"""LSTM layers for training on CPU: one matrix product a step, weight gradients in one product at the end.
+
+The same arithmetic as `torch.nn.LSTM` on the same parameters (gates i, f, g, o). What is saved: tokens are
+gathered from the input weights instead of multiplied as one-hot vectors, and z, the same at every step, is
+projected once.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from livevae.models.networks import Core, Encoder, Layers, MusicVAE
+
+
+class Recurrence(torch.autograd.Function):
+    """The recurrent half of an LSTM layer.
+
+    `pre [T, N, 4 H], h0 [N, H], c0 [N, H], w_hh [4 H, H] -> h [T, N, H]`
+    """
+
+    @staticmethod
+    def forward(ctx: Any, pre: Tensor, h0: Tensor, c0: Tensor, w_hh: Tensor) -> Tensor:
+        """`pre` is what the input says to the gates, biases included."""
+        steps, n, units = len(pre), len(h0), h0.shape[1]
+        gates = torch.empty_like(pre)
+        hidden = pre.new_empty(steps + 1, n, units)
+        cells = pre.new_empty(steps + 1, n, units)
+        squashed = pre.new_empty(steps, n, units)
+        hidden[0], cells[0] = h0, c0
+        weights = w_hh.t()
+        for t in range(steps):
+            gate = torch.addmm(pre[t], hidden[t], weights, out=gates[t])
+            gate[:, : 2 * units].sigmoid_()
+            gate[:, 2 * units : 3 * units].tanh_()
+            gate[:, 3 * units :].sigmoid_()
+            i, f, g, o = gate.chunk(4, 1)
+            cell = torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, g)
+            torch.mul(o, torch.tanh(cell, out=squashed[t]), out=hidden[t + 1])
+        ctx.save_for_backward(gates, hidden, cells, squashed, w_hh)
+        return hidden[1:]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Gradients of pre, h0, c0 and w_hh."""
+        gates, hidden, cells, squashed, w_hh = ctx.saved_tensors
+        grad = grads[0]
+        steps = len(gates)
+        units = hidden.shape[2]
+        i, f, g, o = gates.chunk(4, 2)
+        # everything that does not run back through time, for all steps at once
+        to_cell = o * (1 - squashed * squashed)
+        slope_i, slope_f = g * i * (1 - i), cells[:-1] * f * (1 - f)
+        slope_g, slope_o = i * (1 - g * g), squashed * o * (1 - o)
+        d_gates = torch.empty_like(gates)
+        d_hidden = torch.zeros_like(hidden[0])
+        d_cell = torch.zeros_like(cells[0])
+        for t in range(steps - 1, -1, -1):
+            d_hidden = d_hidden.add_(grad[t])
+            d_cell = d_cell.addcmul_(d_hidden, to_cell[t])
+            row = d_gates[t]
+            torch.mul(d_cell, slope_i[t], out=row[:, :units])
+            torch.mul(d_cell, slope_f[t], out=row[:, units : 2 * units])
+            torch.mul(d_cell, slope_g[t], out=row[:, 2 * units : 3 * units])
+            torch.mul(d_hidden, slope_o[t], out=row[:, 3 * units :])
+            d_cell = d_cell.mul_(f[t])
+            d_hidden = row @ w_hh
+        d_weights = d_gates.flatten(0, 1).t() @ hidden[:-1].flatten(0, 1)
+        return d_gates, d_hidden, d_cell, d_weights
+
+
+def layer(pre: Tensor, h0: Tensor, c0: Tensor, w_hh: Tensor) -> Tensor:
+    """`Recurrence`, typed."""
+    return Recurrence.apply(pre, h0, c0, w_hh)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def fits(model: MusicVAE) -> bool:
+    """Whether this file knows the model: a flat decoder of one vocabulary, tokens in."""
+    config = model.config
+    plain = config.head == "categorical" and len(config.output_depths) == 1 and not config.roll_input
+    return plain and not (config.segments or config.controls or config.dropout) and len(config.encoder) == 1
+
+
+def posterior(model: MusicVAE, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """`MusicVAE.posterior` for tokens `[N, steps]`: mu and sigma `[N, latent]`."""
+    encoder: Encoder = model.encoder
+    order = tokens.t().contiguous()  # [T, N]
+    last: list[Tensor] = []
+    for way, w_ih, w_hh, b_ih, b_hh in encoder.layers.weights():
+        steps = order if way == "fw" else order.flip(0)
+        pre = F.embedding(steps, w_ih.t() + (b_ih + b_hh))
+        zeros = pre.new_zeros(len(tokens), w_hh.shape[1])
+        last.append(layer(pre, zeros, zeros, w_hh)[-1])
+    summary = torch.cat(last, -1)
+    return encoder.mu(summary), F.softplus(encoder.sigma(summary))
+
+
+def teacher_forced(model: MusicVAE, z: Tensor, tokens: Tensor) -> Tensor:
+    """`MusicVAE.teacher_forced` for tokens `[N, steps]`: logits `[N, steps, classes]`."""
+    core: Core = model.core_list()[0]
+    layers: Layers = core.layers
+    states = core.initial(z)
+    depth = core.head.depth
+    hidden = z.new_empty(0)
+    for index, (_, w_ih, w_hh, b_ih, b_hh) in enumerate(layers.weights()):
+        if index == 0:
+            always = F.linear(z, w_ih[:, depth:], b_ih + b_hh)
+            # class `depth` stands for the zeros before the first step
+            heard = F.pad(tokens.t()[:-1], (0, 0, 1, 0), value=depth)
+            pre = F.embedding(heard, F.pad(w_ih[:, :depth].t(), (0, 0, 0, 1))) + always
+        else:
+            pre = F.linear(hidden, w_ih, b_ih + b_hh)
+        h0, c0 = states[index]
+        hidden = layer(pre, h0, c0, w_hh)
+    return core.output(hidden).transpose(0, 1)  # type: ignore[no-any-return]

@@ -1,0 +1,342 @@
+"""Training a MusicVAE: the loss, the schedules, one loop for a CPU, a GPU or many processes.
+
+loss = reconstruction + beta * max(KL - free_bits * ln 2, 0), both summed over a window and averaged over the
+batch (Roberts et al. 2018; Magenta 2.1.4). Everything random is a function of seed and step (see `batches`),
+so a run that was killed goes on as if it had not been.
+"""
+
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from livevae.errors import ModelError
+from livevae.models import growth, processes, recurrence, runs
+from livevae.models.batches import Batches
+from livevae.models.config import configuration
+from livevae.models.evaluate import reconstruction_scores
+from livevae.models.networks import MusicVAE, kl
+from livevae.models.processes import Crew
+from livevae.models.runs import RunState
+
+Report = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a training run is asked to do; None takes the configuration's own value.
+
+    Attributes:
+        config: name of a configuration.
+        run: folder of checkpoints and log.
+        steps: where to end; or
+        hours: how long to train, pauses not counted.
+        batch: windows a step, of all processes together.
+        learning_rate: at its highest; it rises over `warmup` steps and falls with a cosine to a hundredth.
+        warmup: steps.
+        max_beta: of the KL.
+        beta_rate: beta = (1 - beta_rate ** step) * max_beta.
+        free_bits: of a window.
+        transpose: semitones down and up.
+        sampled: share of the decoder's inputs that are its own samples at the end (scheduled sampling,
+            decoded in one parallel pass); it grows from 0 at half of the run.
+        narrow: units of the encoder until `widen_at`, 0 for the configuration's own from the start.
+        widen_at: share of the run.
+        average: decay of the running average of weights, which is what is evaluated and exported.
+        seed: of weights, order, transposition and noise.
+        device: cpu, cuda.
+        precision: float32 or bf16 (GPU).
+        save_minutes: between checkpoints.
+        test_windows: held-out windows looked at with each checkpoint.
+    """
+
+    config: str
+    run: str
+    steps: int | None = None
+    hours: float | None = None
+    batch: int = 64
+    learning_rate: float | None = None
+    warmup: int = 200
+    max_beta: float | None = None
+    beta_rate: float | None = None
+    free_bits: float | None = None
+    transpose: tuple[int, int] = (-7, 7)
+    sampled: float = 0.0
+    narrow: int = 0
+    widen_at: float = 0.6
+    average: float = 0.999
+    seed: int = 1
+    device: str = "cpu"
+    precision: str = "float32"
+    save_minutes: float = 3.0
+    test_windows: int = 512
+
+    def __post_init__(self) -> None:
+        if not self.steps and not self.hours:
+            raise ModelError("training needs an end: --steps or --hours")
+
+
+class Trainer:
+    """One process's share of a run.
+
+    Args:
+        options: as asked.
+        train: training windows [N, steps] uint8.
+        test: held-out windows.
+        crew: the processes of this run.
+    """
+
+    def __init__(self, options: Options, train: Any, test: Any, crew: Crew) -> None:
+        self.options, self.crew, self.test = options, crew, test
+        self.config = configuration(options.config)
+        if self.config.music != "melody":
+            raise ModelError(
+                f"training reads melody data so far; {self.config.name} plays {self.config.music}"
+            )
+        self.device = torch.device(options.device)
+        self.batches = Batches(train, options.batch, options.transpose, options.seed)
+        self.state = runs.load(Path(options.run)) or RunState.new()
+        self.model = self._new_model(wide=self.state.wide or not options.narrow)
+        self.average = growth.tensors(self._new_model(wide=self.state.wide or not options.narrow))
+        self.optimizer = self._new_optimizer()
+        if self.state.step:
+            self._restore()
+        else:
+            for name, value in growth.tensors(self.model).items():
+                self.average[name].copy_(value)
+        self.durations: list[float] = []
+
+    # ------------------------------------------------------------------ models
+
+    def _new_model(self, *, wide: bool) -> MusicVAE:
+        torch.manual_seed(self.options.seed)
+        config = self.config if wide else self.config.replace(encoder=(self.options.narrow,))
+        return MusicVAE(config).to(self.device)
+
+    def _new_optimizer(self) -> torch.optim.Adam:
+        return torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=self.device.type == "cuda" or None)
+
+    def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
+        return list(self.model.named_parameters())
+
+    def _restore(self) -> None:
+        with torch.no_grad():
+            for name, value in self._named():
+                value.copy_(self.state.tensors[f"model/{name}"])
+                self.average[name].copy_(self.state.tensors[f"average/{name}"])
+                self.optimizer.state[value] = {
+                    "step": torch.tensor(float(self.state.step)),
+                    "exp_avg": self.state.tensors[f"first/{name}"].to(self.device),
+                    "exp_avg_sq": self.state.tensors[f"second/{name}"].to(self.device),
+                }
+        self.state.tensors = {}
+
+    def _moments(self, which: str) -> dict[str, Tensor]:
+        return {name: self.optimizer.state[value][which] for name, value in self._named()}
+
+    def _widen(self) -> None:
+        wide = self._new_model(wide=True)
+        fresh = growth.tensors(wide)
+        weights = growth.widen(growth.tensors(self.model), fresh)
+        self.average = growth.widen(self.average, fresh)
+        first = growth.widen_moments(self._moments("exp_avg"), fresh, second=False)
+        second = growth.widen_moments(self._moments("exp_avg_sq"), fresh, second=True)
+        self.model = wide
+        self.optimizer = self._new_optimizer()
+        with torch.no_grad():
+            for name, value in self._named():
+                value.copy_(weights[name])
+                moments = {"step": torch.tensor(float(self.state.step)), "exp_avg": first[name].clone()}
+                self.optimizer.state[value] = {**moments, "exp_avg_sq": second[name].clone()}
+        self.state.wide = True
+
+    def averaged(self) -> MusicVAE:
+        """The model with the running average of its weights."""
+        model = MusicVAE(self.model.config).to(self.device)
+        with torch.no_grad():
+            for name, value in model.named_parameters():
+                value.copy_(self.average[name])
+        return model.eval()
+
+    # --------------------------------------------------------------- schedules
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done, 0 to 1, in steps or trained time."""
+        options = self.options
+        by_steps = self.state.step / options.steps if options.steps else 0.0
+        by_time = self.state.seconds / (3600 * options.hours) if options.hours else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        highest = self.options.learning_rate or self.config.learning_rate
+        rise = min(1.0, (self.state.step + 1) / max(1, self.options.warmup))
+        fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress))
+        return highest * rise * fall
+
+    def beta(self) -> float:
+        """Weight of the KL at the next step."""
+        options, config = self.options, self.config
+        highest = config.max_beta if options.max_beta is None else options.max_beta
+        base = config.beta_rate if options.beta_rate is None else options.beta_rate
+        return float((1 - base**self.state.step) * highest)
+
+    def sampled(self) -> float:
+        """Share of the decoder's inputs that are its own samples at the next step."""
+        return self.options.sampled * max(0.0, 2 * self.progress - 1)
+
+    # -------------------------------------------------------------------- steps
+
+    def step(self) -> dict[str, float]:
+        """One update; what it measured, over all processes."""
+        begun = time.monotonic()
+        number, crew = self.state.step, self.crew
+        tokens = torch.from_numpy(self.batches.at(number, crew.rank, crew.world)).to(self.device)
+        chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
+        torch.manual_seed(int(chance.integers(2**62)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        bf16 = self.options.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            loss, measured = self._loss(tokens)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [value.grad for _, value in self._named() if value.grad is not None]
+        found = crew.average(gradients, torch.stack([*measured, torch.tensor(self._last_duration())]))
+        if not math.isfinite(float(found[0])):
+            raise ModelError(f"the loss is not finite at step {number}: a lower --learning-rate may help")
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._follow(number)
+        self.state.step += 1
+        self.state.seconds += float(found[-1])
+        self.durations = [*self.durations[-200:], time.monotonic() - begun]
+        names = ("loss", "nll", "kl", "accuracy", "note_accuracy")
+        report = dict(zip(names, found.tolist(), strict=False))
+        return {**report, "norm": float(norm), "rate": self.rate(), "beta": self.beta()}
+
+    def _last_duration(self) -> float:
+        """What the last step took; a step that was stopped in the middle counts as an ordinary one."""
+        if not self.durations:
+            return 0.0
+        usual = statistics.median(self.durations)
+        last = self.durations[-1]
+        return usual if last > 5 * usual + 1 else last
+
+    def _loss(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        model = self.model
+        mu, sigma = model.posterior(tokens)
+        z = mu + sigma * torch.randn_like(sigma)
+        heard = self._heard(z, tokens)
+        logits = self._logits(z, heard)
+        steps = tokens.shape[1]
+        nll = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten()) * steps
+        divergence = kl(mu.float(), sigma.float()).sum(1).mean()
+        free = (
+            self.config.free_bits if self.options.free_bits is None else self.options.free_bits
+        ) * math.log(2)
+        loss = nll + self.beta() * torch.clamp(divergence - free, min=0)
+        with torch.no_grad():
+            right = logits.argmax(-1) == tokens
+            notes = tokens > 1
+            on_notes = (right & notes).sum() / notes.sum().clamp(min=1)
+        return loss, [loss.detach(), nll.detach(), divergence.detach(), right.float().mean(), on_notes]
+
+    def _logits(self, z: Tensor, heard: Tensor) -> Tensor:
+        own = self.device.type == "cpu" and recurrence.fits(self.model)
+        decode = recurrence.teacher_forced if own else MusicVAE.teacher_forced
+        return decode(self.model, z, heard)
+
+    def _heard(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """What the decoder hears: the truth, some of it replaced by what the decoder would have said."""
+        share = self.sampled()
+        if share <= 0:
+            return tokens
+        with torch.no_grad():
+            logits = self._logits(z, tokens)
+            # the largest of logits + Gumbel noise is a sample of the softmax
+            gumbel = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-20, 1 - 1e-7)))
+            said = (logits + gumbel).argmax(-1)
+            own = torch.rand_like(tokens, dtype=torch.float) < share
+        return torch.where(own, said, tokens)
+
+    def _follow(self, number: int) -> None:
+        decay = min(self.options.average, (1 + number) / (10 + number))
+        with torch.no_grad():
+            ours = [self.average[name] for name, _ in self._named()]
+            torch._foreach_lerp_(ours, [value.detach() for _, value in self._named()], 1 - decay)
+
+    # --------------------------------------------------------------------- run
+
+    def save(self) -> None:
+        """Write the run's checkpoint; nothing is lost if it is interrupted."""
+        if self.crew.rank:
+            return
+        kept: dict[str, Tensor] = {}
+        first, second = self._moments("exp_avg"), self._moments("exp_avg_sq")
+        for name, value in self._named():
+            kept[f"model/{name}"] = value.detach()
+            kept[f"average/{name}"] = self.average[name]
+            kept[f"first/{name}"], kept[f"second/{name}"] = first[name], second[name]
+        runs.save(Path(self.options.run), self.state, kept, self.averaged(), self.options)
+
+    def run(self, show: Callable[[int, float, Report], object]) -> RunState:
+        """Train to the end, saving now and then.
+
+        Args:
+            show: called with step, progress and what was measured, every step (only in the first process).
+        """
+        saved = time.monotonic()
+        log = runs.Log(Path(self.options.run), self.state.step) if self.crew.rank == 0 else None
+        sums: dict[str, float] = {}
+        count = 0
+        while self.progress < 1:
+            if self.options.narrow and not self.state.wide and self.progress >= self.options.widen_at:
+                self._widen()
+            report = self.step()
+            count += 1
+            for name, value in report.items():
+                sums[name] = sums.get(name, 0.0) + value
+            if log is None:
+                continue
+            show(self.state.step, self.progress, report)
+            if self.state.step % 50 == 0:
+                log.write(self.state, {name: value / count for name, value in sums.items()})
+                sums, count = {}, 0
+            if time.monotonic() - saved > 60 * self.options.save_minutes or self.progress >= 1:
+                self.save()
+                log.write(self.state, self.look(), kind="test")
+                saved = time.monotonic()
+        return self.state
+
+    def look(self) -> dict[str, float]:
+        """Scores of the averaged weights on some held-out windows."""
+        chosen = np.linspace(0, len(self.test) - 1, min(len(self.test), self.options.test_windows)).astype(
+            int
+        )
+        windows = torch.from_numpy(self.test[chosen].astype(np.int64)).to(self.device)
+        return reconstruction_scores(self.averaged(), windows)
+
+
+def train(options: Options, train: Any, test: Any, show: Callable[[int, float, Report], object]) -> RunState:
+    """Train as asked, as one process of as many as the environment says (see `processes`)."""
+    with processes.join(options.device) as crew:
+        if options.batch % crew.world:
+            raise ModelError(f"a batch of {options.batch} does not divide among {crew.world} processes")
+        Path(options.run).mkdir(parents=True, exist_ok=True)
+        return Trainer(options, train, test, crew).run(show)
+
+
+def as_json(options: Options) -> str:
+    """The options as one JSON object."""
+    return json.dumps({name: getattr(options, name) for name in Options.__slots__})

@@ -1,0 +1,185 @@
+"""`livevae dataset build|info`, `train` and `evaluate`: what the command line asks of this room.
+
+Every command imports what it needs itself: to build the command line costs no torch.
+"""
+
+# ruff: noqa: PLC0415
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from livevae.models.dataset import Dataset
+    from livevae.models.training import Report
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dataset` and `train` to a command line; `args.run(args)` does what was asked."""
+    _add_dataset(commands)
+    _add_train(commands)
+
+
+def _add_dataset(commands: Any) -> None:
+    parser = commands.add_parser("dataset", help="build training data from music files, or describe it")
+    verbs = parser.add_subparsers(required=True, metavar="build|info")
+    build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
+    build.add_argument("name", help="a name, or a folder (with a / in it)")
+    build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
+    build.add_argument("--steps", type=int, default=32, help="sixteenths a window (default 32: two bars)")
+    build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
+    build.set_defaults(run=_build)
+    info = verbs.add_parser("info", help="what is in a data set, what was refused and why")
+    info.add_argument("name")
+    info.set_defaults(run=_info)
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a model; goes on where the run folder was left")
+    parser.add_argument("config", help="a configuration, such as cat-mel_2bar_small")
+    parser.add_argument("--data", required=True, help="a data set's name or folder")
+    parser.add_argument(
+        "--run", dest="run_folder", required=True, help="folder of this run's checkpoints and log"
+    )
+    parser.add_argument("--resume", action="store_true", help="insist that the run has begun")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--hours", type=float, help="time to train, pauses not counted")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--max-beta", type=float, help="weight of the KL")
+    parser.add_argument("--beta-rate", type=float, help="beta = (1 - rate ** step) * max_beta")
+    parser.add_argument("--free-bits", type=float)
+    parser.add_argument(
+        "--transpose", type=int, default=7, metavar="SEMITONES", help="up and down, at random"
+    )
+    parser.add_argument(
+        "--sampled", type=float, default=0.0, metavar="SHARE", help="scheduled sampling's last share"
+    )
+    parser.add_argument("--narrow", type=int, default=0, metavar="UNITS", help="encoder units to begin with")
+    parser.add_argument(
+        "--widen-at", type=float, default=0.6, metavar="SHARE", help="of the run, when they become all"
+    )
+    parser.add_argument(
+        "--average", type=float, default=0.999, help="decay of the running average of weights"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="on this machine (for several, use torchrun)"
+    )
+    parser.add_argument("--save-minutes", type=float, default=3.0)
+    parser.set_defaults(run=_train, test_windows=512)
+
+
+def _build(args: argparse.Namespace) -> None:
+    from livevae.models import dataset
+
+    with _progress() as progress:
+        task = progress.add_task("reading", total=None)
+        built = dataset.build(
+            args.name,
+            args.paths,
+            steps=args.steps,
+            share=args.held_out,
+            note=lambda path: progress.update(task, advance=1, description=path.name[:40]),
+        )
+    _show_info(built)
+
+
+def _info(args: argparse.Namespace) -> None:
+    from livevae.models import dataset
+
+    _show_info(dataset.load(args.name))
+
+
+def _show_info(data: "Dataset") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    info = data.info
+    console.print(f"{data.path}: {info['counts']['train']:,} training windows of {info['steps']} steps,")
+    console.print(f"{info['counts']['test']:,} of held-out songs")
+    table = Table("set", "files", "used", "songs", "held out", "windows", "test windows")
+    for name in info["sets"]:
+        report = info["reports"][name]
+        columns = ("files", "files_used", "train_songs", "test_songs", "train_windows", "test_windows")
+        table.add_row(name, *(f"{report[column]:,}" for column in columns))
+    console.print(table)
+    for name in info["sets"]:
+        refused = Table("refused", name, title=None)
+        for reason, count in info["reports"][name]["refused"].items():
+            refused.add_row(f"{count:,}", reason)
+        console.print(refused)
+
+
+def _train(args: argparse.Namespace) -> None:
+    import torch
+    from rich.console import Console
+
+    from livevae.models import dataset, processes, training
+
+    if args.resume and not (Path(args.run_folder) / "state.safetensors").exists():
+        raise LivevaeError(f"there is nothing to resume in {args.run_folder}")
+    device = args.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(args.threads)
+    if args.processes > 1 and "RANK" not in os.environ:
+        processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
+    data = dataset.load(args.data)
+    options = training.Options(
+        config=args.config,
+        run=args.run_folder,
+        device=device,
+        transpose=(-args.transpose, args.transpose),
+        **{
+            name: getattr(args, name)
+            for name in training.Options.__slots__
+            if name not in {"run", "device", "transpose"}
+        },
+    )
+    with _progress() as progress:
+        task = progress.add_task("training", total=1.0)
+
+        def show(step: int, done: float, report: "Report") -> None:
+            if step % 10 == 0:
+                text = (
+                    f"step {step:,}  nll {report['nll']:.2f}  KL {report['kl']:.1f}  "
+                    f"right {report['accuracy']:.3f}  notes {report['note_accuracy']:.3f}"
+                )
+                progress.update(task, completed=done, description=text)
+
+        state = training.train(options, data.train, data.test, show)
+    Console().print(f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}")
+
+
+def _progress() -> "Progress":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """These commands alone, without the rest of livevae; the exit status."""
+    parser = argparse.ArgumentParser(prog="livevae")
+    add_commands(parser.add_subparsers(required=True))
+    args = parser.parse_args(arguments)
+    try:
+        args.run(args)
+    except LivevaeError as error:
+        sys.stderr.write(f"livevae: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
