@@ -86,8 +86,7 @@ async def _timing(say: Say) -> None:
                 if report.sent >= 2 * NOTES and not report.waiting:
                     done.set()
 
-    player = PlayerProcess((PortSpec("main", "none"),), bpm=60, on_report=hear)
-    await player.start()
+    player = await PlayerProcess.start(60, (PortSpec("main", "none"),), on_report=hear)
     try:
         tick = round(player.timeline.tick_at(asyncio.get_running_loop().time() + 0.3))
         step = EVERY * 960 // 1000

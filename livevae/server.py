@@ -18,12 +18,15 @@ from livevae.perform.session import Session
 from livevae.perform.voice import Timing
 from livevae.player.commands import PortSpec
 from livevae.player.process import PlayerProcess
-from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost, PortsOpened, Problem, Report, TimelineChanged
+from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost, PortsOpened, Problem, Report
 
 logger = logging.getLogger(__name__)
 
 LOOKAHEAD = 0.06
 """Seconds before their sound that notes are handed to the player: what a busy server may stall for."""
+
+PRELUDE = 0.1
+"""Seconds from the moment when everything is ready to the first downbeat."""
 
 LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
@@ -107,18 +110,17 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
     """
     names = port_names(options.midi)
     said = _Said(say)
-    player = PlayerProcess(
-        tuple(PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)),
-        bpm=options.scene.tempo,
-        record=options.record,
-        on_report=said.report,
-    )
+    specs = [PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)]
     engine = Engine(models.load)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)
+        warm = asyncio.ensure_future(engine.warm())
+        player = await PlayerProcess.start(
+            options.scene.tempo, specs, record=options.record, on_report=said.report
+        )
         stack.push_async_callback(player.close)
-        await player.start()
-        await engine.warm()
+        await warm
+        player.begin(asyncio.get_running_loop().time() + PRELUDE)
         times = engine.times
         lead = options.lead if options.lead is not None else lead_for(times.p99)
         session = Session(
@@ -132,7 +134,6 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
-        said.timeline_changed = session.timeline_changed
         osc = await open_udp(session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}"))
         stack.callback(osc.close)
         session.load(options.scene)
@@ -169,12 +170,9 @@ class _Said:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self.timeline_changed: Callable[..., None] = lambda _: None
 
     def report(self, report: Report) -> None:
         match report:
-            case TimelineChanged(timeline):
-                self.timeline_changed(timeline)
             case Hello(realtime=True):
                 self._say("timing  real-time priority")
             case Hello(why=why):

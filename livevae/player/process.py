@@ -125,6 +125,11 @@ class PlayerProcess:
         """Drop what waits, release what sounds, silence every channel of every port."""
         self._do(Panic())
 
+    def begin(self, time: float) -> None:
+        """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""
+        self.timeline = Timeline(0, time, self.timeline.bpm)
+        self._do(SetTimeline(self.timeline))
+
     def open_ports(self, ports: Sequence[PortSpec]) -> None:
         """The ports from now on; the answer comes as a report."""
         self._specs = tuple(ports)

@@ -1,0 +1,142 @@
+"""The whole server with a decoder that needs no network: real processes, real sockets, no MIDI hardware."""
+
+import asyncio
+import io
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import mido
+import pytest
+
+from livevae.edges.client import Client
+from livevae.errors import LivevaeError, RequestError
+from livevae.perform.scene import parse
+from livevae.server import LEAST_LEAD, Models, Options, Server, lead_for, port_names, running
+from livevae.testing import FakeDecoder
+
+pytestmark = [pytest.mark.real, pytest.mark.asyncio]
+
+SCENE = parse("title = 'Test'\ntempo = 240\n[voice.a]\nquantum = 1\n[voice.b]\nquantum = 1\nchannel = 2")
+
+
+@asynccontextmanager
+async def stage(**options: object) -> AsyncIterator[tuple[Server, list[str]]]:
+    said: list[str] = []
+    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
+    wanted = Options(**{"scene": SCENE, "shelf": lambda _: SCENE, "port": 0, "midi": ("none",), **options})
+    async with running(wanted, models, said.append) as server:
+        yield server, said
+
+
+def ask(server: Server, address: str, *words: object, **pairs: object) -> "asyncio.Future[dict[str, object]]":
+    def call() -> dict[str, object]:
+        with Client(port=server.osc.address[1]) as livevae:
+            return livevae.ask(address, *words, **pairs)
+
+    return asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def sounding(server: Server) -> None:
+    """Wait until the player says that notes sound."""
+    while not server.player.counters.sounding:
+        await asyncio.sleep(0.02)
+
+
+async def test_it_says_what_it_plays_where_and_how_to_talk_to_it_and_answers() -> None:
+    async with stage() as (server, said):
+        text = "\n".join(said)
+        assert f"127.0.0.1:{server.osc.address[1]}" in text
+        assert "playing Test: a, b, at 240 bpm" in text
+        assert "livevae send /livevae/status" in text
+        status = await ask(server, "/livevae/status")
+        assert status["a"] == status["b"] == "playing"
+        assert (await ask(server, "/livevae/tempo", 300))["bpm"] == 300
+        assert (await ask(server, "/livevae/sample", "a", quantum=1))["beat"] % 1 == 0
+        with pytest.raises(RequestError, match="there is no voice 'x'; there are: a, b"):
+            await ask(server, "/livevae/stop", "x")
+
+
+async def test_garbage_on_the_socket_is_answered_and_the_show_goes_on() -> None:
+    async with stage() as (server, _):
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=("127.0.0.1", server.osc.address[1])
+        )
+        for size in (0, 1, 3, 4, 100, 9000):
+            transport.sendto(os.urandom(size))
+        transport.sendto(b"#bundle\0" + b"\xff" * 40)
+        transport.close()
+        assert (await ask(server, "/livevae/status"))["a"] == "playing"
+
+
+async def test_leaving_releases_every_note_and_the_recording_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "night.mid"
+    async with stage(record=path) as (server, _):
+        await asyncio.wait_for(sounding(server), 20)
+    assert_whole(path)
+
+
+async def test_a_killed_player_is_replaced_and_what_it_left_sounding_is_released(tmp_path: Path) -> None:
+    path = tmp_path / "night.mid"
+    async with stage(record=path) as (server, said):
+        await asyncio.wait_for(sounding(server), 20)
+        first = server.player.hello.pid
+        os.kill(first, signal.SIGKILL)
+        while server.player.hello.pid == first:
+            await asyncio.sleep(0.02)
+        await asyncio.wait_for(sounding(server), 20)
+        assert any("died" in line and "another one plays on" in line for line in said)
+        assert (await ask(server, "/livevae/ping"))["beat"] > 0
+    assert_whole(path)
+
+
+async def test_two_servers_on_one_port_are_one_too_many() -> None:
+    async with stage() as (server, _):
+        with pytest.raises(LivevaeError, match="--osc"):
+            async with stage(port=server.osc.address[1]):
+                pass
+
+
+async def test_a_model_that_does_not_load_ends_it_with_its_sentence() -> None:
+    def load(_: str) -> FakeDecoder:
+        raise LivevaeError("the model is broken")
+
+    options = Options(scene=SCENE, shelf=lambda _: SCENE, port=0, midi=("none",))
+    with pytest.raises(LivevaeError, match="the model is broken"):
+        async with running(options, Models(load, bool, "x"), lambda _: None):
+            pass
+
+
+async def test_a_scene_that_asks_for_what_is_not_there_ends_it_with_its_sentence() -> None:
+    scene = parse("[voice.a]\nmodel = 'nosuch'")
+    with pytest.raises(LivevaeError, match="voice a: there is no model 'nosuch'"):
+        async with stage(scene=scene):
+            pass
+
+
+async def test_lead_and_port_names_follow_simple_rules() -> None:
+    assert lead_for(0.001) == LEAST_LEAD
+    assert lead_for(0.5) > 2.0
+    assert port_names(("virtual", "TR-8", "minilogue")) == ("main", "TR-8", "minilogue")
+    with pytest.raises(LivevaeError, match="the same port twice"):
+        port_names(("a", "a"))
+
+
+def assert_whole(path: Path) -> None:
+    """A MIDI file that reads, with music in it, in which every on has its off."""
+    file = mido.MidiFile(file=io.BytesIO(path.read_bytes()))
+    held: set[tuple[int, int]] = set()
+    ons = 0
+    for track in file.tracks:
+        for message in track:
+            if message.type == "note_on" and message.velocity:
+                ons += 1
+                assert (message.channel, message.note) not in held
+                held.add((message.channel, message.note))
+            elif message.type in ("note_on", "note_off"):
+                held.discard((message.channel, message.note))
+    assert ons
+    assert not held
