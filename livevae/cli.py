@@ -86,12 +86,16 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
     command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
     command.add_argument("--seed", type=int, help="the night's random numbers; default: new ones")
-    command.add_argument("--lead", type=float, metavar="SECONDS", help="how early riffs are begun; default: measured")
+    command.add_argument(
+        "--lead", type=float, metavar="SECONDS", help="how early riffs are begun; default: measured"
+    )
     _model_options(command)
 
 
 def _model_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    command.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s"
+    )
     command.add_argument("--model", metavar="NAME|PATH", default="", help="default: the bundled melody model")
 
 
@@ -193,7 +197,9 @@ def _run_ports(_: argparse.Namespace) -> None:
 
 
 def _doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _add(commands, "doctor", "what works here: MIDI, model, timing, and the lead that follows", _run_doctor)
+    command = _add(
+        commands, "doctor", "what works here: MIDI, model, timing, and the lead that follows", _run_doctor
+    )
     _model_options(command)
 
 
@@ -214,9 +220,13 @@ def _run_osc(_: argparse.Namespace) -> None:
 
 
 def _send(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _add(commands, "send", "send one OSC message to a running server and print its answer", _run_send)
+    command = _add(
+        commands, "send", "send one OSC message to a running server and print its answer", _run_send
+    )
     command.add_argument("address", help="such as /livevae/status")
-    command.add_argument("arguments", nargs="*", help="numbers are sent as numbers; put -- before negative ones")
+    command.add_argument(
+        "arguments", nargs="*", help="numbers are sent as numbers; put -- before negative ones"
+    )
     command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
 
 

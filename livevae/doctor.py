@@ -58,7 +58,9 @@ async def _examine(models: Models, say: Say) -> bool:
     say(f"model     {models.title}")
     say(f"decode    one voice {_ms(alone)}; {BATCH} voices together {_ms(together)}")
     lead = lead_for(_rank(together, 99))
-    say(f"lead      {lead * 1000:.0f} ms before it sounds a riff is begun, and {LOOKAHEAD * 1000:.0f} ms before it")
+    say(
+        f"lead      {lead * 1000:.0f} ms before it sounds a riff is begun, and {LOOKAHEAD * 1000:.0f} ms before it"
+    )
     say("          its notes are with the player: `livevae serve` sets this by itself, --lead overrides it")
     return True
 
@@ -90,12 +92,12 @@ async def _timing(say: Say) -> None:
     try:
         tick = round(player.timeline.tick_at(asyncio.get_running_loop().time() + 0.3))
         step = EVERY * 960 // 1000
-        player.play(
-            [PlayNote(tick + i * step, step // 2, "main", 1, 60, 64, "doctor") for i in range(NOTES)]
-        )
+        player.play([PlayNote(tick + i * step, step // 2, "main", 1, 60, 64, "doctor") for i in range(NOTES)])
         await asyncio.wait_for(done.wait(), NOTES * EVERY / 1000 + 10)
         worst = max(last, key=lambda counters: counters.late_p99)
-        say(f"timer     notes leave {worst.late_p50:.3f} ms late at p50, {worst.late_p99:.3f} ms at p99 (worst second)")
+        say(
+            f"timer     notes leave {worst.late_p50:.3f} ms late at p50, {worst.late_p99:.3f} ms at p99 (worst second)"
+        )
     except TimeoutError:
         say("timer     the player did not answer; that is a defect, please report it")
     finally:

@@ -1,6 +1,7 @@
 """Rendering: a scene played faster than real time, through the same voices and the same player as on stage."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,5 +88,5 @@ def seconds(rendered: Rendered) -> float:
     marks = [*rendered.tempos, (float(rendered.end), 0.0)]
     return sum(
         (later - tick) / TICKS_PER_BEAT * 60.0 / bpm
-        for (tick, bpm), (later, _) in zip(marks, marks[1:], strict=False)
+        for (tick, bpm), (later, _) in itertools.pairwise(marks)
     )

@@ -134,12 +134,16 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
-        osc = await open_udp(session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}"))
+        osc = await open_udp(
+            session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}")
+        )
         stack.callback(osc.close)
         session.load(options.scene)
-        say(f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds")
+        say(
+            f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
+        )
         host, port = osc.address
-        say(f'osc     {host}:{port}; try: livevae send /livevae/status --osc {host}:{port}')
+        say(f"osc     {host}:{port}; try: livevae send /livevae/status --osc {host}:{port}")
         playing = [name for name, voice in options.scene.voices.items() if voice.play]
         what = f"{', '.join(playing)}" if playing else "no voice yet"
         title = options.scene.title or "the scene"

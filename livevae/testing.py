@@ -1,7 +1,7 @@
 """Fakes for tests, public: a loop whose time jumps, a decoder without a network, a whole session without a server.
 
-    with virtual_time() as loop:
-        loop.run_until_complete(an_hour_of_music())      # takes a second or two
+with virtual_time() as loop:
+    loop.run_until_complete(an_hour_of_music())      # takes a second or two
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from livevae.latent.recipe import Recipe
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """A selector that never waits: where it would, time moves on instead."""
 
     def __init__(self) -> None:
@@ -99,7 +99,9 @@ def fake_riff(recipe: Recipe) -> Riff:
 class SlowEngine:
     """An engine whose decodes take as long as `seconds` says, in the loop's own time (virtual or real)."""
 
-    def __init__(self, decoder: FakeDecoder, seconds: Callable[[Recipe], float], expected: float = 0.0) -> None:
+    def __init__(
+        self, decoder: FakeDecoder, seconds: Callable[[Recipe], float], expected: float = 0.0
+    ) -> None:
         from livevae.perform.engine import DecodeTimes  # noqa: PLC0415  (perform is not needed by the other fakes)
 
         self.times: Any = DecodeTimes()

@@ -34,7 +34,8 @@ def encode(
         end: tick of the end of the track; the last message's when None or earlier.
     """
     events: list[tuple[int, int, mido.Message | mido.MetaMessage]] = [
-        (max(0, round(tick)), -1, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm))) for tick, bpm in tempos
+        (max(0, round(tick)), -1, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm)))
+        for tick, bpm in tempos
     ]
     events += [
         (max(0, tick), rank(data), mido.Message.from_bytes(data)) for tick, data in messages if data[0] < 0xF0

@@ -47,7 +47,9 @@ def fold(pitch: int, low: int, high: int) -> int:
 def dynamics(riff: Riff, velocity: int) -> Riff:
     """Velocities scaled so that `NOMINAL_VELOCITY` becomes `velocity`."""
     return riff.map(
-        lambda note: replace(note, velocity=min(127, max(1, round(note.velocity * velocity / NOMINAL_VELOCITY))))
+        lambda note: replace(
+            note, velocity=min(127, max(1, round(note.velocity * velocity / NOMINAL_VELOCITY)))
+        )
     )
 
 

@@ -100,14 +100,16 @@ class Engine:
             batch = [job for job in self._jobs if not job[1].done()]
             self._jobs.clear()
             for model in dict.fromkeys(recipe.model for recipe, _ in batch):
-                await self._decode(model, [job for job in batch if job[0].model == model and not job[1].done()])
+                await self._decode(
+                    model, [job for job in batch if job[0].model == model and not job[1].done()]
+                )
 
     async def _decode(self, model: str, jobs: Sequence[Job]) -> None:
         if not jobs:
             return
         try:
             riffs = await self._call(model, [recipe for recipe, _ in jobs])
-        except Exception as error:  # a broken model must not stop the others
+        except Exception as error:  # noqa: BLE001  (a broken model must not stop the others)
             if len(jobs) > 1:
                 for job in jobs:
                     await self._decode(model, [job])
@@ -121,7 +123,9 @@ class Engine:
     async def _call(self, model: str, recipes: list[Recipe]) -> list[Riff]:
         if self._worker is None:
             return self._work(model, recipes)[0]
-        riffs, seconds = await asyncio.get_running_loop().run_in_executor(self._worker, self._work, model, recipes)
+        riffs, seconds = await asyncio.get_running_loop().run_in_executor(
+            self._worker, self._work, model, recipes
+        )
         self._took.append(seconds)
         return riffs
 

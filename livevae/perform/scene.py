@@ -58,7 +58,9 @@ def parse(text: str, source: str = "scene") -> Scene:
     voices = table.get("voice", {})
     if not isinstance(voices, dict):
         raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
-    return Scene(title, _tempo(table.get("tempo", 120.0), source), {n: _voice(n, v, source) for n, v in voices.items()})
+    return Scene(
+        title, _tempo(table.get("tempo", 120.0), source), {n: _voice(n, v, source) for n, v in voices.items()}
+    )
 
 
 def _tempo(value: object, source: str) -> float:

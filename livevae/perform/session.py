@@ -160,7 +160,9 @@ class Session:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
 
     def _play(self, request: ask.Play) -> Reply:
-        names = [request.voice] if request.voice else [n for n, one in self._voices.items() if not one.only_shots]
+        names = (
+            [request.voice] if request.voice else [n for n, one in self._voices.items() if not one.only_shots]
+        )
         if not names:
             raise RequestError("there is no voice to play; load a scene, or make one with /livevae/set")
         for name in names:
@@ -189,7 +191,9 @@ class Session:
             base = self._voices.get(name) or Voice(settings, only_shots=True)
         settings = self._changed(settings, request.settings)
         if sum(len(one.shots) for one in self._voices.values()) >= MOST_ONE_SHOTS:
-            raise RequestError(f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer")
+            raise RequestError(
+                f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer"
+            )
         self._voices.setdefault(name, base)
         self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
@@ -240,7 +244,11 @@ class Session:
         ]
         for one in picture.voices:
             state = f"fault: {one.fault}" if one.fault else "playing" if one.playing else "stopped"
-            pairs += [(f"{one.name}", state), (f"{one.name}.riffs", one.riffs), (f"{one.name}.late", one.late)]
+            pairs += [
+                (f"{one.name}", state),
+                (f"{one.name}.riffs", one.riffs),
+                (f"{one.name}.late", one.late),
+            ]
         return tuple(pairs)
 
     # Scenes
@@ -342,10 +350,14 @@ class Session:
 
     def _check(self, settings: VoiceSettings) -> None:
         if not self._has_model(settings.model):
-            raise RequestError(f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them")
+            raise RequestError(
+                f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them"
+            )
         if settings.port and settings.port not in self.ports:
             there = ", ".join(self.ports)
-            raise RequestError(f"there is no MIDI port {settings.port[:40]!r}; there are: {there} (see --midi)")
+            raise RequestError(
+                f"there is no MIDI port {settings.port[:40]!r}; there are: {there} (see --midi)"
+            )
 
     def _change(self, name: str, settings: VoiceSettings) -> None:
         one = self._voices.get(name)

@@ -50,22 +50,70 @@ class Setting:
         return int(number) if self.kind is int else number
 
     def _error(self, value: object) -> RequestError:
-        shown = repr(value) if len(repr(value)) < 40 else f"{type(value).__name__} of {len(repr(value))} characters"
+        shown = (
+            repr(value)
+            if len(repr(value)) < 40
+            else f"{type(value).__name__} of {len(repr(value))} characters"
+        )
         return RequestError(f"{self.name} must be {self.expected}, not {shown}")
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("model", str, "", None, None, "", "the model that decodes; empty is the one the server was started with"),
+    Setting(
+        "model",
+        str,
+        "",
+        None,
+        None,
+        "",
+        "the model that decodes; empty is the one the server was started with",
+    ),
     Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
     Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
-    Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
-    Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, as in Link; 0 is off the grid"),
+    Setting(
+        "bars",
+        int,
+        2,
+        1,
+        32,
+        "bars",
+        "how long a riff is; it is cut from, or joined of, the model's own bars",
+    ),
+    Setting(
+        "quantum",
+        float,
+        4.0,
+        0.0,
+        256.0,
+        "beats",
+        "starts on a multiple of this, as in Link; 0 is off the grid",
+    ),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
-    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"),
-    Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
+    Setting(
+        "drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"
+    ),
+    Setting(
+        "seed",
+        int,
+        0,
+        0,
+        2**31 - 1,
+        "",
+        "the same seed plays the same music; 0 leaves the choice to the server",
+    ),
     Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums"),
-    Setting("low", int, 21, 0, 127, "MIDI pitch", "the register's lowest note; notes below are folded up by octaves"),
-    Setting("high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"),
+    Setting(
+        "low",
+        int,
+        21,
+        0,
+        127,
+        "MIDI pitch",
+        "the register's lowest note; notes below are folded up by octaves",
+    ),
+    Setting(
+        "high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"
+    ),
     Setting("velocity", int, 96, 1, 127, "", "how hard notes are played where the model does not say"),
     Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
 )

@@ -5,6 +5,7 @@ Between its awaits there are only pure functions; it awaits time and the model, 
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,7 +35,9 @@ class Timing:
 
     def __post_init__(self) -> None:
         if not 0 <= self.lookahead <= self.lead:
-            raise ValueError(f"lead {self.lead} must be at least lookahead {self.lookahead}, and neither negative")
+            raise ValueError(
+                f"lead {self.lead} must be at least lookahead {self.lookahead}, and neither negative"
+            )
 
 
 @dataclass(slots=True)
@@ -107,11 +110,14 @@ EARLIEST = TICKS_PER_STEP // 2
 """Microtiming reaches half a step before its step, so a riff is due at the player that much earlier."""
 
 
-async def play(name: str, start: int, settings: Callable[[], VoiceSettings], stage: Stage, counters: Counters) -> None:
+async def play(
+    name: str, start: int, settings: Callable[[], VoiceSettings], stage: Stage, counters: Counters
+) -> None:
     """Play riff after riff from tick `start`, until cancelled.
 
     Never late, never silent: a riff that is not ready when the player must have it is replaced by the last one, and
-    serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins a quantum later.
+    serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins on the first
+    grid point after it is ready. After a stall of the whole server, turns that are past are left out.
     """
     last: Riff | None = None
     coming: asyncio.Future[Riff] | None = None
@@ -120,6 +126,12 @@ async def play(name: str, start: int, settings: Callable[[], VoiceSettings], sta
         while True:
             await stage.clock.until(start, before=stage.timing.lead)
             now = settings()
+            turn = now.bars * TICKS_PER_BAR
+            if (behind := stage.clock.tick() - start) > 0:
+                missed = math.ceil(behind / turn)
+                counters.late += missed
+                start += missed * turn
+                continue
             if coming is None:
                 coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
                 index += 1
@@ -127,12 +139,13 @@ async def play(name: str, start: int, settings: Callable[[], VoiceSettings], sta
             if fresh is None:
                 counters.late += 1
                 if last is None:
-                    start += grid(now)
+                    await coming
+                    start = next_grid(max(start, handed_over(stage)), grid(now))
                     continue
                 counters.repeats += 1
             else:
                 last, coming = fresh, None
-            riff = shaped(last, now)  # type: ignore[arg-type]  # one of the two is there
+            riff = shaped(last, now)
             stage.player.play(placed(riff, start, now, name, now.port or stage.ports[0]))
             counters.riffs += 1
             start += riff.length
@@ -146,8 +159,7 @@ async def play_once(
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
     riff = shaped(await stage.engine.submit(recipe_), settings)
-    # the player needs a moment for the notes; a grid point nearer than that would be heard late
-    earliest = stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER)
+    earliest = handed_over(stage)
     start = next_grid(at, grid(settings))
     if start < earliest:
         counters.late += 1
@@ -161,12 +173,18 @@ HANDOVER = 0.003
 """Seconds that notes need from the server to the player's agenda, with room to spare."""
 
 
+def handed_over(stage: Stage) -> float:
+    """The first tick for which notes that leave now are in time; a grid point before it would be heard late."""
+    return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER)
+
+
 async def ready(coming: "asyncio.Future[Riff]", start: int, stage: Stage) -> Riff | None:
     """The riff, or None when the player must have it now and it is not there."""
     if not coming.done():
-        deadline = asyncio.ensure_future(stage.clock.until(start - EARLIEST, before=stage.timing.lookahead))
+        alarm = stage.clock.until(start - EARLIEST, before=stage.timing.lookahead)
+        deadline: asyncio.Future[None] = asyncio.ensure_future(alarm)
         try:
-            await asyncio.wait({coming, deadline}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((coming, deadline), return_when=asyncio.FIRST_COMPLETED)
         finally:
             deadline.cancel()
     return coming.result() if coming.done() else None

@@ -1,5 +1,6 @@
 """OSC packets: bytes <-> messages."""
 
+import contextlib
 import random
 import struct
 
@@ -175,12 +176,10 @@ def test_twenty_thousand_broken_packets_are_packets_or_osc_errors(seed):
 
 
 def _is_read_or_refused(packet):
-    try:
+    timed = []
+    with contextlib.suppress(OscError):
         timed = decode(packet)
-    except OscError as wrong:
-        assert str(wrong)
-    else:
-        assert all(one.message.address.startswith("/") for one in timed)
+    assert all(one.message.address.startswith("/") for one in timed)
 
 
 @given(MESSAGES.filter(lambda message: message.args))
@@ -188,10 +187,8 @@ def test_no_truncation_of_a_message_decodes(message):
     """Its type tags promise what the cut took away; a cut after the address alone leaves a whole message."""
     packet = encode(message)
     for end in range(len(packet)):
-        try:
+        with contextlib.suppress(OscError):
             assert decode(packet[:end]) == [Timed(Message(message.address))]
-        except OscError:
-            continue
 
 
 @pytest.mark.parametrize(

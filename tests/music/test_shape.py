@@ -28,7 +28,9 @@ def test_folding_keeps_pitch_classes_and_leaves_drums_alone(riff: Riff, register
     pitches = sorted(n.pitch % 12 for n in riff.notes)
     assert pitches == sorted(n.pitch % 12 for n in shape.folded(riff, low, high).notes)
     assert all(low <= n.pitch <= high for n in shape.folded(riff, low, high).notes if n.part != shape.DRUMS)
-    assert [n for n in riff.notes if n.part == 2] == [n for n in shape.folded(riff, low, high).notes if n.part == 2]
+    assert [n for n in riff.notes if n.part == 2] == [
+        n for n in shape.folded(riff, low, high).notes if n.part == 2
+    ]
 
 
 @given(st.integers(-60, 200), registers)

@@ -1,5 +1,7 @@
 """Scenes: what a performer writes, and what they are told when it is wrong."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,9 @@ from livevae.perform.settings import SETTINGS, VoiceSettings
 
 
 def test_a_scene_reads_as_it_is_written() -> None:
-    scene = parse('title = "Night"\ntempo = 97.5\n[voice.lead]\nchannel = 3\nplay = false\n[voice.bass]\nlow = 24')
+    scene = parse(
+        'title = "Night"\ntempo = 97.5\n[voice.lead]\nchannel = 3\nplay = false\n[voice.bass]\nlow = 24'
+    )
     assert (scene.title, scene.tempo, list(scene.voices)) == ("Night", 97.5, ["lead", "bass"])
     assert scene.voices["lead"].settings == VoiceSettings(channel=3)
     assert not scene.voices["lead"].play
@@ -52,10 +56,8 @@ def test_what_is_wrong_is_named_with_its_place_and_what_was_expected(text: str, 
 
 @given(st.text(max_size=200))
 def test_no_text_at_all_breaks_it(text: str) -> None:
-    try:
+    with contextlib.suppress(SceneError):
         parse(text)
-    except SceneError:
-        pass
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50), st.lists))
@@ -83,7 +85,9 @@ def test_every_bundled_scene_is_one(name: str) -> None:
 
 
 def test_a_scene_that_is_not_there_is_said_to_be_missing_with_those_that_are(tmp_path) -> None:
-    with pytest.raises(SceneError, match=r"there is no scene 'nosuch': give a file's path, or one of: .*first-light"):
+    with pytest.raises(
+        SceneError, match=r"there is no scene 'nosuch': give a file's path, or one of: .*first-light"
+    ):
         shelf.find("nosuch")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(SceneError, match="cannot be read as a scene"):

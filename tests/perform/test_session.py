@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Self
 
 import pytest
 
@@ -21,7 +22,9 @@ BAR = 3840
 class Stand:
     """A session on a local player, on a virtual loop."""
 
-    def __init__(self, loop: VirtualTimeLoop, *, slow: Callable[[Recipe], float] | None = None, **options) -> None:
+    def __init__(
+        self, loop: VirtualTimeLoop, *, slow: Callable[[Recipe], float] | None = None, **options
+    ) -> None:
         self.loop = loop
         self.decoder = options.pop("decoder", FakeDecoder())
         self.expected = options.pop("expected", 0.0)
@@ -29,7 +32,7 @@ class Stand:
         self.slow = slow
         self.options = options
 
-    async def __aenter__(self) -> "Stand":
+    async def __aenter__(self) -> Self:
         self.player = LocalPlayer(self.bpm)
         engine = (
             SlowEngine(self.decoder, self.slow, self.expected)
@@ -154,6 +157,22 @@ def test_before_its_first_riff_a_late_voice_waits_for_the_next_quantum() -> None
     assert stand.ons()[0][0] == 2 * BAR  # the first bar line after three seconds with lookahead to spare
 
 
+def test_after_a_stall_of_the_whole_server_turns_that_are_past_are_left_out_and_the_beat_is_kept() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(2.1)
+        stand.loop._jumping.now += 9.0  # the laptop slept
+        await asyncio.sleep(6)
+        stand.late = stand.session.snapshot().voices[0].late
+
+    stand = perform(line)
+    ticks = [tick for tick, _, _ in stand.ons()]
+    assert ticks[:5] == [960 * i for i in range(5)]  # the player slept too, and drops ons that are far behind
+    assert ticks[5] == 6 * BAR  # 11.1 s is bar 5 and a half
+    assert stand.late == 4
+
+
 def test_stop_releases_at_once_and_drops_what_waits() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Set("a"))
@@ -216,7 +235,9 @@ def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
 
 
 def test_a_fault_stays_in_its_voice() -> None:
-    decoder = FakeDecoder(fail=lambda recipe: ValueError("no such chord") if recipe.temperature == 3 else None)
+    decoder = FakeDecoder(
+        fail=lambda recipe: ValueError("no such chord") if recipe.temperature == 3 else None
+    )
 
     async def line(stand: Stand) -> None:
         stand.do(ask.Set("good"))
