@@ -39,8 +39,9 @@ def walk(seed: int, index: int, drift: float, dim: int, stream: int = 0) -> Vect
     """The point of a stationary walk through N(0, 1): an AR(1) process with no state.
 
     x(0) is the seed's own point; corr(x(m), x(n)) = memory(drift) ** |m - n|, and every component of every
-    point has variance 1. A point needs about 2 log2(index) draws and none of the points between: it is reached
-    over the powers of two and from there by halving, as a Brownian bridge is; each place has its own draw.
+    point has variance 1. A point needs about 2 log2(index) draws and none of the points between: it is
+    reached over the powers of two and from there by halving, as a Brownian bridge is; each place has its own
+    draw.
 
     Args:
         seed: 0 to 2**63 - 1.
@@ -114,7 +115,8 @@ def barycentre(vectors: Sequence[ArrayLike], weights: Sequence[float]) -> Vector
     """The weighted mean on the sphere: Karcher's mean of the directions, the weighted mean of the lengths.
 
     For two vectors it is `slerp`. Where several directions would do (opposite vectors) the order of the
-    vectors decides, and the mean still moves smoothly with the weights. Zero vectors have no say in the direction.
+    vectors decides, and the mean still moves smoothly with the weights. Zero vectors have no say in the
+    direction.
 
     Args:
         vectors: at least one, all of one size.

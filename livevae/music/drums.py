@@ -63,7 +63,7 @@ def decode(tokens: Iterable[int], velocity: int = 96) -> Riff:
     Raises:
         MusicError: there are no tokens, or one is not 0 to 511.
     """
-    rows = []
+    rows: list[list[int]] = []
     for token in tokens:
         if not 0 <= token < CLASSES:
             raise MusicError(f"a drum token is 0 to {CLASSES - 1}, not {token} (step {len(rows)})")

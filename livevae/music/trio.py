@@ -36,7 +36,7 @@ def encode(riff: Riff, steps: int | None = None) -> list[tuple[int, int, int]]:
     Raises:
         MusicError: a pitch of melody or bass is outside 21 to 108.
     """
-    parts = [riff.map(lambda note, part=part: note if note.part == part else None) for part in range(3)]
+    parts = [Riff(tuple(n for n in riff.notes if n.part == part), riff.length) for part in range(3)]
     lines = zip(
         melody.encode(parts[MELODY], steps),
         melody.encode(parts[BASS], steps),

@@ -8,11 +8,19 @@ import torch
 from safetensors.torch import save_file
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint
+from livevae.models import checkpoint, stored
 from livevae.models.config import CONFIGS
+from livevae.models.layout import shapes
 from livevae.models.networks import MusicVAE
 
 SMALL = CONFIGS["cat-mel_2bar_small"].replace(encoder=(8,), decoder=(6, 6), latent=4)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=lambda config: config.name)
+def test_the_layout_lists_exactly_the_tensors_that_the_networks_have(config):
+    with torch.device("meta"):
+        model = MusicVAE(config)
+    assert shapes(config) == {name: tuple(value.shape) for name, value in model.state_dict().items()}
 
 
 @pytest.fixture
@@ -62,9 +70,9 @@ def test_weights_that_are_not_finite_are_not_saved_and_the_old_file_stays(path, 
 
 def rewritten(path, change, metadata=None):
     """The same checkpoint with its tensors or metadata changed."""
-    _, _, tensors = checkpoint.read(path)
+    tensors = checkpoint.load(path)[0].state_dict()
     change(tensors)
-    whole = {"format": checkpoint.FORMAT, "config": SMALL.to_json(), "about": "{}"}
+    whole = {"format": stored.FORMAT, "config": SMALL.to_json(), "about": "{}"}
     save_file(tensors, path, whole | (metadata or {}))
 
 
@@ -93,11 +101,9 @@ def test_other_shapes_are_named_with_both(path):
         checkpoint.load(path)
 
 
-def test_missing_and_extra_tensors_are_named(path):
+def test_missing_tensors_are_named(path):
     rewritten(path, lambda tensors: tensors.pop("encoder.mu.bias"))
     with pytest.raises(ModelError, match=r"missing, first encoder.mu.bias"):
-        checkpoint.load(path)
-    with pytest.raises(ModelError, match=r"missing"):
         checkpoint.load(path)
 
 
@@ -115,7 +121,7 @@ def test_not_finite_weights_are_refused(path):
 
 def test_integer_weights_are_refused(path):
     rewritten(path, lambda tensors: tensors.update({"encoder.mu.bias": torch.zeros(4, dtype=torch.int32)}))
-    with pytest.raises(ModelError, match="not a float"):
+    with pytest.raises(ModelError, match="I32, not F32 or F16"):
         checkpoint.load(path)
 
 
