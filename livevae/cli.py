@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import importlib
 import logging
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +86,7 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="an output's name or a part of it, `virtual` (default: a port called livevae) or `none`; may be repeated",
     )
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
+    command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
     command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
     command.add_argument("--seed", type=int, help="the night's random numbers; default: new ones")
     command.add_argument(
@@ -106,8 +109,6 @@ def _run_serve(arguments: argparse.Namespace) -> None:
 
     scene = shelf.find(arguments.scene or shelf.DEFAULT)
     if arguments.bpm is not None:
-        from dataclasses import replace
-
         try:
             scene = replace(scene, tempo=checked_bpm(arguments.bpm))
         except TempoError as error:
@@ -127,8 +128,15 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         seed=seed,
         lead=arguments.lead,
     )
+    models = _models(arguments)
     _say(f"livevae {__version__}, seed {seed}")
-    asyncio.run(server.serve(options, _models(arguments), _say))
+    with contextlib.ExitStack() as stack:
+        if arguments.listen:
+            from livevae.listen import synth
+
+            synth_port = stack.enter_context(synth(_say))
+            options = replace(options, midi=(*(arguments.midi or ()), synth_port))
+        asyncio.run(server.serve(options, models, _say))
 
 
 def _models(arguments: argparse.Namespace) -> "Models":
@@ -158,7 +166,9 @@ def _render(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     command = _add(commands, "render", "play a scene into a MIDI file, faster than real time", _run_render)
     command.add_argument("scene", metavar="SCENE", help="a TOML file, or a bundled scene's name")
     command.add_argument("--bars", type=_positive, default=16, metavar="N", help="default: %(default)s")
-    command.add_argument("--out", type=Path, required=True, metavar="FILE.mid")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".mid, or .wav through fluidsynth"
+    )
     command.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes; default: 0")
     _model_options(command)
 
@@ -171,10 +181,15 @@ def _run_render(arguments: argparse.Namespace) -> None:
     scene = shelf.find(arguments.scene)
     models = _models(arguments)
     done = render(scene, models.load, bars=arguments.bars, seed=arguments.seed, has_model=models.known)
-    try:
-        midi_file.write(arguments.out, done.midi())
-    except OSError as error:
-        raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
+    if arguments.out.suffix.lower() == ".wav":
+        from livevae.listen import write_wav
+
+        write_wav(done.midi(), arguments.out)
+    else:
+        try:
+            midi_file.write(arguments.out, done.midi())
+        except OSError as error:
+            raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
     notes = sum(data[0] & 0xF0 == 0x90 for _, data in done.messages)
     _say(f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes")
 
