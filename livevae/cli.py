@@ -148,9 +148,9 @@ def _models(arguments: argparse.Namespace) -> "Models":
         raise LivevaeError(f"there is no model {default!r}; `livevae model list` shows those that are")
 
     def load(name: str) -> "Decoder":
-        from livevae.models.decoder import TorchDecoder
+        from livevae.models.decoder import LiveDecoder
 
-        return TorchDecoder.open(name or default, device=arguments.device)
+        return LiveDecoder.open(name or default, device=arguments.device)
 
     return Models(load, lambda name: not name or store.exists(name), f"{default} on {arguments.device}")
 

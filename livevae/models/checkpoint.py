@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from livevae.models import stored
 from livevae.models.config import Config
 from livevae.models.networks import MusicVAE
-from livevae.models.stored import describe
+from livevae.models.stored import describe, write_whole
 
-__all__ = ["assemble", "describe", "load", "save"]
+__all__ = ["assemble", "describe", "load", "save", "write_whole"]
 
 
 def save(

@@ -1,0 +1,201 @@
+"""The live decoder: recipes in, riffs out, on one worker thread. The same recipe gives the same riff.
+
+Everything random is drawn beforehand from the recipe alone (`latent.chance`), so that a recipe sounds the same
+whatever else is in its batch. All windows of all recipes go through the network together.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from livevae.errors import ModelError
+from livevae.latent import chance
+from livevae.latent.recipe import BASE, Recipe
+from livevae.latent.vectors import Vector, barycentre, memory, walk
+from livevae.models import store, stored
+from livevae.models.config import Config
+from livevae.models.packed import Packed
+from livevae.models.vocabulary import to_riff
+from livevae.music.notes import Riff, join
+
+INNER_DRIFT = 0.4
+"""How far a long riff's windows drift from one to the next, on the scale of a walk's drift: near enough to sound
+like one idea (correlation 0.8), far enough not to repeat."""
+
+
+class Persona(Protocol):
+    """A small VAE over z, as the decoder needs it."""
+
+    @property
+    def latent(self) -> int:
+        """Size of its own latent space."""
+
+    def decode(self, u: Vector) -> NDArray[Any]:
+        """A point of its own latent space `[latent]` to z of the base model."""
+
+
+class Network(Protocol):
+    """A decoder network: latent vectors and prepared chance in, music out (see `packed.Packed`)."""
+
+    def __call__(
+        self,
+        z: NDArray[Any],
+        temperature: NDArray[Any],
+        noise: NDArray[Any],
+        controls: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """`[N, latent], [N], [N, steps, depth]` to tokens or rows."""
+
+
+class LiveDecoder:
+    """One model, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it."""
+
+    def __init__(
+        self, config: Config, network: Network, personas: Mapping[str, Persona] | None = None
+    ) -> None:
+        """A decoder around a network.
+
+        Args:
+            config: of the model.
+            network: decodes on whatever device it lives.
+            personas: by name, for the blends of recipes; looked up at every decode, so the mapping may change.
+        """
+        self.config = config
+        self._network = network
+        self._personas: Mapping[str, Persona] = {} if personas is None else personas
+        self._threads = ThreadpoolController()
+
+    @classmethod
+    def open(
+        cls, name: str = "", *, device: str = "auto", personas: Mapping[str, Persona] | None = None
+    ) -> "LiveDecoder":
+        """The decoder of a model.
+
+        Args:
+            name: of a model, or a checkpoint's path; "" is the default model.
+            device: "cpu" (never imports torch), "cuda", or "auto", which is cuda where there is one.
+            personas: see the constructor.
+
+        Raises:
+            ModelError: no such model, a broken checkpoint, or no such device.
+        """
+        config, _, weights = stored.read(store.find(name))
+        if config.controls:
+            raise ModelError(f"{config.name} needs controls (chords or hits): it cannot play on its own")
+        if device == "cuda" or (device == "auto" and _may_have_cuda()):
+            from livevae.models.live_torch import TorchNetwork, usable  # noqa: PLC0415  (torch is slow to import)
+
+            if device == "cuda" or usable():
+                return cls(config, TorchNetwork(config, weights, "cuda"), personas)
+        elif device not in ("auto", "cpu"):
+            raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
+        return cls(config, Packed(config, weights), personas)
+
+    @property
+    def bars(self) -> int:
+        """Bars of the model's window; a recipe's bars are a multiple."""
+        return self.config.bars
+
+    @property
+    def steps(self) -> int:
+        """Sixteenths of the model's window."""
+        return self.config.steps
+
+    def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+        """One riff a recipe, in order, in one batch.
+
+        Raises:
+            ModelError: bars that the model's window does not divide, an unknown persona, a position of the wrong
+                size.
+        """
+        if not recipes:
+            return []
+        counts = [self._windows(recipe) for recipe in recipes]
+        z = np.concatenate(
+            [self._latents(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
+        )
+        noise = np.concatenate(
+            [self._noise(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
+        )
+        temperature = np.repeat([recipe.temperature for recipe in recipes], counts).astype(np.float32)
+        with self._threads.limit(limits=1, user_api="blas"):
+            music = self._network(z.astype(np.float32), temperature, noise)
+        windows = iter([to_riff(self.config, window) for window in music])
+        return [join([next(windows) for _ in range(count)]) for count in counts]
+
+    def _windows(self, recipe: Recipe) -> int:
+        count, rest = divmod(recipe.bars, self.config.bars)
+        if rest or count < 1:
+            raise ModelError(
+                f"{self.config.name} plays multiples of {self.config.bars} bars, not {recipe.bars}"
+            )
+        return count
+
+    def _latents(self, recipe: Recipe, count: int) -> Vector:
+        """Latent vectors of a recipe's windows, `[count, latent]`."""
+        blend = recipe.blend or ((BASE, 1.0),)
+        parts = [self._component(name, recipe, count) for name, _ in blend]
+        if len(parts) == 1:
+            return parts[0]
+        weights = [weight for _, weight in blend]
+        try:
+            return np.stack([barycentre([part[i] for part in parts], weights) for i in range(count)])
+        except ValueError as error:
+            raise ModelError(f"this blend cannot be: {error}") from None
+
+    def _component(self, name: str, recipe: Recipe, count: int) -> Vector:
+        """Latent vectors of one persona, or of the base model's prior, `[count, latent]`."""
+        if name == BASE:
+            return _path(recipe, self.config.latent, count)
+        persona = self._personas.get(name)
+        if persona is None:
+            raise ModelError(
+                f"there is no persona {name!r}; there are: {', '.join(self._personas) or 'none'}"
+            )
+        if recipe.position is None:
+            places = _path(recipe, persona.latent, count)
+        elif len(recipe.position) != persona.latent:
+            raise ModelError(
+                f"a position of {name} has {persona.latent} coordinates, not {len(recipe.position)}"
+            )
+        else:
+            places = np.tile(np.asarray(recipe.position, np.float64), (count, 1))
+        z = np.stack([np.asarray(persona.decode(place), np.float64) for place in places])
+        if z.shape != (count, self.config.latent) or not np.isfinite(z).all():
+            raise ModelError(f"{name} was made for another model than {self.config.name}")
+        return z
+
+    def _noise(self, recipe: Recipe, count: int) -> NDArray[np.float32]:
+        """Chance of each window's tokens, `[count, steps, depth]`; nothing where nothing is left to chance."""
+        size = self.config.steps * self.config.output_depth
+        shape = (count, self.config.steps, self.config.output_depth)
+        if recipe.temperature <= 0:
+            return np.zeros(shape, np.float32)
+        draw = chance.gumbel if self.config.head == "categorical" else chance.logistic
+        rows = [draw(recipe.seed, chance.CHOICE, window, recipe.index, size) for window in range(count)]
+        return np.stack(rows).reshape(shape)
+
+
+def _path(recipe: Recipe, dim: int, count: int) -> Vector:
+    """The walk's points of a riff's windows, `[count, dim]`: each near the one before, all at unit variance.
+
+    Every window has its own stream of the seed's walk, so that a long riff as a whole stays and drifts as its
+    first window does: without drift it stays, with drift 1 all of it is new.
+    """
+    keep = memory(INNER_DRIFT)
+    point = walk(recipe.seed, recipe.index, recipe.drift, dim)
+    points = [point]
+    for window in range(1, count):
+        fresh = walk(recipe.seed, recipe.index, recipe.drift, dim, stream=window)
+        point = keep * point + (1 - keep * keep) ** 0.5 * fresh
+        points.append(point)
+    return np.stack(points)
+
+
+def _may_have_cuda() -> bool:
+    """Whether it is worth importing torch to ask: an NVIDIA driver is there (Linux, or Linux on Windows)."""
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()

@@ -1,0 +1,200 @@
+"""The live decoder: the same recipe is the same riff, alone or in company, and errors say what to do."""
+
+import numpy as np
+import pytest
+import torch
+
+from livevae.errors import ModelError
+from livevae.latent.recipe import Recipe
+from livevae.models import checkpoint, packed
+from livevae.models.config import CONFIGS
+from livevae.models.decoder import LiveDecoder
+from livevae.models.live_torch import TorchNetwork
+from livevae.models.networks import MusicVAE, free_running
+from livevae.models.packed import Packed
+from livevae.music.notes import TICKS_PER_BAR
+
+
+def small(name, **changes):
+    config = CONFIGS[name]
+    sizes = {
+        "encoder": tuple(8 for _ in config.encoder),
+        "decoder": tuple(12 + 3 * i for i, _ in enumerate(config.decoder)),
+        "latent": 10,
+        "steps": config.steps if config.segments else 32,
+    }
+    return config.replace(**sizes | changes)
+
+
+def random_model(config, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    model = MusicVAE(config).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.4, generator=generator)
+    return model
+
+
+def arrays(model):
+    return {name: value.numpy() for name, value in model.state_dict().items()}
+
+
+def whole(config, music):
+    """Tokens as one-hot vectors, side by side; rows as they are."""
+    if config.head != "categorical":
+        return music
+    music = music.reshape(*music.shape[:2], -1)
+    return np.concatenate(
+        [np.eye(depth, dtype=np.float32)[music[..., i]] for i, depth in enumerate(config.output_depths)], -1
+    )
+
+
+@pytest.mark.parametrize("row_by_row", [True, False], ids=["row by row", "all rows at once"])
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_packed_decoder_plays_what_the_plain_one_plays(name, row_by_row, monkeypatch):
+    monkeypatch.setattr(packed, "ROW_BY_ROW", 2**40 if row_by_row else 0)
+    config = small(name)
+    model = random_model(config)
+    chance = np.random.default_rng(1)
+    z = chance.standard_normal((3, config.latent)).astype(np.float32)
+    temperature = np.array([0, 0.5, 1.2], np.float32)
+    noise = chance.gumbel(size=(3, config.steps, config.output_depth)).astype(np.float32)
+    controls = None
+    if config.controls:
+        controls = chance.integers(0, 2, (3, config.steps, config.controls)).astype(np.float32)
+    with torch.inference_mode():
+        expected = free_running(
+            model,
+            torch.from_numpy(z),
+            torch.from_numpy(temperature)[:, None],
+            torch.from_numpy(noise),
+            None if controls is None else torch.from_numpy(controls),
+        ).numpy()
+    found = whole(config, Packed(config, arrays(model))(z, temperature, noise, controls))
+    assert np.allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["cat-mel_2bar_small", "hierdec-trio_4bar", "groovae_2bar_humanize"])
+def test_the_torch_network_gives_the_same_as_the_packed_one(name):
+    config = small(name)
+    model = random_model(config)
+    chance = np.random.default_rng(2)
+    z = chance.standard_normal((2, config.latent)).astype(np.float32)
+    noise = chance.gumbel(size=(2, config.steps, config.output_depth)).astype(np.float32)
+    temperature = np.ones(2, np.float32)
+    ours = Packed(config, arrays(model))(z, temperature, noise)
+    theirs = TorchNetwork(config, arrays(model), "cpu")(z, temperature, noise)
+    assert ours.shape == theirs.shape
+    assert np.allclose(ours, theirs, atol=2e-6)
+
+
+MELODY = small("cat-mel_2bar_small", decoder=(16, 16))
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    return LiveDecoder(MELODY, Packed(MELODY, arrays(random_model(MELODY))))
+
+
+RECIPES = [
+    Recipe(seed=1),
+    Recipe(seed=1, index=1),
+    Recipe(seed=2, temperature=0.0),
+    Recipe(seed=3, bars=8, drift=0.2, index=70),
+    Recipe(seed=2**63 - 1, temperature=1.4),
+]
+
+
+def test_a_recipe_is_the_same_riff_alone_and_in_every_company(decoder):
+    alone = [decoder.decode([recipe])[0] for recipe in RECIPES]
+    assert decoder.decode(RECIPES) == alone
+    assert decoder.decode(RECIPES[::-1]) == alone[::-1]
+
+
+def test_riffs_are_as_long_as_their_recipes_say(decoder):
+    assert [riff.length for riff in decoder.decode(RECIPES)] == [r.bars * TICKS_PER_BAR for r in RECIPES]
+
+
+def test_other_seeds_and_indices_are_other_riffs(decoder):
+    riffs = decoder.decode([Recipe(seed=seed, index=index) for seed in (1, 2, 3) for index in (0, 1, 2)])
+    assert len(set(riffs)) == 9
+
+
+def test_without_drift_and_temperature_a_walk_repeats_itself(decoder):
+    first, later = decoder.decode([Recipe(7, 0.0, bars=4, index=index, drift=0.0) for index in (0, 9)])
+    assert first == later
+
+
+def test_a_long_riff_begins_as_the_short_one_does(decoder):
+    short, long = decoder.decode([Recipe(seed=5), Recipe(seed=5, bars=6)])
+    assert long.notes[: len(short.notes)] == short.notes
+
+
+@pytest.mark.parametrize("bars", [0, 1, 3, -2])
+def test_bars_that_the_window_does_not_divide_are_refused(decoder, bars):
+    with pytest.raises(ModelError, match="multiples of 2 bars"):
+        decoder.decode([Recipe(seed=1, bars=bars)])
+
+
+def test_nothing_asked_is_nothing_played(decoder):
+    assert decoder.decode([]) == []
+
+
+class Corner:
+    """A persona that knows one place, and leans where it is told."""
+
+    latent = 2
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def decode(self, u):
+        return np.concatenate([u, np.full(MELODY.latent - 2, self.scale)])
+
+
+def test_a_blend_of_one_persona_is_that_persona_and_positions_place_it():
+    heard = []
+
+    def network(z, temperature, noise, controls=None):
+        heard.append(z)
+        return np.zeros((len(z), MELODY.steps), np.int64)
+
+    decoder = LiveDecoder(MELODY, network, {"ana": Corner(1.0), "ben": Corner(-1.0)})
+    decoder.decode([Recipe(1, blend=(("ana", 1.0),), position=(0.25, -0.5))])
+    decoder.decode([Recipe(1, blend=(("ana", 0.5), ("ben", 0.5)), position=(3.0, 4.0))])
+    decoder.decode([Recipe(1, blend=(("ana", 0.5), ("", 0.5)))])
+    assert heard[0][0].tolist() == [0.25, -0.5, *[1.0] * 8]
+    assert np.allclose(heard[1][0], np.array([3, 4, *[0] * 8]) * np.sqrt(33) / 5, atol=1e-5)
+    assert heard[2].shape == (1, 10)
+
+
+def test_unknown_personas_and_wrong_positions_are_answered(decoder):
+    with pytest.raises(ModelError, match="no persona 'eve'"):
+        decoder.decode([Recipe(1, blend=(("eve", 1.0),))])
+    there = LiveDecoder(MELODY, decoder._network, {"ana": Corner(1.0)})
+    with pytest.raises(ModelError, match="2 coordinates, not 3"):
+        there.decode([Recipe(1, blend=(("ana", 1.0),), position=(1.0, 2.0, 3.0))])
+
+
+def test_a_decoder_opens_by_path_on_the_cpu(tmp_path):
+    checkpoint.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
+    opened = LiveDecoder.open(str(tmp_path / "mine.safetensors"), device="cpu")
+    assert opened.bars == 2
+    assert opened.steps == 32
+    assert len(opened.decode([Recipe(1)])) == 1
+
+
+def test_a_model_that_needs_controls_says_that_it_cannot_play_alone(tmp_path):
+    config = small("cat-mel_2bar_med_chords")
+    checkpoint.save(tmp_path / "chords.safetensors", random_model(config), {})
+    with pytest.raises(ModelError, match="needs controls"):
+        LiveDecoder.open(str(tmp_path / "chords.safetensors"))
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    checkpoint.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
+    with pytest.raises(ModelError, match="auto, cpu or cuda"):
+        LiveDecoder.open(str(tmp_path / "mine.safetensors"), device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ModelError, match="finds no GPU"):
+            LiveDecoder.open(str(tmp_path / "mine.safetensors"), device="cuda")
