@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from livevae.latent.recipe import Recipe
@@ -134,5 +134,10 @@ class Engine:
         if decoder is None:
             decoder = self._decoders[model] = self._load(model)
         began = perf_counter()
-        riffs = decoder.decode(recipes)
+        riffs = decoder.decode([whole(recipe, decoder.bars) for recipe in recipes])
         return riffs, perf_counter() - began
+
+
+def whole(recipe: Recipe, bars: int) -> Recipe:
+    """The recipe with its bars rounded up to whole windows of a model of `bars`; the voice cuts what is over."""
+    return replace(recipe, bars=-(-recipe.bars // bars) * bars)
