@@ -39,8 +39,13 @@ Values: TypeAlias = Mapping[str, Scalar]
 ID = "id"
 """Any address takes it; the answer brings it back, so that a host knows which question was answered."""
 
-HOST_NAMES = frozenset({"_id_", "cps", "cycle", "delta", "duration", "orbit", "oschost", "oscport"})
-"""Names that hosts add to every event on their own; they are ignored without a word."""
+QUIET = "quiet"
+"""Any address takes it; where it is 1, only an error is answered (Tidal posts every answer to its console)."""
+
+HOST_NAMES = frozenset(
+    {"_id_", "cps", "cycle", "delta", "duration", "livevae", "orbit", "oschost", "oscport"}
+)
+"""Names that hosts and our own patches add to every event; they are ignored without a word."""
 
 LONGEST_NAME = 64
 """Characters in a voice's name."""
@@ -74,16 +79,24 @@ class Address:
     def names(self) -> tuple[str, ...]:
         """Every name that it knows, in the order of help."""
         word = (self.word.name,) if self.word else ()
-        return (*word, *(setting.name for setting in self.settings), ID)
+        return (*word, *(setting.name for setting in self.settings), ID, QUIET)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A message, understood: its row, its arguments, and the names that meant nothing."""
+    """A message, understood.
+
+    Attributes:
+        row: its row of the table.
+        values: its arguments.
+        ignored: names that meant nothing.
+        quiet: whether only an error should be answered.
+    """
 
     row: Address
     values: Values
     ignored: tuple[str, ...] = ()
+    quiet: bool = False
 
     def request(self, at: float | None) -> Request:
         """The request, to sound at session time `at` (None is now)."""
@@ -213,12 +226,13 @@ def ask(message: Message) -> Asked:
     given = _pairs(row, message)
     known = {setting.name: setting for setting in (*([row.word] if row.word else []), *row.settings)}
     values = {name: known[name].read(value) for name, value in given.items() if name in known}
-    ignored = tuple(name for name in given if name not in known and name not in HOST_NAMES and name != ID)
+    anyones = HOST_NAMES | {ID, QUIET}
+    ignored = tuple(name for name in given if name not in known and name not in anyones)
     if ignored and ignored[0] == next(iter(given)) and not values and not HOST_NAMES & set(given):
         raise RequestError(_nothing_known(row, ignored[0]))
     if row.word is not None:
         _check_word(row, row.word, values)
-    return Asked(row, values, ignored)
+    return Asked(row, values, ignored, quiet=given.get(QUIET) in (1, True))
 
 
 def _pairs(row: Address, message: Message) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import textwrap
 
 from livevae.edges import answers
-from livevae.edges.addresses import ADDRESSES, HOST_NAMES, ID, Address
+from livevae.edges.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, Address
 from livevae.edges.timetags import FARTHEST
 from livevae.edges.udp import HOST, PORT
 from livevae.perform.settings import SETTINGS, Setting
@@ -51,13 +51,29 @@ def table_text() -> str:
     return "\n".join(lines) + "\n"
 
 
+def card() -> str:
+    """The table in a few lines, without help: what stands at the head of every patch."""
+    names = textwrap.wrap(" ".join(setting.name for setting in SETTINGS), 60)
+    return (
+        "\n".join(
+            [
+                *(_form(row) for row in ADDRESSES if row.address.startswith("/livevae/")),
+                "name is one of:",
+                *names,
+            ]
+        )
+        + "\n"
+    )
+
+
 def table_markdown() -> str:
     """The whole of docs/osc.md."""
     lines = ["# Talking to livevae over OSC", "", "This page is made from the address table in the code.", ""]
     lines += _paragraphs(_INTRO)
     lines += ["## Addresses", "", "| address | what it does | the reply holds |", "|---|---|---|"]
     lines += [f"| `{_form(row)}` | {row.help} | {_names(row)} |" for row in ADDRESSES]
-    lines += ["", f"Every address also takes `{ID}`: any number or word, which the answer brings back.", ""]
+    lines += ["", f"Every address also takes `{ID}`: any number or word, which the answer brings back;"]
+    lines += [f"and `{QUIET}`: with 1, only an error is answered.", ""]
     lines += ["## Settings of a voice", "", "For `/livevae/sample`, `/livevae/set` and `/dirt/play`.", ""]
     lines += ["| name | value | default | what it is |", "|---|---|---|---|"]
     lines += [

@@ -168,9 +168,9 @@ class UdpEdge(asyncio.DatagramProtocol):
                 raise
             self._refuse(message, f"livevae stumbled over this: {type(fault).__name__}: {fault}", addr, fault)
         else:
-            if answer.ok:
+            if answer.ok and not asked.quiet:
                 self._send(answers.reply(message, answer, asked.ignored), addr)
-            else:
+            elif not answer.ok:
                 self._refuse(message, answer.text, addr)
 
     def _refuse(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, ask, request
+from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET, ask, request
 from livevae.edges.manual import table_markdown, table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
@@ -88,8 +88,10 @@ def test_names_that_hosts_add_are_ignored_without_a_word():
     assert (asked.request(None), asked.ignored) == (Play(), ())
 
 
-def test_an_id_is_nobodys_argument():
-    assert ask(said("/livevae/ping id 7")).ignored == ()
+def test_an_id_is_nobodys_argument_and_neither_is_quiet():
+    assert ask(said("/livevae/ping id 7 quiet 1")).ignored == ()
+    quiet = [ask(said(f"/livevae/ping quiet {value}")).quiet for value in ("1", "1.0", "0", "no")]
+    assert quiet == [True, True, False, False]
     assert ask(said("/livevae/sample lead id 7")).values == {"voice": "lead"}
 
 
@@ -176,7 +178,7 @@ def test_any_arguments_are_a_request_or_a_request_error(address, args, at):
 
 def test_every_address_is_there_once_and_takes_an_id():
     assert len(BY_ADDRESS) == len(ADDRESSES)
-    assert all(row.names[-1] == ID for row in ADDRESSES)
+    assert all(row.names[-2:] == (ID, QUIET) for row in ADDRESSES)
 
 
 def test_the_manual_page_is_made_from_the_table():

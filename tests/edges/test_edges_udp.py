@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 import socket
-import threading
 import tracemalloc
 
 import pytest
@@ -96,6 +95,17 @@ def test_a_message_is_done_and_answered_to_its_source():
         )
         assert do.requests == [Tempo(140.0)]
         assert edge.counts == Counts(packets=1, requests=1)
+
+    performance(play)
+
+
+@pytest.mark.real
+def test_a_quiet_message_is_done_and_answered_only_when_it_is_wrong():
+    async def play(edge, do, performer):
+        performer.send(Message("/livevae/play", ("lead", "quiet", 1)))
+        performer.send(Message("/livevae/tempo", ("fast", "quiet", 1)))
+        assert (await performer.hear()).address == "/livevae/error"
+        assert do.requests == [Play("lead")]
 
     performance(play)
 
@@ -377,33 +387,16 @@ def test_an_endpoint_without_a_port_number_is_refused(text):
 # The client, from another thread
 
 
-@contextlib.contextmanager
-def edge_in_a_thread(do):
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    edge = asyncio.run_coroutine_threadsafe(open_udp(do, port=0), loop).result(SOON)
-    try:
-        yield edge
-    finally:
-        loop.call_soon_threadsafe(edge.close)
-        loop.call_soon_threadsafe(lambda: loop.call_soon(loop.stop))
-        thread.join(SOON)
-        loop.close()
-
-
 @pytest.mark.real
-def test_the_client_asks_and_is_answered():
-    do = Do()
-    with edge_in_a_thread(do) as edge, Client(port=edge.address[1]) as livevae:
+def test_the_client_asks_and_is_answered(heard):
+    with Client(port=heard.port) as livevae:
         livevae.send("/livevae/ping")
         answer = livevae.ask("/livevae/sample", "lead", bars=4, ahead=0.5)
         assert (answer["address"], answer["beat"]) == ("/livevae/sample", 2.0)
         with pytest.raises(RequestError, match="no address"):
             livevae.ask("/livevae/nothing")
-    assert do.requests[0] == Ping()
-    assert do.requests[1] == Sample("lead", {"bars": 4}, at=do.requests[1].at)
-    assert do.requests[1].at is not None
+    assert heard.requests == [Ping(), Sample("lead", {"bars": 4}, at=heard.requests[1].at)]
+    assert 0.4 < heard.ahead[1] <= 0.5
 
 
 @pytest.mark.real

@@ -1,0 +1,72 @@
+-- livevae in TidalCycles (1.7 to 1.10)
+--
+-- 1. In a terminal:  livevae serve
+-- 2. In your BootTidal.hs, directly before the line that starts Tidal, add
+--
+--      :script /where/it/is/patches/BootLivevae.hs
+--
+--    and let that line start livevae's target beside SuperDirt's. Tidal 1.10:
+--
+--      tidalInst <- mkTidalWith [(superdirtTarget, [superdirtShape]), (livevaeTarget, livevaeShapes)] defaultConfig
+--
+--    Tidal 1.9:
+--
+--      tidal <- startStream defaultConfig [(superdirtTarget, [superdirtShape]), (livevaeTarget, livevaeShapes)]
+--
+--    Tidal 1.7 and 1.8, which look less far ahead: the same with (livevaeTarget {oLatency = 0.2}, livevaeShapes).
+--
+-- 3. Restart Tidal in your editor, evaluate these lines one by one, and listen:
+--
+--      once $ livevae "set" # voice "lead" # bars 2 # temp 0.8
+--      once $ livevae "play" # voice "lead"
+--      once $ livevae "tempo" # bpm 140
+--      d1 $ slow 2 $ livevae "sample" # voice "lead" # bars 1 # temp "<0.3 1.2>" # transpose "<0 12>"
+--      once $ livevae "stop" # voice "lead"
+--      once $ livevae "scene" # name "first"
+--      once $ livevae "panic"
+--
+--    An event without livevae goes to SuperDirt alone, one without s or sound to livevae alone.
+--
+-- An event's time is when it sounds: oLatency is 0, so Tidal's own look-ahead (about 0.3 s since 1.9) is the time that
+-- livevae has to decode. For a slower model raise cProcessAhead in defaultConfig.
+-- livevae answers with errors alone (quiet); Tidal up to 1.9 posts them as "Unhandled OSC", and so does livevae's
+-- own terminal.
+--
+-- What there is to say (`livevae osc` explains it):
+--
+--   /livevae/ping
+--   /livevae/status
+--   /livevae/play [voice]
+--   /livevae/stop [voice]
+--   /livevae/sample [voice] name value ...
+--   /livevae/set voice name value ...
+--   /livevae/tempo bpm
+--   /livevae/panic
+--   /livevae/scene name
+--   name is one of:
+--   model port channel bars quantum temp drift seed transpose
+--   low high velocity gate
+
+import Sound.Tidal.Context
+
+livevaeTarget = Target {oName = "livevae", oAddress = "127.0.0.1", oPort = 7770, oBusPort = Nothing, oLatency = 0, oWindow = Nothing, oSchedule = Pre BundleStamp, oHandshake = False}
+livevaeShapes = [OSC "/livevae/{livevae}" (Named {requiredArgs = ["livevae"]})]
+
+livevae what = pS "livevae" what # pI "quiet" 1
+voice = pS "voice"
+bpm = pF "bpm"
+name = pS "name"
+
+model = pS "model"
+port = pS "port"
+channel = pI "channel"
+bars = pI "bars"
+quantum = pF "quantum"
+temp = pF "temp"
+drift = pF "drift"
+seed = pI "seed"
+transpose = pI "transpose"
+low = pI "low"
+high = pI "high"
+velocity = pI "velocity"
+gate = pF "gate"

@@ -1,0 +1,41 @@
+# livevae in Sonic Pi
+#
+# 1. In a terminal:   livevae serve
+# 2. Paste this into a buffer and press Run. Riffs of the voice lead come every eight beats, calm and wild in turn.
+# 3. Change a number and press Run again.
+#
+# Arguments go by name: livevae :sample, "lead", bars: 2, temp: 0.8
+# What there is to say (`livevae osc` explains it):
+#
+#   /livevae/ping
+#   /livevae/status
+#   /livevae/play [voice]
+#   /livevae/stop [voice]
+#   /livevae/sample [voice] name value ...
+#   /livevae/set voice name value ...
+#   /livevae/tempo bpm
+#   /livevae/panic
+#   /livevae/scene name
+#   name is one of:
+#   model port channel bars quantum temp drift seed transpose
+#   low high velocity gate
+
+use_osc "127.0.0.1", 7770
+
+define :livevae do |what, *word, **settings|
+  osc "/livevae/#{what}", *word, *settings.flat_map { |name, value| [name.to_s, value] }
+end
+
+livevae :tempo, 120
+use_bpm 120
+
+live_loop :lead do
+  livevae :sample, "lead", bars: 2, temp: (ring 0.3, 1.2).tick, transpose: 0
+  sleep 8
+end
+
+# Voices that go on by themselves: take the # away, run, and put it back.
+# livevae :set, "bass", bars: 1, low: 28, high: 52, channel: 2
+# livevae :play, "bass"
+# livevae :stop, "bass"
+# livevae :panic
