@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from livevae.perform.protocols import Decoder
     from livevae.server import Models
 
-EXTRA_COMMANDS = ("livevae.models.commands", "livevae.models.training_commands", "livevae.bench.commands")
+EXTRA_COMMANDS = ("livevae.models.training_commands",)
 """Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers."""
 
 
@@ -207,8 +207,11 @@ def _positive(text: str) -> int:
 def _run_ports(_: argparse.Namespace) -> None:
     from livevae.player.ports import list_ports
 
-    for system, name in list_ports():
+    found = list_ports()
+    for system, name in found:
         _say(f"{system:<8} {name}")
+    if not found:
+        _say("no MIDI output is here to connect to; `livevae serve` opens one of its own, `livevae doctor` says more")
 
 
 def _doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 LOOKAHEAD = 0.06
 """Seconds before their sound that notes are handed to the player: what a busy server may stall for."""
 
-PRELUDE = 0.1
+PRELUDE = 0.2
 """Seconds from the moment when everything is ready to the first downbeat."""
 
 LEAST_LEAD = 0.25
@@ -163,10 +163,10 @@ async def serve(options: Options, models: Models, say: Callable[[str], None]) ->
 
 
 def port_names(targets: tuple[str, ...]) -> tuple[str, ...]:
-    """What livevae calls its ports: `main`, then the targets' own words."""
+    """What voices call the ports: a virtual one `livevae`, others by the words that --midi found them with."""
     if len(set(targets)) != len(targets):
         raise LivevaeError(f"--midi names the same port twice: {', '.join(targets)}")
-    return ("main", *targets[1:])
+    return tuple("livevae" if target == "virtual" else target for target in targets)
 
 
 class _Said:

@@ -120,7 +120,7 @@ async def test_a_scene_that_asks_for_what_is_not_there_ends_it_with_its_sentence
 async def test_lead_and_port_names_follow_simple_rules() -> None:
     assert lead_for(0.001) == LEAST_LEAD
     assert lead_for(0.5) > 2.0
-    assert port_names(("virtual", "TR-8", "minilogue")) == ("main", "TR-8", "minilogue")
+    assert port_names(("virtual", "TR-8", "minilogue")) == ("livevae", "TR-8", "minilogue")
     with pytest.raises(LivevaeError, match="the same port twice"):
         port_names(("a", "a"))
 

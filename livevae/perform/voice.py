@@ -135,7 +135,9 @@ async def play(
             if coming is None:
                 coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
                 index += 1
-            fresh = await ready(coming, start, stage)
+            # there is nothing to repeat yet, so the first riff may take until the last moment
+            patience = stage.timing.lookahead if last is not None else HANDOVER
+            fresh = await ready(coming, start, patience, stage)
             if fresh is None:
                 counters.late += 1
                 if last is None:
@@ -178,10 +180,10 @@ def handed_over(stage: Stage) -> float:
     return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER)
 
 
-async def ready(coming: "asyncio.Future[Riff]", start: int, stage: Stage) -> Riff | None:
-    """The riff, or None when the player must have it now and it is not there."""
+async def ready(coming: "asyncio.Future[Riff]", start: int, before: float, stage: Stage) -> Riff | None:
+    """The riff, or None when it is not there `before` seconds before its first note."""
     if not coming.done():
-        alarm = stage.clock.until(start - EARLIEST, before=stage.timing.lookahead)
+        alarm = stage.clock.until(start - EARLIEST, before=before)
         deadline: asyncio.Future[None] = asyncio.ensure_future(alarm)
         try:
             await asyncio.wait((coming, deadline), return_when=asyncio.FIRST_COMPLETED)
