@@ -44,6 +44,7 @@ class Config:
         controls: width of one step of the controls that encoder and decoder are given, 0 for none.
         segments: how many segments a conductor makes of the window; 0 is a flat decoder.
         split: each part has a core decoder of its own (the hierarchical trio).
+        encode_segments: the encoder hears each segment by itself first, then the segments (magenta.js' trio).
         roll_input: the encoder sees drums as hits and a "nothing" flag, not as one-hot classes.
         nade_hidden: hidden units of the NADE head.
         free_bits: bits of KL that cost nothing.
@@ -71,6 +72,7 @@ class Config:
     controls: int = 0
     segments: int = 0
     split: bool = False
+    encode_segments: bool = False
     roll_input: bool = False
     nade_hidden: int = 0
     free_bits: float = 0.0
@@ -95,6 +97,8 @@ class Config:
                 raise ModelError(f"{self.name}: {field} must be 1 to {MAX_LAYERS} sizes, not {list(sizes)}")
         if self.segments and self.steps % self.segments:
             raise ModelError(f"{self.name}: {self.steps} steps do not divide into {self.segments} segments")
+        if self.encode_segments and not self.segments:
+            raise ModelError(f"{self.name}: an encoder of segments needs segments")
         if self.head == "nade" and self.nade_hidden < 1:
             raise ModelError(f"{self.name}: a NADE needs nade_hidden of at least 1")
         if self.head != "categorical" and len(self.output_depths) != 1:
@@ -217,6 +221,7 @@ _TRIO_16 = Config(
     "flat-trio_16bar", "trio", 256, sum(_TRIO_PARTS), _TRIO_PARTS, (2048, 2048), (2048, 2048, 2048), 512,
 )  # fmt: skip
 _HIERARCHICAL: dict[str, Any] = {"decoder": (1024, 1024), "segments": 16, "free_bits": 256, "max_beta": 0.2}
+_SEGMENTED: dict[str, Any] = {"encoder": (1024,)}
 _HIERDEC_TRIO = _TRIO_16.replace(name="hierdec-trio_16bar", split=True, **_HIERARCHICAL)
 
 CONFIGS: Mapping[str, Config] = MappingProxyType(
@@ -248,8 +253,12 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
             _MELODY_16.replace(name="hierdec-mel_16bar", **_HIERARCHICAL),
             _TRIO_16,
             _HIERDEC_TRIO,
+            _MELODY_16.replace(name="hier-mel_16bar", encode_segments=True, **_HIERARCHICAL | _SEGMENTED),
+            _HIERDEC_TRIO.replace(name="hier-trio_16bar", encode_segments=True, **_SEGMENTED),
             # magenta.js' trio_4bar; Magenta has no name for it
-            _HIERDEC_TRIO.replace(name="hierdec-trio_4bar", steps=64, segments=4),
+            _HIERDEC_TRIO.replace(
+                name="hier-trio_4bar", steps=64, segments=4, encode_segments=True, **_SEGMENTED
+            ),
         )
     }
 )
@@ -259,7 +268,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "groovae_2bar_hits_control": "groovae_2bar_hits_control_tfds",
         "groovae_2bar_tap": "groovae_2bar_tap_fixed_velocity",
-        "trio_4bar": "hierdec-trio_4bar",
+        "trio_4bar": "hier-trio_4bar",
     }
 )
 """Other names that people use."""

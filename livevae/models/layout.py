@@ -31,8 +31,13 @@ def lstm_names(
 
 def shapes(config: Config) -> dict[str, Shape]:
     """The shape of every tensor of a configuration, by `networks.MusicVAE`'s own names."""
-    found = dict(_lstm("encoder.layers", config.input_depth + config.controls, config.encoder, ways=2))
     last = 2 * config.encoder[-1]
+    width = config.input_depth + config.controls
+    found: dict[str, Shape] = {}
+    if config.encode_segments:
+        found |= dict(_lstm("encoder.segments", width, config.encoder, ways=2))
+        width = last
+    found |= dict(_lstm("encoder.layers", width, config.encoder, ways=2))
     found |= _dense("encoder.mu", last, config.latent) | _dense("encoder.sigma", last, config.latent)
     embedding = config.latent
     states = 2 * sum(config.decoder)

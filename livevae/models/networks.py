@@ -97,11 +97,19 @@ class InitialState(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Music to q(z given x): stacked bidirectional LSTM, the last h of both ways, two dense heads."""
+    """Music to q(z given x): stacked bidirectional LSTM, the last h of both ways, two dense heads.
+
+    With `encode_segments` one stack hears each segment, and a second one hears what it says of them.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.input_depth + config.controls
+        self.count = config.segments
+        self.segments: Layers | None = None
+        if config.encode_segments:
+            self.segments = Layers(width, config.encoder, both_ways=True, dropout=config.dropout)
+            width = 2 * config.encoder[-1]
         self.layers = Layers(width, config.encoder, both_ways=True, dropout=config.dropout)
         self.mu = nn.Linear(2 * config.encoder[-1], config.latent)
         self.sigma = nn.Linear(2 * config.encoder[-1], config.latent)
@@ -111,9 +119,17 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """`[N, steps, input_depth + controls]` to mu and sigma, `[N, latent]` each."""
-        _, state = self.layers(x)
-        last = torch.cat([state[-2][0], state[-1][0]], -1)
+        if self.segments is not None:
+            n = len(x)
+            pieces = x.reshape(n * self.count, -1, x.shape[-1])
+            x = _last(self.segments(pieces)[1]).reshape(n, self.count, -1)
+        last = _last(self.layers(x)[1])
         return self.mu(last), F.softplus(self.sigma(last))
+
+
+def _last(state: State) -> Tensor:
+    """The last layer's final h, forward and backward side by side."""
+    return torch.cat([state[-2][0], state[-1][0]], -1)
 
 
 class Conductor(nn.Module):

@@ -74,7 +74,7 @@ def test_the_packed_decoder_plays_what_the_plain_one_plays(name, row_by_row, mon
     assert np.allclose(found, expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", ["cat-mel_2bar_small", "hierdec-trio_4bar", "groovae_2bar_humanize"])
+@pytest.mark.parametrize("name", ["cat-mel_2bar_small", "hier-trio_4bar", "groovae_2bar_humanize"])
 def test_the_torch_network_gives_the_same_as_the_packed_one(name):
     config = small(name)
     model = random_model(config)
