@@ -12,6 +12,7 @@ what time it is, and say what to send at once; `deadline` says when to come back
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from livevae.player.commands import (
     Cancel,
@@ -87,6 +88,18 @@ class _Lane:
     lost: bool = False
 
 
+class _Next(NamedTuple):
+    """What is due soonest: a port's next message, or a tempo change (no lane); never, when nothing waits."""
+
+    time: float
+    port: str
+    lane: _Lane | None
+
+    @property
+    def waits(self) -> bool:
+        return self.time < math.inf
+
+
 class PlayerCore:
     """Agenda, ledger and timeline of a player. Not thread-safe.
 
@@ -99,6 +112,7 @@ class PlayerCore:
         self._ledger = Ledger()
         self._lanes: dict[str, _Lane] = {}
         self._tempo: Agenda[SetTempo | Ramp] = Agenda()
+        self._next: _Next | None = None
         self._sent = 0
         self._dropped = 0
 
@@ -106,6 +120,7 @@ class PlayerCore:
 
     def handle(self, command: Command, now: float) -> list[Sent]:
         """Take a command at `now`; what is to be sent at once."""
+        self._next = None
         match command:
             case Play(notes):
                 for note in notes:
@@ -129,32 +144,36 @@ class PlayerCore:
         return []
 
     def deadline(self) -> float | None:
-        """When `due` has something to say, in seconds; None when nothing waits."""
-        times = [time for lane in self._lanes.values() if (time := self._time_of(lane)) is not None]
-        if (tick := self._tempo.next_tick()) is not None:
-            times.append(self.timeline.time_at(tick))
-        return min(times, default=None)
+        """When something is due, in seconds; None when nothing waits."""
+        if self._next is None:
+            self._next = self._soonest()
+        return self._next.time if self._next.waits else None
+
+    def next_due(self, now: float) -> list[Sent] | None:
+        """The messages of the one item that is due soonest (none for a tempo change); None when nothing is due.
+
+        A chord is thus sent as it is worked out: its first note does not wait for its last.
+        """
+        soonest = self._next or self._soonest()
+        if not soonest.waits or soonest.time > now:
+            self._next = soonest
+            return None
+        self._next = None
+        if soonest.lane is None:
+            self._next_tempo()
+            return []
+        return self._next_of(soonest.port, soonest.lane, soonest.time, now)
 
     def due(self, now: float) -> list[Sent]:
-        """What is to be sent by `now`, soonest first."""
+        """All that is to be sent by `now`, soonest first."""
         out: list[Sent] = []
-        while True:
-            until = now
-            soonest: tuple[str, _Lane] | None = None
-            for name, lane in self._lanes.items():
-                time = self._time_of(lane)
-                if time is not None and (time < until or (soonest is None and time <= until)):
-                    until, soonest = time, (name, lane)
-            tick = self._tempo.next_tick()
-            if tick is not None and self.timeline.time_at(tick) <= until:
-                self._next_tempo()
-            elif soonest is not None:
-                out.extend(self._next_of(*soonest, until, now))
-            else:
-                return out
+        while (messages := self.next_due(now)) is not None:
+            out += messages
+        return out
 
     def release_all(self, now: float) -> list[Sent]:
         """Forget all that waits; the offs of all that sounds."""
+        self._next = None
         self._tempo = Agenda()
         return self._cancel("", None, now)
 
@@ -182,9 +201,17 @@ class PlayerCore:
             lane = self._lanes[port] = _Lane(Agenda())
         return lane
 
-    def _time_of(self, lane: _Lane) -> float | None:
-        tick = lane.agenda.next_tick()
-        return None if tick is None else self.timeline.time_at(tick) + lane.offset
+    def _soonest(self) -> _Next:
+        """What comes next: of things due at one time, a tempo change, then the ports in their order."""
+        best, port, first = math.inf, "", None
+        time_at = self.timeline.time_at
+        for name, lane in self._lanes.items():
+            tick = lane.agenda.next_tick()
+            if tick is not None and (time := time_at(tick) + lane.offset) < best:
+                best, port, first = time, name, lane
+        if (tick := self._tempo.next_tick()) is not None and (time := time_at(tick)) <= best:
+            return _Next(time, "", None)
+        return _Next(best, port, first)
 
     def _next_of(self, port: str, lane: _Lane, due: float, now: float) -> list[Sent]:
         tick, item = lane.agenda.pop()

@@ -16,7 +16,16 @@ from livevae.errors import PortError
 from livevae.player.commands import Command, OpenPorts, PortSpec, Quit
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.ports import Port, open_port
-from livevae.player.reports import Counters, Hello, PortLost, PortsOpened, Problem, Report, TimelineChanged
+from livevae.player.reports import (
+    Counters,
+    Hello,
+    PortBack,
+    PortLost,
+    PortsOpened,
+    Problem,
+    Report,
+    TimelineChanged,
+)
 from livevae.player.tape import TapeWriter
 from livevae.player.wire import LineSplitter, WireError, decode_command, encode
 from livevae.tempo.timeline import Timeline
@@ -55,11 +64,13 @@ class PlayerLoop:
         self._told = self._core.timeline
         self._ports: dict[str, Port] = {}
         self._specs: dict[str, PortSpec] = {}
+        self._lost: set[str] = set()
         self._splitter = LineSplitter()
         self._lines: deque[bytes] = deque()
         self._unread = b""
         self._read_at = 0.0
         self._report_at = 0.0
+        self._done: list[tuple[Sent, float]] = []
         self._late: list[float] = []
         self._counted = Counters()
         self._ended = False
@@ -73,6 +84,7 @@ class PlayerLoop:
                 self._step()
         finally:
             self._send(self._core.release_all(time.monotonic()))
+            self._settle()
             self._count(time.monotonic())
             time.sleep(DRAIN)
             for port in self._ports.values():
@@ -82,12 +94,15 @@ class PlayerLoop:
         now = time.monotonic()
         deadline = self._core.deadline()
         if deadline is not None and deadline <= now:
-            self._send(self._core.due(now))
+            while (messages := self._core.next_due(now)) is not None:
+                self._send(messages)
+            self._settle()
             return
         near = deadline is not None and deadline - now < GUARD and now - self._read_at < STARVED
         if self._lines and not near:
             self._read_at = now
             self._obey(self._lines.popleft())
+            self._settle()
             return
         if now >= self._report_at and not near:
             self._count(now)
@@ -151,11 +166,16 @@ class PlayerLoop:
                     self._ports[name] = self._opener(spec)
                 except PortError as error:
                     failed.append((name, str(error)))
+                    continue
+                if name in self._lost:
+                    self._lost.discard(name)
+                    self._send(self._core.port_back(name, time.monotonic()))
+                    self._report(PortBack(name))
+        self._lost &= wanted.keys()
         opened = tuple((name, port.name) for name, port in self._ports.items())
         self._report(PortsOpened(opened, tuple(failed)))
 
     def _send(self, messages: list[Sent]) -> None:
-        done: list[tuple[Sent, float]] = []
         for message in messages:
             late = time.monotonic() - message.due
             port = self._ports.get(message.port)
@@ -164,22 +184,27 @@ class PlayerLoop:
                     port.send(message.data)
                 except PortError as error:
                     self._lose(message.port, str(error))
-            done.append((message, late))
-        if done:
-            self._late.extend(late for _, late in done)
+            self._done.append((message, late))
+
+    def _settle(self) -> None:
+        """What can wait until everything due is sent: the tape, and the news of another timeline."""
+        if self._done:
+            self._late.extend(late for _, late in self._done)
             if self._tape is not None:
-                self._tape.sent(done)
-                if not self._tape.alive:
-                    self._tape = None
-                    self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
+                self._tape.sent(self._done)
+            self._done = []
         if self._core.timeline is not self._told:
             self._told = self._core.timeline
             self._report(TimelineChanged(self._told))
             if self._tape is not None:
                 self._tape.tempo(self._told)
+        if self._tape is not None and not self._tape.alive:
+            self._tape = None
+            self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
 
     def _lose(self, name: str, why: str) -> None:
         self._ports.pop(name).close()
+        self._lost.add(name)
         self._core.port_lost(name)
         self._report(PortLost(name, why))
 

@@ -58,17 +58,21 @@ class RtMidiPort:
 
     def send(self, data: bytes) -> None:
         """Send one complete message, now."""
+        if self._out is None:
+            raise PortError(f"the MIDI port {self.name} is closed")
         try:
             self._out.send_message(data)
         except Exception as error:
             raise PortError(f"the MIDI port {self.name} does not take messages: {error}") from error
 
     def close(self) -> None:
-        """Close the port and its client."""
-        with suppress(Exception):
-            self._out.close_port()
-        with suppress(Exception):
-            self._out.delete()
+        """Close the port and its client; a second time is no error (rtmidi's own second delete is a crash)."""
+        out, self._out = self._out, None
+        if out is not None:
+            with suppress(Exception):
+                out.close_port()
+            with suppress(Exception):
+                out.delete()
 
 
 def open_port(spec: PortSpec) -> Port:

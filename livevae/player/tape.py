@@ -4,9 +4,11 @@
 ["t", tick, bpm]                      the tempo from a tick on
 """
 
+import itertools
 import json
 import os
 import select
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -50,57 +52,60 @@ def parse(line: bytes) -> Message | Tempo:
 
 
 class TapeWriter:
-    """The writing end: never waits. Each line is whole or absent."""
+    """The writing end: never waits. Each line is whole or absent.
 
-    __slots__ = ("_fd", "_kept", "lost")
+    Attributes:
+        lost: lines that were left out because the reader stalled.
+    """
+
+    __slots__ = ("_fd", "_kept", "_size", "lost")
 
     def __init__(self, fd: int) -> None:
         os.set_blocking(fd, False)
         self._fd: int | None = fd
-        self._kept: list[bytes] = []
+        self._kept: deque[bytes] = deque()
+        self._size = 0
         self.lost = 0
 
     def sent(self, messages: Iterable[tuple[Sent, float]]) -> None:
         """Messages with their lateness in seconds."""
-        self._write([_line(["m", m.tick, m.port, m.data.hex(), round(late, 7)]) for m, late in messages])
+        for message, late in messages:
+            self._keep(["m", message.tick, message.port, message.data.hex(), round(late, 7)])
+        self._write()
 
     def tempo(self, timeline: Timeline) -> None:
         """The timeline was replaced."""
-        self._write([_line(["t", timeline.tick, timeline.bpm])])
+        self._keep(["t", timeline.tick, timeline.bpm])
+        self._write()
 
     @property
     def alive(self) -> bool:
         """Whether anybody reads."""
         return self._fd is not None
 
-    def _write(self, lines: list[bytes]) -> None:
-        """Whole lines up to what the pipe takes atomically; the rest waits for the next time."""
-        self._kept.extend(lines)
+    def _keep(self, value: list[object]) -> None:
+        line = json.dumps(value, separators=(",", ":")).encode() + b"\n"
+        self._kept.append(line)
+        self._size += len(line)
+        while self._size > MOST_KEPT:
+            self._size -= len(self._kept.popleft())
+            self.lost += 1
+
+    def _write(self) -> None:
+        """Write what the pipe takes, in pieces that it takes whole or not at all; the rest is for the next time."""
         while self._kept and self._fd is not None:
-            count = _fitting(self._kept)
+            count, size = 0, 0
+            for line in self._kept:
+                if count and size + len(line) > select.PIPE_BUF:
+                    break
+                count, size = count + 1, size + len(line)
             try:
-                os.write(self._fd, b"".join(self._kept[:count]))
+                os.write(self._fd, b"".join(itertools.islice(self._kept, count)))
             except BlockingIOError:
-                break
+                return
             except OSError:
                 self._fd = None
                 return
-            del self._kept[:count]
-        over = sum(map(len, self._kept)) - MOST_KEPT if len(self._kept) > 1000 else 0
-        while over > 0 and self._kept:
-            over -= len(self._kept.pop(0))
-            self.lost += 1
-
-
-def _fitting(lines: list[bytes]) -> int:
-    """How many of the lines, at least one, a pipe takes whole or not at all."""
-    size = 0
-    for count, line in enumerate(lines):
-        size += len(line)
-        if size > select.PIPE_BUF:
-            return max(1, count)
-    return len(lines)
-
-
-def _line(value: list[object]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+            for _ in range(count):
+                self._kept.popleft()
+            self._size -= size

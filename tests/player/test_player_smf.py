@@ -1,0 +1,106 @@
+"""The growing MIDI file, read back by mido, which knows nothing of ours."""
+
+import io
+
+import mido
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livevae.player.smf import MidiFile, variable_length
+
+
+def read(file):
+    return mido.MidiFile(file=io.BytesIO(file.encode()))
+
+
+def absolute(track):
+    tick, out = 0, []
+    for message in track:
+        tick += message.time
+        out.append((tick, message))
+    return out
+
+
+messages = st.lists(
+    st.tuples(
+        st.integers(0, 5000),
+        st.sampled_from(("a", "b")),
+        st.one_of(
+            st.tuples(st.sampled_from((0x90, 0x80, 0x91)), st.integers(60, 63), st.integers(0, 127)).map(
+                bytes
+            ),
+            st.just(b"\xc0\x05"),
+            st.just(b"\xf8"),
+            st.just(b"\xf0\x01\x02\xf7"),
+        ),
+    ),
+    max_size=40,
+)
+
+
+@given(messages, st.lists(st.tuples(st.floats(0, 5000), st.floats(10, 400)), max_size=5))
+def test_any_history_makes_a_file_in_which_every_on_has_its_off(history, tempos):
+    file = MidiFile()
+    for tick, bpm in tempos:
+        file.tempo(tick, bpm)
+    for tick, port, data in history:
+        file.message(tick, port, data)
+        midi = read(file)
+        assert midi.ticks_per_beat == 960
+        for track in midi.tracks:
+            sounding = set()
+            for message in track:
+                assert message.time >= 0
+                if message.type == "note_on" and message.velocity:
+                    assert (message.channel, message.note) not in sounding
+                    sounding.add((message.channel, message.note))
+                elif message.type in ("note_on", "note_off"):
+                    sounding.remove((message.channel, message.note))
+            assert sounding == set()
+
+
+def test_a_file_reads_like_what_was_sent():
+    file = MidiFile()
+    file.tempo(0, 120)
+    file.message(0, "synth", b"\xc0\x05")
+    file.message(240, "synth", b"\x90\x3c\x60")
+    file.tempo(480.4, 60)
+    file.message(720, "synth", b"\x80\x3c\x00")
+    file.message(960, "synth", b"\x91\x40\x60")
+    tempo, synth = read(file).tracks
+    assert [(t, m.tempo) for t, m in absolute(tempo) if m.type == "set_tempo"] == [
+        (0, 500_000),
+        (480, 1_000_000),
+    ]
+    assert [(t, m.type) for t, m in absolute(synth)] == [
+        (0, "track_name"),
+        (0, "program_change"),
+        (240, "note_on"),
+        (720, "note_off"),
+        (960, "note_on"),
+        (960, "note_off"),
+        (960, "end_of_track"),
+    ]
+
+
+def test_a_message_for_an_earlier_tick_stands_where_it_was_sent():
+    file = MidiFile()
+    file.message(480, "synth", b"\x90\x3c\x60")
+    file.message(470, "synth", b"\x80\x3c\x00")
+    assert [t for t, m in absolute(read(file).tracks[1]) if m.type.startswith("note")] == [480, 480]
+
+
+@pytest.mark.parametrize(
+    ("number", "encoded"),
+    [
+        (0, "00"),
+        (0x7F, "7f"),
+        (0x80, "8100"),
+        (0x3FFF, "ff7f"),
+        (0x200000, "81808000"),
+        (0x0FFFFFFF, "ffffff7f"),
+    ],
+)
+def test_delta_times_are_encoded_as_the_standard_shows_them(number, encoded):
+    assert variable_length(number).hex() == encoded
