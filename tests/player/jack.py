@@ -65,7 +65,7 @@ class Receiver:
     """A virtual JACK input called `name`; `messages` holds (seconds of the monotonic clock, bytes)."""
 
     def __init__(self, name: str) -> None:
-        import rtmidi
+        import rtmidi  # noqa: PLC0415  (needs libasound)
 
         self.name = name
         self.messages: list[tuple[float, bytes]] = []

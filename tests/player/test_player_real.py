@@ -71,7 +71,7 @@ def test_notes_arrive_on_their_ticks_over_jack(receiver):
 def test_a_virtual_port_is_there_under_its_name(jack):
     async def music():
         player = await PlayerProcess.start(120, [PortSpec("", "virtual"), PortSpec("drums", "virtual")])
-        listed = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=True).stdout.split()
+        listed = subprocess.run(["jack_lsp"], capture_output=True, text=True, check=True).stdout.split()  # noqa: ASYNC221
         await player.close()
         return listed, player.ports
 
