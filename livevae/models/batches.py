@@ -1,16 +1,18 @@
 """Training batches: which windows come when, and how they are moved in pitch.
 
 A pure function of seed and step. Nothing is drawn from a generator that has a past, so a run that was
-killed goes on with exactly the batches that it would have had, and every process of a run knows its own part without asking.
+killed goes on with exactly the batches that it would have had, and every process of a run knows its own
+part without asking.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livevae.models.data.windows import Tokens
 from livevae.music import melody
+from livevae.music.notes import STEPS_PER_BEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +24,19 @@ class Batches:
         size: windows a step, of all processes together.
         transpose: semitones down and up (-7, 7) that a window may be moved by, within the vocabulary's range.
         seed: of order and transposition.
+        orders: the last round's order, kept because it is long.
     """
 
     windows: Tokens
     size: int
     transpose: tuple[int, int]
     seed: int
+    orders: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
 
-    def at(self, step: int, rank: int = 0, world: int = 1) -> NDArray[np.int64]:
-        """One process's part of a step's batch, [size / world, steps], transposed at random.
+    def at(self, step: int, rank: int = 0, world: int = 1, length: int | None = None) -> NDArray[np.int64]:
+        """One process's part of a step's batch, [size / world, length], transposed at random.
 
+        With a `length` shorter than the windows, a stretch of them that begins on a beat drawn for the batch.
         Every window comes once before any comes again; the order of each round is new.
         """
         part = self.size // world
@@ -41,10 +46,19 @@ class Batches:
         chosen = np.empty(part, np.int64)
         for number in np.unique(rounds):
             here = rounds == number
-            chosen[here] = _order(self.seed, int(number), count)[places[here]]
+            chosen[here] = self._order(int(number))[places[here]]
         batch = self.windows[np.sort(chosen)].astype(np.int64)
         chance = np.random.default_rng((self.seed, step, rank, 1))
+        if length is not None and length < batch.shape[1]:
+            first = STEPS_PER_BEAT * int(chance.integers((batch.shape[1] - length) // STEPS_PER_BEAT + 1))
+            batch = batch[:, first : first + length]
         return transposed(batch, self.transpose, chance)
+
+    def _order(self, number: int) -> NDArray[np.int64]:
+        if number not in self.orders:
+            self.orders.clear()
+            self.orders[number] = np.random.default_rng((self.seed, number, 0)).permutation(len(self.windows))
+        return self.orders[number]
 
 
 def transposed(
@@ -58,7 +72,3 @@ def transposed(
     up = np.minimum(by[1], np.maximum(0, melody.CLASSES - 1 - highest))
     moves = chance.integers(down, up + 1)
     return np.where(notes, batch + moves[:, None], batch)
-
-
-def _order(seed: int, number: int, count: int) -> NDArray[np.int64]:
-    return np.random.default_rng((seed, number, 0)).permutation(count)

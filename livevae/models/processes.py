@@ -23,18 +23,11 @@ class Crew:
     rank: int = 0
     world: int = 1
 
-    def average(self, gradients: Sequence[Tensor], figures: Tensor) -> Tensor:
-        """Replace every gradient by its mean over the processes, in place; returns the figures' means."""
-        if self.world == 1:
-            return figures
-        parts = [*gradients, figures.to(gradients[0])]
-        flat = torch.cat([part.reshape(-1) for part in parts])
-        distributed.all_reduce(flat)
-        flat /= self.world
-        pieces: tuple[Tensor, ...] = torch.split(flat, [part.numel() for part in parts])
-        for gradient, piece in zip(gradients, pieces, strict=False):
-            gradient.copy_(piece.view_as(gradient))
-        return pieces[-1]
+    def average(self, flat: Tensor) -> None:
+        """Replace a vector by its mean over the processes, in place."""
+        if self.world > 1:
+            distributed.all_reduce(flat)
+            flat /= self.world
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from torch import Tensor
 from livevae.errors import ModelError
 from livevae.models import checkpoint
 from livevae.models.networks import MusicVAE
+from livevae.models.stored import write_whole
 
 FORMAT = "livevae training 1"
 
@@ -48,7 +49,7 @@ def save(run: Path, state: RunState, tensors: Mapping[str, Tensor], model: Music
     about = {"step": state.step, "seconds": round(state.seconds, 3), "wide": state.wide}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"format": FORMAT, "state": json.dumps(about)}
-    checkpoint.write_whole(run / "state.safetensors", to_bytes(plain, metadata))
+    write_whole(run / "state.safetensors", to_bytes(plain, metadata))
     asked = {name: getattr(options, name) for name in type(options).__slots__}
     checkpoint.save(run / "model.safetensors", model, {"training": {**about, "options": asked}})
 
@@ -86,7 +87,7 @@ class Log:
         self.path = run / "log.jsonl"
         if self.path.exists():
             lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
-            checkpoint.write_whole(self.path, "".join(line + "\n" for line in lines).encode())
+            write_whole(self.path, "".join(line + "\n" for line in lines).encode())
         self.board = _board(run)
 
     def write(self, state: RunState, report: Mapping[str, float], kind: str = "train") -> None:

@@ -30,6 +30,9 @@ from livevae.models.runs import RunState
 
 Report = Mapping[str, float]
 
+FIGURES = 6
+"""What is measured at each step and travels with the gradients: loss, nll, kl, two accuracies, seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -51,6 +54,8 @@ class Options:
             decoded in one parallel pass); it grows from 0 at half of the run.
         narrow: units of the encoder until `widen_at`, 0 for the configuration's own from the start.
         widen_at: share of the run.
+        lengths: a curriculum, ((8, 0.05), (16, 0.15)): stretches of 8 steps until 5 % of the run, 16 until 15 %, then
+            whole windows. To carry a few notes through z is learnt soon, and all of them from there.
         average: decay of the running average of weights, which is what is evaluated and exported.
         seed: of weights, order, transposition and noise.
         device: cpu, cuda.
@@ -73,6 +78,7 @@ class Options:
     sampled: float = 0.0
     narrow: int = 0
     widen_at: float = 0.6
+    lengths: tuple[tuple[int, float], ...] = ()
     average: float = 0.999
     seed: int = 1
     device: str = "cpu"
@@ -123,7 +129,13 @@ class Trainer:
         return MusicVAE(config).to(self.device)
 
     def _new_optimizer(self) -> torch.optim.Adam:
-        return torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=self.device.type == "cuda" or None)
+        """Adam, over gradients that are all parts of one vector: clipped and averaged in one go."""
+        sizes = [value.numel() for _, value in self._named()]
+        self.flat = torch.zeros(sum(sizes) + FIGURES, device=self.device)
+        pieces: tuple[Tensor, ...] = torch.split(self.flat[:-FIGURES], sizes)
+        for (_, value), piece in zip(self._named(), pieces, strict=True):
+            value.grad = piece.view_as(value)
+        return torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
 
     def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
         return list(self.model.named_parameters())
@@ -134,7 +146,7 @@ class Trainer:
                 value.copy_(self.state.tensors[f"model/{name}"])
                 self.average[name].copy_(self.state.tensors[f"average/{name}"])
                 self.optimizer.state[value] = {
-                    "step": torch.tensor(float(self.state.step)),
+                    "step": torch.tensor(float(self.state.step), device=self.device),
                     "exp_avg": self.state.tensors[f"first/{name}"].to(self.device),
                     "exp_avg_sq": self.state.tensors[f"second/{name}"].to(self.device),
                 }
@@ -155,7 +167,7 @@ class Trainer:
         with torch.no_grad():
             for name, value in self._named():
                 value.copy_(weights[name])
-                moments = {"step": torch.tensor(float(self.state.step)), "exp_avg": first[name].clone()}
+                moments = {"step": torch.tensor(float(self.state.step), device=self.device), "exp_avg": first[name].clone()}
                 self.optimizer.state[value] = {**moments, "exp_avg_sq": second[name].clone()}
         self.state.wide = True
 
@@ -191,6 +203,10 @@ class Trainer:
         base = config.beta_rate if options.beta_rate is None else options.beta_rate
         return float((1 - base**self.state.step) * highest)
 
+    def length(self) -> int | None:
+        """Steps of the next batch's stretches; None for whole windows."""
+        return next((length for length, end in self.options.lengths if self.progress < end), None)
+
     def sampled(self) -> float:
         """Share of the decoder's inputs that are its own samples at the next step."""
         return self.options.sampled * max(0.0, 2 * self.progress - 1)
@@ -201,7 +217,8 @@ class Trainer:
         """One update; what it measured, over all processes."""
         begun = time.monotonic()
         number, crew = self.state.step, self.crew
-        tokens = torch.from_numpy(self.batches.at(number, crew.rank, crew.world)).to(self.device)
+        batch = self.batches.at(number, crew.rank, crew.world, self.length())
+        tokens = torch.from_numpy(batch).to(self.device)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))
         for group in self.optimizer.param_groups:
@@ -209,21 +226,25 @@ class Trainer:
         bf16 = self.options.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             loss, measured = self._loss(tokens)
+        self.flat.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
-        gradients = [value.grad for _, value in self._named() if value.grad is not None]
-        found = crew.average(gradients, torch.stack([*measured, torch.tensor(self._last_duration())]))
+        found = self.flat[-FIGURES:]
+        found.copy_(torch.stack([*measured, torch.tensor(self._last_duration(), device=self.device)]))
+        crew.average(self.flat)
         if not math.isfinite(float(found[0])):
             raise ModelError(f"the loss is not finite at step {number}: a lower --learning-rate may help")
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        gradient = self.flat[:-FIGURES]
+        norm = float(torch.linalg.vector_norm(gradient))
+        gradient *= min(1.0, self.config.grad_clip / (norm + 1e-6))
         self.optimizer.step()
-        self.optimizer.zero_grad()
         self._follow(number)
         self.state.step += 1
         self.state.seconds += float(found[-1])
         self.durations = [*self.durations[-200:], time.monotonic() - begun]
         names = ("loss", "nll", "kl", "accuracy", "note_accuracy")
         report = dict(zip(names, found.tolist(), strict=False))
-        return {**report, "norm": float(norm), "rate": self.rate(), "beta": self.beta()}
+        schedule = {"rate": self.rate(), "beta": self.beta(), "length": float(batch.shape[1])}
+        return {**report, "norm": norm, **schedule}
 
     def _last_duration(self) -> float:
         """What the last step took; a step that was stopped in the middle counts as an ordinary one."""

@@ -66,6 +66,9 @@ def _add_train(commands: Any) -> None:
         "--widen-at", type=float, default=0.6, metavar="SHARE", help="of the run, when they become all"
     )
     parser.add_argument(
+        "--lengths", default="", metavar="STEPS:SHARE,...", help="shorter stretches first: 8:0.05,16:0.15"
+    )
+    parser.add_argument(
         "--average", type=float, default=0.999, help="decay of the running average of weights"
     )
     parser.add_argument("--seed", type=int, default=1)
@@ -137,14 +140,14 @@ def _train(args: argparse.Namespace) -> None:
         processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
     data = dataset.load(args.data)
     options = training.Options(
-        config=args.config,
         run=args.run_folder,
         device=device,
         transpose=(-args.transpose, args.transpose),
+        lengths=_lengths(args.lengths),
         **{
             name: getattr(args, name)
             for name in training.Options.__slots__
-            if name not in {"run", "device", "transpose"}
+            if name not in {"run", "device", "transpose", "lengths"}
         },
     )
     with _progress() as progress:
@@ -160,6 +163,14 @@ def _train(args: argparse.Namespace) -> None:
 
         state = training.train(options, data.train, data.test, show)
     Console().print(f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}")
+
+
+def _lengths(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = [part.split(":") for part in text.split(",") if part]
+        return tuple((int(steps), float(share)) for steps, share in pairs)
+    except ValueError as error:
+        raise LivevaeError(f"--lengths is like 8:0.05,16:0.15, not {text}") from error
 
 
 def _progress() -> "Progress":

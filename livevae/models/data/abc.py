@@ -15,10 +15,8 @@ from livevae.models.data.names import song_name
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHARPS = "FCGDAEB"
-MAJOR = {
-    "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "F#": 6, "C#": 7, "G#": 8, "D#": 9, "A#": 10,
-    "F": -1, "Bb": -2, "Eb": -3, "Ab": -4, "Db": -5, "Gb": -6, "Cb": -7,
-}
+TONICS = "Cb Gb Db Ab Eb Bb F C G D A E B F# C# G# D# A#"
+MAJOR = {tonic: sharps for sharps, tonic in enumerate(TONICS.split(), -7)}
 """Sharps (flats negative) of the major key on each tonic."""
 
 MODES = {
@@ -27,8 +25,8 @@ MODES = {
     "lyd": 1,
     "mix": -1,
     "dor": -2,
-    "min": -3,
     "m": -3,
+    "min": -3,
     "aeo": -3,
     "phr": -4,
     "loc": -5,

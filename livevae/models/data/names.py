@@ -11,7 +11,7 @@ def song_name(*parts: str) -> str:
     text = unicodedata.normalize("NFKD", " ".join(parts))
     plain = "".join(c for c in text if not unicodedata.combining(c)).replace("'", "").replace("’", "").lower()
     words = "".join(c if c.isalnum() else " " for c in plain).split()
-    return " ".join(sorted(word for word in words if word not in ARTICLES))
+    return " ".join(sorted([word for word in words if word not in ARTICLES] or words))
 
 
 def held_out(song: str, share: float) -> bool:

@@ -48,7 +48,7 @@ def round_half_up(value: Fraction) -> int:
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 
-def windows(run: Run, steps: int, refused: Counter[str]) -> Iterator[Tokens]:
+def windows(run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER) -> Iterator[Tokens]:
     """Every window of `steps` tokens from every beat of a run that is worth learning; the others are counted.
 
     A note that began before the window is not heard in it: its holds stay holds, its off becomes one, as in
@@ -56,7 +56,7 @@ def windows(run: Run, steps: int, refused: Counter[str]) -> Iterator[Tokens]:
     """
     tokens, crooked = quantise(run)
     struck = tokens > melody.OFF
-    for first in range(0, len(tokens) - steps + 1, STEPS_PER_QUARTER):
+    for first in range(0, len(tokens) - steps + 1, hop):
         window = tokens[first : first + steps].copy()
         reason = _fault(window, int((struck & crooked)[first : first + steps].sum()))
         if reason:
