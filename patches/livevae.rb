@@ -34,6 +34,12 @@ live_loop :lead do
   sleep 8
 end
 
+# Every answer is logged: on which beat it sounds, or what was wrong.
+live_loop :livevae_heard do
+  use_real_time
+  puts sync("/osc*/livevae/*").to_a.each_slice(2).to_h
+end
+
 # Voices that go on by themselves: take the # away, run, and put it back.
 # livevae :set, "bass", bars: 1, low: 28, high: 52, channel: 2
 # livevae :play, "bass"

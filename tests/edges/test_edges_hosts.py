@@ -4,9 +4,11 @@ Each plays the lines that its patch tells a performer to play, against a listeni
 is not installed is skipped, saying so; SuperCollider is part of continuous integration and must not be.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from livevae.edges.osc import Message, decode, encode
 from livevae.perform.requests import LoadScene, Panic, Ping, Play, Sample, Set, Status, Stop, Tempo
 
 pytestmark = pytest.mark.real
@@ -245,3 +248,61 @@ def _until_open(name, port):
         else:
             return
     pytest.fail(f"nothing listens on {name}:{port}")
+
+
+def test_sonic_pi_plays_its_buffer_in_time_and_logs_the_answers(heard, tmp_path):
+    """Its server without its window, on an audio server of its own; it takes fixed ports, so only on request."""
+    server = os.environ.get("LIVEVAE_SONIC_PI")
+    if not server:
+        pytest.skip("LIVEVAE_SONIC_PI names no sonic-pi-server.rb (Debian: sonic-pi-server)")
+    env = {
+        **os.environ,
+        "HOME": str(tmp_path),
+        "JACK_DEFAULT_SERVER": tmp_path.name,
+        "JACK_NO_AUDIO_RESERVATION": "1",
+    }
+    buffer = (
+        (PATCHES / "livevae.rb").read_text().replace("7770", str(heard.port)).replace("sleep 8", "sleep 2")
+    )
+    quiet = {
+        "env": env,
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    window = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    window.bind(("127.0.0.1", 4558))  # where it logs what a performer sees
+    window.settimeout(0.5)
+    jackd = subprocess.Popen([host("jackd"), "-n", tmp_path.name, "-d", "dummy", "-p", "1024"], **quiet)
+    sonic_pi = subprocess.Popen([host("ruby"), server], start_new_session=True, **quiet)
+
+    def say(address, *args):
+        window.sendto(encode(Message(address, ("test", *args))), ("127.0.0.1", 4557))
+
+    def until(logged, again=None):
+        for _ in range(int(LONG * 2)):
+            with contextlib.suppress(TimeoutError):
+                if again:
+                    say(again, "hello")
+                while logged not in str(decode(window.recv(65_536))[0].message):
+                    pass
+                return
+        pytest.fail(f"Sonic Pi does not log {logged}")
+
+    try:
+        until("/ack", again="/ping")
+        say("/cue-port-start")
+        say("/run-code", buffer)
+        for beat in (2, 3, 4):  # the answers to the riffs, as the buffer logs them
+            until(f'"address"=>"/livevae/sample", "beat"=>{beat}.0')
+    finally:
+        say("/exit")
+        sonic_pi.wait(LONG)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(sonic_pi.pid, signal.SIGTERM)  # what it started and did not take along
+        jackd.terminate()
+        jackd.wait()
+        window.close()
+    calm, wild = ({"bars": 2, "temp": temp, "transpose": 0} for temp in (0.3, 1.2))
+    assert plain(heard.requests)[:4] == [Tempo(120.0), *(Sample("lead", one) for one in (calm, wild, calm))]
+    assert heard.errors == []
