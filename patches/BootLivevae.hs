@@ -40,7 +40,7 @@
 --   /livevae/stop [voice]
 --   /livevae/sample [voice] name value ...
 --   /livevae/set voice name value ...
---   /livevae/tempo bpm
+--   /livevae/tempo bpm [over beats]
 --   /livevae/panic
 --   /livevae/scene name
 --   name is one of:

@@ -31,6 +31,7 @@ from livevae.perform.requests import (
     Tempo,
 )
 from livevae.perform.settings import SETTINGS, Setting
+from livevae.tempo.timeline import MAX_BPM, MIN_BPM
 
 Scalar: TypeAlias = int | float | str
 Values: TypeAlias = Mapping[str, Scalar]
@@ -104,7 +105,8 @@ class Asked:
 
 
 VOICE = Setting("voice", str, "", None, None, "", "a voice, by its name")
-BPM = Setting("bpm", float, 120.0, 20.0, 999.0, "beats a minute", "the tempo, in Ableton Link's range")
+BPM = Setting("bpm", float, 120.0, MIN_BPM, MAX_BPM, "beats a minute", "the tempo, in Ableton Link's range")
+OVER = Setting("over", float, 0.0, 0.0, 1024.0, "beats", "how long the change takes, in a straight line; 0 is at once")
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
@@ -167,12 +169,13 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/tempo",
-        "Beats a minute, from now on.",
+        "Beats a minute, from now on, at once or in a ramp.",
         ("bpm",),
-        lambda values, at: Tempo(float(values[BPM.name]), at=at),
+        lambda values, at: Tempo(float(values[BPM.name]), float(values.get(OVER.name, 0.0)), at=at),
         word=BPM,
         needs_word=True,
-        example=(140,),
+        settings=(OVER,),
+        example=(140, "over", 16),
     ),
     Address(
         "/livevae/panic",

@@ -40,7 +40,10 @@ def table_text() -> str:
     """The address table for a terminal of 80 columns or more."""
     lines: list[str] = []
     for row in ADDRESSES:
-        lines += [_form(row), *_wrapped(row.help, "    "), ""]
+        lines += [_form(row), *_wrapped(row.help, "    ")]
+        for setting in _own(row):
+            lines += _wrapped(f"{setting.name}: {setting.help}; {_range(setting)}", "    ")
+        lines.append("")
     lines += ["settings of /livevae/sample and /livevae/set:"]
     for setting in SETTINGS:
         lines += [
@@ -92,7 +95,13 @@ def _form(row: Address) -> str:
     word = ""
     if row.word is not None:
         word = f" {row.word.name}" if row.needs_word else f" [{row.word.name}]"
-    return f"{row.address}{word}{' name value ...' if row.settings else ''}"
+    own = "".join(f" [{setting.name} {setting.unit or 'value'}]" for setting in _own(row))
+    return f"{row.address}{word}{own}{' name value ...' if set(SETTINGS) <= set(row.settings) else ''}"
+
+
+def _own(row: Address) -> list[Setting]:
+    """The named arguments that are no voice's settings."""
+    return [setting for setting in row.settings if setting not in SETTINGS]
 
 
 def _names(row: Address) -> str:

@@ -60,9 +60,15 @@ class Set(Request):
 
 @dataclass(frozen=True, slots=True)
 class Tempo(Request):
-    """Beats a minute, from now on."""
+    """Beats a minute, from now on, at once or in a straight ramp.
+
+    Attributes:
+        bpm: the new tempo.
+        over: beats that the ramp takes; 0 is at once.
+    """
 
     bpm: float
+    over: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

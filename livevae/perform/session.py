@@ -223,7 +223,7 @@ class Session:
     def _tempo(self, request: ask.Tempo) -> Reply:
         bpm = checked_bpm(request.bpm)
         tick = self._future_tick(request.at)
-        self.player.set_tempo(bpm, tick=tick)
+        self.player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
         return Reply(pairs=(("bpm", bpm),), beat=self._next_beat(request.at))
 
     def _scene(self, request: ask.LoadScene) -> Reply:

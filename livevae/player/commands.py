@@ -89,7 +89,7 @@ class SetTempo:
     """Another tempo; the present does not move.
 
     Attributes:
-        bpm: 10 to 400.
+        bpm: 20 to 999.
         tick: from this tick on; None is now.
         over: ticks that a straight ramp from the tempo before takes; 0 is at once.
     """

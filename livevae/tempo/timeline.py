@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 TICKS_PER_BEAT = 960
 """One beat is a quarter: a sixteenth is 240 ticks, a triplet eighth 320, a MIDI clock 40."""
 
-MIN_BPM = 10.0
-MAX_BPM = 400.0
+MIN_BPM = 20.0
+MAX_BPM = 999.0
+"""Ableton Link's range, so that every tempo of a Link session is one of ours."""
 
 
 class TempoError(ValueError):
@@ -26,7 +27,7 @@ def checked_bpm(bpm: float) -> float:
     """The tempo as a float.
 
     Raises:
-        TempoError: it is not a number from 10 to 400.
+        TempoError: it is not a number from 20 to 999.
     """
     if isinstance(bpm, bool) or not isinstance(bpm, int | float) or not MIN_BPM <= bpm <= MAX_BPM:
         raise TempoError(f"a tempo is {MIN_BPM:g} to {MAX_BPM:g} beats a minute, not {bpm!r}")
@@ -40,7 +41,7 @@ class Timeline:
     Attributes:
         tick: the anchor's place in music; between two ticks as a rule, hence a float.
         time: the anchor's place in seconds of CLOCK_MONOTONIC (asyncio's `loop.time()`).
-        bpm: beats a minute, 10 to 400; a beat is 960 ticks.
+        bpm: beats a minute, 20 to 999; a beat is 960 ticks.
     """
 
     tick: float
@@ -75,7 +76,7 @@ class Timeline:
         """The line that goes on at another tempo from `time` on; the present does not move.
 
         Raises:
-            TempoError: the tempo is not 10 to 400.
+            TempoError: the tempo is not 20 to 999.
         """
         return Timeline(self.tick_at(time), time, bpm)
 
@@ -83,7 +84,7 @@ class Timeline:
         """The line that goes on at another tempo from `tick` on, exactly: the tick keeps its time.
 
         Raises:
-            TempoError: the tempo is not 10 to 400.
+            TempoError: the tempo is not 20 to 999.
         """
         return Timeline(tick, self.time_at(tick), bpm)
 

@@ -110,7 +110,7 @@ def test_an_id_is_nobodys_argument_and_neither_is_quiet():
             "/livevae/set temp 0.5",
             "/livevae/set needs a voice: send /livevae/set lead temp 1.25 transpose 12",
         ),
-        ("/livevae/tempo", "/livevae/tempo needs a bpm: send /livevae/tempo 140"),
+        ("/livevae/tempo", "/livevae/tempo needs a bpm: send /livevae/tempo 140 over 16"),
         ("/livevae/tempo fast", "bpm must be a number from 20 to 999, not 'fast'"),
         ("/livevae/tempo 5", "bpm must be a number from 20 to 999, not 5"),
         ("/livevae/scene", "/livevae/scene needs a name: send /livevae/scene first"),

@@ -222,6 +222,21 @@ def test_a_tempo_change_inside_a_bar_moves_pending_offs_and_the_next_riff() -> N
     assert stand.ons()[8][0] == 2 * BAR
 
 
+def test_a_tempo_ramp_keeps_every_note_on_its_tick_and_arrives() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a"))
+        stand.do(ask.Play("a"))
+        await asyncio.sleep(0.1)
+        stand.do(ask.Tempo(60.0, over=8.0))
+        await asyncio.sleep(20)
+        assert stand.player.timeline.bpm == 60.0
+
+    stand = perform(line)
+    ticks = [tick for tick, _, _ in stand.ons()]
+    assert ticks == list(range(0, ticks[-1] + 1, 960))
+    assert not stand.hanging()
+
+
 def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Set("a", {"channel": 1}))
@@ -274,8 +289,8 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
         (ask.Set("../x", {}), "a voice's name is 1 to 32 letters"),
         (ask.Set("a", {"model": "gpt"}), "there is no model 'gpt' here"),
         (ask.Set("a", {"port": "moog"}), "there is no MIDI port 'moog'; there are: main"),
-        (ask.Tempo(5000.0), "a tempo is 10 to 400 beats a minute"),
-        (ask.Tempo(float("nan")), "a tempo is 10 to 400 beats a minute"),
+        (ask.Tempo(5000.0), "a tempo is 20 to 999 beats a minute"),
+        (ask.Tempo(float("nan")), "a tempo is 20 to 999 beats a minute"),
         (ask.LoadScene("x"), "no scenes"),
     ],
 )
