@@ -39,7 +39,7 @@ messages = st.lists(
 )
 
 
-@given(messages, st.lists(st.tuples(st.floats(0, 5000), st.floats(10, 400)), max_size=5))
+@given(messages, st.lists(st.tuples(st.floats(0, 5000), st.floats(20, 999)), max_size=5))
 def test_any_history_makes_a_file_in_which_every_on_has_its_off(history, tempos):
     file = MidiFile()
     for tick, bpm in tempos:

@@ -25,14 +25,14 @@ notes = st.builds(
     st.integers(1, 127),
     names,
 )
-lines_of_time = st.builds(Timeline, floats, floats, st.floats(10, 400))
+lines_of_time = st.builds(Timeline, floats, floats, st.floats(20, 999))
 maybe_tick = st.one_of(st.none(), ints)
 commands = st.one_of(
     st.builds(c.Play, st.lists(notes, max_size=5).map(tuple)),
     st.builds(c.Release, st.lists(notes, max_size=5).map(tuple)),
     st.builds(c.Send, ints, names, st.binary(max_size=5).map(lambda b: b"\xb0" + b), names),
     st.builds(c.Cancel, names, maybe_tick),
-    st.builds(c.SetTempo, st.floats(10, 400), maybe_tick, st.integers(0, 9999)),
+    st.builds(c.SetTempo, st.floats(20, 999), maybe_tick, st.integers(0, 9999)),
     st.builds(c.SetTimeline, lines_of_time),
     st.builds(
         c.OpenPorts,

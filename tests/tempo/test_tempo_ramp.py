@@ -10,8 +10,8 @@ ramps = st.builds(
     lambda start, length, a, b: Ramp(start, start + length, a, b),
     st.integers(-10_000, 10_000),
     st.integers(0, 20_000),
-    st.floats(10, 400),
-    st.floats(10, 400),
+    st.floats(20, 999),
+    st.floats(20, 999),
 )
 
 
