@@ -7,7 +7,7 @@ from). Nothing in a checkpoint is ever executed. Nothing here imports torch.
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,21 @@ def read(path: Path | str) -> tuple[Config, dict[str, Any], Tensors]:
             tensors[name] = file.get_tensor(name).astype(np.float32, copy=False)
     check(config, tensors, str(path))
     return config, about, tensors
+
+
+def heads(path: Path | str, names: Sequence[str]) -> tuple[Config, Tensors]:
+    """A checkpoint's configuration and some of its tensors, in float32, without reading the others.
+
+    Raises:
+        ModelError: no such file, not a livevae checkpoint, truncated, a tensor missing.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        config, _ = _metadata(path, file.metadata())
+        there = set(file.keys())
+        if missing := [name for name in names if name not in there]:
+            raise ModelError(f"{path}: {missing[0]} is missing")
+        return config, {name: file.get_tensor(name).astype(np.float32, copy=False) for name in names}
 
 
 def describe(path: Path | str) -> tuple[Config, dict[str, Any]]:

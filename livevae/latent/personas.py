@@ -1,0 +1,150 @@
+"""Personas: MidiMe's two halves in numpy, and the registry from which decodes take them.
+
+A persona is a small VAE over MusicVAE's z (Dinculescu, Engel, Roberts 2019): its decoder turns a point u of a few
+dimensions into a z that sounds like one performer. It is trained in `livevae.models.midime`; here it is played.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livevae.errors import ModelError
+from livevae.latent.vectors import Gaussian, Vector
+
+HIDDEN = (1024, 256, 64)
+"""Units of MidiMe's encoder, first to last; its decoder has them the other way round."""
+
+MAX_LATENT = 16
+"""Dimensions of a persona's own space, at most: u is drawn in as many, and a persona uses its first."""
+
+MAX_DIM = 4096
+"""Dimensions of MusicVAE's z, at most: published models have 256 and 512."""
+
+Array = NDArray[np.float32]
+
+
+def layer_shapes(dim: int, latent: int) -> dict[str, tuple[int, int]]:
+    """MidiMe's dense layers as (outputs, inputs), in order of their parameters."""
+    shapes: dict[str, tuple[int, int]] = {}
+    width = dim
+    for i, units in enumerate(HIDDEN):
+        shapes[f"encoder.{i}"], width = (units, width), units
+    shapes["mu"] = shapes["sigma"] = (latent, width)
+    width = latent
+    for i, units in enumerate((*reversed(HIDDEN), dim)):
+        shapes[f"decoder.{i}"], width = (units, width), units
+    return shapes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Persona:
+    """One performer's MidiMe.
+
+    Attributes:
+        name: what the performer calls it.
+        model: identity of the MusicVAE whose z it speaks.
+        dim: size of that z.
+        latent: size of its own u.
+        weights: by name: `encoder.0.weight` [out, in], `encoder.0.bias` ... `decoder.3.bias`, `mu`, `sigma`; float32.
+        about: what is known of its training: riffs, losses, options. Plain values.
+    """
+
+    name: str
+    model: str
+    dim: int
+    latent: int
+    weights: Mapping[str, Array]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.latent <= MAX_LATENT or not 1 <= self.dim <= MAX_DIM:
+            raise ModelError(
+                f"a persona of {self.latent} over {self.dim} dimensions is none that livevae trains"
+            )
+        wanted: dict[str, tuple[int, ...]] = {}
+        for layer, (out, inp) in layer_shapes(self.dim, self.latent).items():
+            wanted[f"{layer}.weight"], wanted[f"{layer}.bias"] = (out, inp), (out,)
+        if set(wanted) != set(self.weights):
+            odd = sorted(set(wanted) ^ set(self.weights))[0]
+            raise ModelError(f"persona {self.name}: its parameters are not a persona's, first {odd[:60]!r}")
+        for name, shape in wanted.items():
+            found = self.weights[name]
+            if found.shape != shape or found.dtype != np.float32:
+                raise ModelError(
+                    f"persona {self.name}: {name} is {found.dtype} {list(found.shape)}, not {list(shape)}"
+                )
+            if not np.isfinite(found).all():
+                raise ModelError(f"persona {self.name}: {name} holds values that are not finite")
+
+    def decode(self, u: ArrayLike) -> Vector:
+        """A point of the persona's own space to a z: `[..., latent]` to `[..., dim]`."""
+        x = np.asarray(u, np.float32)
+        for i in range(len(HIDDEN)):
+            x = np.maximum(self._dense(f"decoder.{i}", x), 0)
+        return np.asarray(self._dense(f"decoder.{len(HIDDEN)}", x), np.float64)
+
+    def encode(self, z: ArrayLike) -> Gaussian:
+        """Where a z lies in the persona's own space: `[..., dim]` to a Gaussian of `[..., latent]`."""
+        x = np.asarray(z, np.float32)
+        for i in range(len(HIDDEN)):
+            x = np.maximum(self._dense(f"encoder.{i}", x), 0)
+        return Gaussian(self._dense("mu", x), np.logaddexp(0, self._dense("sigma", x)))
+
+    def _dense(self, layer: str, x: Array) -> Array:
+        return np.asarray(x @ self.weights[f"{layer}.weight"].T + self.weights[f"{layer}.bias"])
+
+
+class Personas(Mapping[str, Persona]):
+    """The personas that can be played, by name: one frozen mapping, replaced whole.
+
+    The server's loop puts personas in and takes them out; the decoder's thread reads whatever mapping is there.
+    """
+
+    def __init__(self, known: Mapping[str, Persona] | None = None) -> None:
+        self._known: Mapping[str, Persona] = MappingProxyType(dict(known or {}))
+
+    def __getitem__(self, name: str) -> Persona:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def put(self, name: str, persona: Persona | None) -> Persona | None:
+        """Let a name mean this persona (None: nothing); gives what it meant before."""
+        changed = dict(self._known)
+        before = changed.pop(name, None)
+        if persona is not None:
+            changed[name] = persona
+        self._known = MappingProxyType(changed)
+        return before
+
+    def of(self, model: str) -> "Speaking":
+        """Those of them that speak the z of the model with this identity, always as they are now."""
+        return Speaking(self, model)
+
+
+class Speaking(Mapping[str, Persona]):
+    """The personas of one model: what its decoder is given, so that none of another model's is ever played."""
+
+    def __init__(self, personas: Personas, model: str) -> None:
+        self._personas = personas
+        self._model = model
+
+    def __getitem__(self, name: str) -> Persona:
+        persona = self._personas[name]
+        if persona.model != self._model:
+            raise KeyError(name)
+        return persona
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, persona in self._personas.items() if persona.model == self._model)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
