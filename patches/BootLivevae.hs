@@ -19,10 +19,10 @@
 --
 --      once $ livevae "set" # voice "lead" # bars 2 # temp 0.8
 --      once $ livevae "play" # voice "lead"
---      once $ livevae "tempo" # bpm 140
+--      once $ livevae "tempo" # bpm 140 # over 16
 --      d1 $ slow 2 $ livevae "sample" # voice "lead" # bars 1 # temp "<0.3 1.2>" # transpose "<0 12>"
 --      once $ livevae "stop" # voice "lead"
---      once $ livevae "scene" # name "first"
+--      once $ livevae "scene" # name "first-light"
 --      once $ livevae "panic"
 --
 --    An event without livevae goes to SuperDirt alone, one without s or sound to livevae alone.
@@ -55,6 +55,7 @@ livevaeShapes = [OSC "/livevae/{livevae}" (Named {requiredArgs = ["livevae"]})]
 livevae what = pS "livevae" what # pI "quiet" 1
 voice = pS "voice"
 bpm = pF "bpm"
+over = pF "over"
 name = pS "name"
 
 model = pS "model"

@@ -190,7 +190,7 @@ ADDRESSES: tuple[Address, ...] = (
         lambda values, at: LoadScene(str(values[SCENE.name]), at=at),
         word=SCENE,
         needs_word=True,
-        example=("first",),
+        example=("first-light",),
     ),
     Address(
         "/dirt/play",

@@ -50,7 +50,7 @@ def _value(text):
         ("/livevae/tempo 140", Tempo(140.0)),
         ("/livevae/tempo bpm 97.5", Tempo(97.5)),
         ("/livevae/panic", Panic()),
-        ("/livevae/scene first", LoadScene("first")),
+        ("/livevae/scene first-light", LoadScene("first-light")),
         ("/dirt/play voice lead bars 2", Sample("lead", {"bars": 2})),
     ],
 )
@@ -113,7 +113,7 @@ def test_an_id_is_nobodys_argument_and_neither_is_quiet():
         ("/livevae/tempo", "/livevae/tempo needs a bpm: send /livevae/tempo 140 over 16"),
         ("/livevae/tempo fast", "bpm must be a number from 20 to 999, not 'fast'"),
         ("/livevae/tempo 5", "bpm must be a number from 20 to 999, not 5"),
-        ("/livevae/scene", "/livevae/scene needs a name: send /livevae/scene first"),
+        ("/livevae/scene", "/livevae/scene needs a name: send /livevae/scene first-light"),
         ("/livevae/play 3", "voice must be a name, not 3"),
         ("/livevae/sample lead temp hot", "temp must be a number from 0 to 4, not 'hot'"),
         ("/livevae/sample lead bars 2.5", "bars must be a whole number from 1 to 32, not 2.5"),
@@ -182,7 +182,7 @@ def test_every_address_is_there_once_and_takes_an_id():
 
 
 def test_the_manual_page_is_made_from_the_table():
-    """To make it anew: livevae osc --markdown > docs/osc.md."""
+    """To make it anew, write what `table_markdown` gives there."""
     assert (ROOT / "docs" / "osc.md").read_text() == table_markdown()
 
 

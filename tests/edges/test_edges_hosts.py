@@ -90,10 +90,10 @@ def test_supercollider_plays_the_lines_of_its_patch_and_posts_the_answers(heard,
         Play("lead"),
         Set("lead", {"temp": 1.3, "transpose": 12}),
         Sample("lead", {"bars": 1, "seed": 7}),
-        Tempo(140.0),
+        Tempo(140.0, over=16.0),
         Status(),
         Stop("lead"),
-        LoadScene("first"),
+        LoadScene("first-light"),
         Stop(),
         Panic(),
         Sample("lead", {"bars": 1, "temp": 0.3}),
@@ -131,9 +131,9 @@ def test_tidal_plays_the_lines_of_its_patch_and_its_pattern_arrives_on_the_cycle
     assert [request for request in once if not isinstance(request, Sample)] == [
         Set("lead", {"bars": 2, "temp": 0.8}),
         Play("lead"),
-        Tempo(140.0),
+        Tempo(140.0, over=16.0),
         Stop("lead"),
-        LoadScene("first"),
+        LoadScene("first-light"),
         Panic(),
     ]
     assert len(riffs) >= 2
@@ -214,10 +214,10 @@ def test_pure_data_sends_messages_and_prints_the_answers(heard):
         Play("lead"),
         Set("lead", {"temp": 1.3, "transpose": 12}),
         Sample("lead", {"bars": 1, "seed": 7}),
-        Tempo(140.0),
+        Tempo(140.0, over=16.0),
         Status(),
         Stop("lead"),
-        LoadScene("first"),
+        LoadScene("first-light"),
         Panic(),
     ]
     assert printed[0] == "livevae: livevae reply address /livevae/ping beat 1 voice lead\n"
