@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from livevae.music.notes import Note, Riff
+from livevae.music.notes import Note, Riff, join
 
 DRUMS = 2
 """The part whose pitches are instruments: never transposed or folded."""
@@ -21,6 +21,11 @@ def cut(riff: Riff, length: int) -> Riff:
         return replace(note, length=min(note.length, length - note.start))
 
     return Riff(riff.map(trim).notes, length)
+
+
+def fitted(riff: Riff, length: int) -> Riff:
+    """The riff in `length` ticks: cut, or played again until it is full."""
+    return cut(join([riff] * -(-length // riff.length)), length)
 
 
 def transposed(riff: Riff, semitones: int) -> Riff:

@@ -63,6 +63,7 @@ class Voice:
 
     settings: VoiceSettings
     counters: Counters = field(default_factory=Counters)
+    walk: voices.Walk = field(default_factory=voices.Walk)
     task: asyncio.Task[None] | None = None
     shots: set[asyncio.Task[None]] = field(default_factory=set)
     fault: str = ""
@@ -376,8 +377,10 @@ class Session:
         start = next_grid(max(self._tick(at), self._soonest()), voices.grid(one.settings))
         if not one.playing:
             one.fault = ""
+            if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
+                one.walk = voices.Walk()
             one.task = self._start(
-                name, one, voices.play(name, start, lambda: one.settings, self, one.counters)
+                name, one, voices.play(name, start, lambda: one.settings, one.walk, self, one.counters)
             )
         return start
 
@@ -398,7 +401,8 @@ class Session:
         if task.cancelled() or (error := task.exception()) is None:
             return
         one.fault = str(error) or type(error).__name__
-        self.faults.append(error)
+        if self._strict:
+            self.faults.append(error)
         self.player.cancel(name)
         known = isinstance(error, LivevaeError)
         logger.error("voice %s stopped: %s", name, one.fault, exc_info=None if known else error)

@@ -49,6 +49,21 @@ class Counters:
     repeats: int = 0
 
 
+@dataclass(slots=True)
+class Walk:
+    """Where a voice is on its way through the latent space: riff by riff, from its seed's own point."""
+
+    seed: int = 0
+    index: int = 0
+
+    def step(self, seed: int) -> int:
+        """The next riff's index; another seed begins at its own point."""
+        if seed != self.seed:
+            self.seed, self.index = seed, 0
+        self.index += 1
+        return self.index - 1
+
+
 class Stage(Protocol):
     """What a voice needs of its session."""
 
@@ -80,7 +95,7 @@ def derived_seed(session_seed: int, name: str) -> int:
 
 def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
     """The decoded riff as the voice's settings want it."""
-    riff = shape.cut(riff, settings.bars * TICKS_PER_BAR)
+    riff = shape.fitted(riff, settings.bars * TICKS_PER_BAR)
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
@@ -111,7 +126,12 @@ EARLIEST = TICKS_PER_STEP // 2
 
 
 async def play(
-    name: str, start: int, settings: Callable[[], VoiceSettings], stage: Stage, counters: Counters
+    name: str,
+    start: int,
+    settings: Callable[[], VoiceSettings],
+    walk: Walk,
+    stage: Stage,
+    counters: Counters,
 ) -> None:
     """Play riff after riff from tick `start`, until cancelled.
 
@@ -121,7 +141,6 @@ async def play(
     """
     last: Riff | None = None
     coming: asyncio.Future[Riff] | None = None
-    index = 0
     try:
         while True:
             await stage.clock.until(start, before=stage.timing.lead)
@@ -133,8 +152,8 @@ async def play(
                 start += missed * turn
                 continue
             if coming is None:
+                index = walk.step(now.seed)
                 coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
-                index += 1
             # there is nothing to repeat yet, so the first riff may take until the last moment
             patience = stage.timing.lookahead if last is not None else HANDOVER
             fresh = await ready(coming, start, patience, stage)

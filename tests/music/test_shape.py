@@ -54,6 +54,16 @@ def test_cutting_ends_every_note_with_the_riff(riff: Riff, length: int) -> None:
     assert len(cut.notes) == sum(n.start < length for n in riff.notes)
 
 
+@given(riffs, st.integers(1, 6 * BAR))
+def test_a_riff_that_is_too_short_is_played_again(riff: Riff, length: int) -> None:
+    fitted = shape.fitted(riff, length)
+    assert fitted.length == length
+    onsets = {n.start % riff.length for n in fitted.notes if n.start >= 0}
+    assert onsets <= {n.start % riff.length for n in riff.notes}
+    if length % riff.length == 0:
+        assert len(fitted.notes) == len(riff.notes) * length // riff.length
+
+
 @given(riffs)
 def test_settings_that_change_nothing_change_nothing(riff: Riff) -> None:
     assert shape.transposed(riff, 0) == riff

@@ -314,6 +314,44 @@ def test_unknown_settings_are_ignored_since_tidal_adds_its_own() -> None:
     perform(line)
 
 
+def test_a_chosen_seed_plays_the_same_again_and_without_one_the_walk_goes_on() -> None:
+    def played(seed: int) -> tuple[list[int], list[int], list[int]]:
+        async def line(stand: Stand) -> None:
+            stand.do(ask.Set("a", {"seed": seed}))
+            for _ in range(2):
+                stand.do(ask.Play("a"))
+                await asyncio.sleep(9)
+                stand.do(ask.Stop("a"))
+                await asyncio.sleep(1)
+            stand.do(ask.Play("a"))
+            await asyncio.sleep(0.1)
+            stand.do(ask.Set("a", {"seed": 5}))
+            await asyncio.sleep(9)
+
+        pitches: dict[int, list[int]] = {}
+        for tick, _, pitch in perform(line).ons():
+            pitches.setdefault(tick // 20 // 960, []).append(pitch)
+        return tuple(pitches[i][:8] for i in range(3))
+
+    first, again, _ = played(5)
+    assert first == again
+    first, again, _ = played(0)
+    assert first != again
+
+
+def test_bars_that_grow_while_a_riff_is_late_play_it_again() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Play("a", at=1.0))
+        await asyncio.sleep(2.2)
+        stand.do(ask.Set("a", {"bars": 4}))
+        await asyncio.sleep(7)
+
+    stand = perform(line, slow=lambda recipe: 9.0 if recipe.index == 1 else 0.1)
+    ticks = [tick for tick, _, _ in stand.ons()]
+    assert ticks == list(range(BAR, ticks[-1] + 1, 960))
+
+
 def test_panic_stops_everything() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Set("a"))
@@ -371,7 +409,8 @@ def test_an_hour_of_music() -> None:
         if view.name != "b":  # not one beat is missing, whatever was late
             assert ticks == list(range(ticks[0], ticks[-1] + 1, 960))
             assert stand.end - ticks[-1] <= 960
-        assert view.late == view.repeats > 0
+            assert view.late == view.repeats  # b also starts anew, with nothing to repeat yet
+        assert view.repeats > 0
 
 
 def test_lookahead_longer_than_lead_is_refused() -> None:
