@@ -1,0 +1,74 @@
+"""From other people's checkpoints to ours: `livevae model import`. Nothing is written unless all of it fits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from livevae.errors import ModelError
+from livevae.models import js_checkpoint, magenta, store, stored, tf_checkpoint
+from livevae.models.config import CONFIGS, Config, configuration
+from livevae.models.stored import Tensors
+
+LICENCE = "Apache-2.0 where it is Magenta's own; else as its makers say"
+
+
+def import_model(path: Path | str, name: str = "", config: str = "") -> Path:
+    """Read a checkpoint of Magenta's, of magenta.js' or of livevae's and keep it as a model of that name.
+
+    Args:
+        path: a `.tar`, folder, index file or prefix of TensorFlow's; a magenta.js folder; a `.safetensors` file.
+        name: what it is called from now on; "" is the configuration's name.
+        config: name of the configuration, where the checkpoint itself leaves it open; "" to find out.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        ModelError: it is none of these, or it is broken, or it does not fit; nothing is written then.
+    """
+    path = Path(path)
+    if not path.exists() and not tf_checkpoint.is_one(path):
+        raise ModelError(f"there is nothing at {path}")
+    found, tensors, about = read(path, config)
+    place = store.place(name or found.name)
+    stored.write(place, found, tensors, about)
+    return place
+
+
+def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]:
+    """Configuration, tensors and origin of a checkpoint; arguments and errors as `import_model`."""
+    if path.suffix == store.SUFFIX:
+        ours, about, tensors = stored.read(path)
+        return ours, tensors, about
+    facts: dict[str, Any] = {}
+    try:
+        if js_checkpoint.is_one(path):
+            folder = path.parent if path.name == js_checkpoint.MANIFEST else path
+            kind, variables = "magenta.js", js_checkpoint.variables(folder)
+            facts = js_checkpoint.facts(folder)
+        elif path.is_file() or tf_checkpoint.is_one(path):
+            kind, variables = "TensorFlow", tf_checkpoint.variables(path)
+        else:
+            raise ModelError(f"{path} holds neither a TensorFlow checkpoint nor a magenta.js one")
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+    hint = configuration(config).name if config else _hint(path)
+    found, tensors = magenta.convert(variables, str(path), hint, facts)
+    stored.check(found, tensors, str(path))
+    return found, tensors, {"origin": f"{kind} checkpoint {path.name}", "licence": LICENCE}
+
+
+def _hint(path: Path) -> str:
+    """What the checkpoint's surroundings say of its configuration: a settings file, or the names of its files."""
+    folder = path if path.is_dir() else path.parent
+    settings = folder / "config.json"
+    if not path.is_file() or path.name.endswith((".index", js_checkpoint.MANIFEST)) or ".data-" in path.name:
+        try:
+            said = json.loads(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            said = None
+        if isinstance(said, dict) and said.get("config") in CONFIGS:
+            return str(said["config"])
+        names = [item.name for item in folder.glob("*.index")] if path.is_dir() else [path.name]
+        return " ".join([*names, folder.resolve().name])
+    return path.name
