@@ -69,7 +69,7 @@ class Persona:
         for layer, (out, inp) in layer_shapes(self.dim, self.latent).items():
             wanted[f"{layer}.weight"], wanted[f"{layer}.bias"] = (out, inp), (out,)
         if set(wanted) != set(self.weights):
-            odd = sorted(set(wanted) ^ set(self.weights))[0]
+            odd = min(set(wanted) ^ set(self.weights))
             raise ModelError(f"persona {self.name}: its parameters are not a persona's, first {odd[:60]!r}")
         for name, shape in wanted.items():
             found = self.weights[name]

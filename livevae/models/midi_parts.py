@@ -107,6 +107,9 @@ def read(path: Path) -> Score:
     if not parts:
         raise MusicError(f"{path.name} holds no notes")
     length = max(hit.end for part in parts for hit in part.hits)
+    # where a track ends on a bar line its end was meant: a riff of two bars may rest in the second
+    ends = [Fraction(sum(message.time for message in track), file.ticks_per_beat) for track in file.tracks]
+    length = max([length, *(end for end in ends if end % 4 == 0)])
     return Score(parts, tuple(_metres(file)), length)
 
 

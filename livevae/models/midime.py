@@ -25,6 +25,9 @@ Array = NDArray[np.float32]
 MOST_ROWS = 4096
 """More windows than this add seconds to every epoch and nothing to a persona of four dimensions."""
 
+MELODY_EPOCHS, TRIO_EPOCHS = 100, 300
+"""As magenta.js' demo trains them."""
+
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 """Adam's; the epsilon is tensorflow.js', as in the published training."""
 
@@ -43,7 +46,7 @@ class Options:
     """
 
     latent: int = 4
-    epochs: int = 100
+    epochs: int = MELODY_EPOCHS
     beta: float = 1.0
     learning_rate: float = 1e-3
     jitter: float = 0.0
@@ -187,12 +190,13 @@ class Gradient:
         kl = float((0.5 * (mu**2 + sigma**2 - 1) - np.log(sigma)).sum()) / len(x)
         off /= rows
         d_u = self._back([f"decoder.{i}" for i in range(len(HIDDEN) + 1)], said, off) @ w["decoder.0.weight"]
-        d_mu = d_u + weight * mu
+        d_mu: Array = np.asarray(d_u + weight * mu, np.float32)
         # the derivative of softplus is the logistic function: 1 - exp(-sigma)
-        d_raw = (d_u * noise + weight * (sigma - 1 / sigma)) * -np.expm1(-sigma)
+        d_sigma = d_u * noise + weight * (sigma - 1 / sigma)
+        d_raw: Array = np.asarray(d_sigma * -np.expm1(-sigma), np.float32)
         self._write("mu", heard[-1], d_mu)
         self._write("sigma", heard[-1], d_raw)
-        d_top = d_mu @ w["mu.weight"] + d_raw @ w["sigma.weight"]
+        d_top: Array = np.asarray(d_mu @ w["mu.weight"] + d_raw @ w["sigma.weight"], np.float32)
         d_top *= heard[-1] > 0
         self._back([f"encoder.{i}" for i in range(len(HIDDEN))], heard, d_top)
         return Losses(reconstruction, kl, reconstruction + beta * kl)
