@@ -106,7 +106,9 @@ class Asked:
 
 VOICE = Setting("voice", str, "", None, None, "", "a voice, by its name")
 BPM = Setting("bpm", float, 120.0, MIN_BPM, MAX_BPM, "beats a minute", "the tempo, in Ableton Link's range")
-OVER = Setting("over", float, 0.0, 0.0, 1024.0, "beats", "how long the change takes, in a straight line; 0 is at once")
+OVER = Setting(
+    "over", float, 0.0, 0.0, 1024.0, "beats", "how long the change takes, in a straight line; 0 is at once"
+)
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 

@@ -29,21 +29,21 @@ class Client:
 
     Args:
         host: where livevae listens.
-        port: its OSC port.
+        port: its OSC port, as a number or as it was typed.
         patience: seconds to wait for an answer.
     """
 
-    def __init__(self, host: str = HOST, port: int = PORT, patience: float = PATIENCE) -> None:
+    def __init__(self, host: str = HOST, port: int | str = PORT, patience: float = PATIENCE) -> None:
         self._where = f"{host}:{port}"
         self._patience = patience
         self._ids = itertools.count(1)
         self._timetags = Timetags()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._socket.connect((host, port))
-        except OSError as wrong:
+            self._socket.connect((host, int(port)))
+        except (OSError, OverflowError, ValueError) as wrong:
             self._socket.close()
-            raise OscError(f"{self._where} cannot be reached: {wrong.strerror}") from None
+            raise OscError(f"{self._where} cannot be reached: {wrong}") from None
 
     def __enter__(self) -> Self:
         return self

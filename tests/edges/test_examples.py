@@ -1,0 +1,115 @@
+"""Every example runs against a server as `livevae serve` starts it, and says what it should."""
+
+import asyncio
+import itertools
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from livevae import shelf
+from livevae.edges.addresses import ADDRESSES
+from livevae.edges.client import Client
+from livevae.server import Models, Options, running
+from livevae.testing import FakeDecoder
+
+pytestmark = pytest.mark.real
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NUMBER = r"-?\d+(\.\d+)?"
+SAYS = {
+    "01_hello": [rf"livevae plays beat {NUMBER} at 112 beats a minute"],
+    "02_one_riff": [
+        rf"a riff with seed \d+ on beat {NUMBER}",
+        rf"the same riff, an octave higher, on beat {NUMBER}",
+    ],
+    "03_voices": [
+        rf"bass begins on beat {NUMBER}",
+        rf"lead begins on beat {NUMBER}",
+        *(
+            rf"in {4 * step} s the lead plays at temperature {temp}"
+            for step, temp in enumerate((0.8, "1.0", 1.2, 1.4), 1)
+        ),
+    ],
+    "04_in_time": [rf"riff {number} sounds on beat \d+" for number in (1, 2, 3, 4)],
+    "05_canon": [
+        rf"entry {entry} on beat \d+, {octave} semitones"
+        for entry, octave in ((1, r"\+0"), (2, r"\+12"), (3, "-12"))
+    ],
+    "06_tempo": [
+        r"from 112 to 84 beats a minute, over eight beats",
+        r"in twelve seconds back to 112, over four",
+    ],
+    "07_by_hand": [r"/livevae/reply", r"b'/livevae/reply\\x00\\x00,.*seed.*'"],
+}
+
+
+def server():
+    """`livevae serve` on a free port, without MIDI ports and without a network's weights."""
+    options = Options(shelf.find(shelf.DEFAULT), shelf.find, port=0, midi=("none",))
+    return running(options, Models(lambda _: FakeDecoder(), lambda name: not name, "fake"), lambda _: None)
+
+
+def test_every_example_is_here():
+    assert sorted(SAYS) == sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@pytest.mark.parametrize("name", SAYS)
+@pytest.mark.asyncio
+async def test_the_example_says_what_it_should(name):
+    async with server() as served:
+        child = await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-W",
+                "error",
+                str(EXAMPLES / f"{name}.py"),
+                "127.0.0.1",
+                str(served.osc.address[1]),
+            ),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, wrong = await child.communicate()
+    assert wrong.decode() == ""
+    lines = said.decode().splitlines()
+    assert len(lines) == len(SAYS[name])
+    for line, expected in zip(lines, SAYS[name], strict=True):
+        assert re.fullmatch(expected, line), f"{line!r} is not {expected!r}"
+
+
+@pytest.mark.asyncio
+async def test_the_canon_enters_bar_after_bar():
+    async with server() as served:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(EXAMPLES / "05_canon.py"), "127.0.0.1", str(served.osc.address[1])),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await child.communicate()
+    beats = [int(number) for number in re.findall(r"on beat (\d+)", said.decode())]
+    assert [later - earlier for earlier, later in itertools.pairwise(beats)] == [4, 4]
+    assert beats[0] % 4 == 0
+
+
+@pytest.mark.parametrize("row", ADDRESSES, ids=lambda row: row.address)
+@pytest.mark.asyncio
+async def test_a_server_answers_each_address_with_what_the_table_says(row):
+    def ask(port):
+        with Client(port=port) as livevae:
+            return livevae.ask(row.address, *row.example[: len(row.example) % 2], **_pairs(row))
+
+    async with server() as served:
+        answer = await asyncio.get_running_loop().run_in_executor(None, ask, served.osc.address[1])
+    names = [name for name in answer if name not in ("address", "id", "beat")]
+    assert list(answer)[:2] == ["address", "id"]
+    if row.address == "/livevae/status":
+        assert tuple(names[: len(row.answers)]) == row.answers
+        assert "lead" in names
+    else:
+        assert tuple(names) == row.answers
+
+
+def _pairs(row):
+    args = row.example[len(row.example) % 2 :]
+    return dict(zip(args[::2], args[1::2], strict=True))
