@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     What a performer can mend ends with its sentence on stderr and status 1, never with a traceback.
     """
-    arguments = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser(argv).parse_args(argv)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
         result = arguments.run(arguments)
@@ -42,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(result or 0)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole command line; less the rooms that are not asked for, when `argv` names a command of our own."""
     top = argparse.ArgumentParser(
         "livevae", description="A live-coding performance server: MusicVAE, played in time over OSC."
     )
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     _doctor(commands)
     _osc(commands)
     _send(commands)
-    for name in EXTRA_COMMANDS:
+    for name in () if argv and argv[0] in commands.choices else EXTRA_COMMANDS:
         importlib.import_module(name).add_commands(commands)
     return top
 
