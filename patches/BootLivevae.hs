@@ -45,7 +45,7 @@
 --   /livevae/scene name
 --   name is one of:
 --   model port channel bars quantum temp drift seed transpose
---   low high velocity gate
+--   low high velocity gate swing swing_at humanise touch shift
 
 import Sound.Tidal.Context
 
@@ -71,3 +71,8 @@ low = pI "low"
 high = pI "high"
 velocity = pI "velocity"
 gate = pF "gate"
+swing = pF "swing"
+swing_at = pI "swing_at"
+humanise = pF "humanise"
+touch = pI "touch"
+shift = pF "shift"

@@ -18,7 +18,7 @@
 #   /livevae/scene name
 #   name is one of:
 #   model port channel bars quantum temp drift seed transpose
-#   low high velocity gate
+#   low high velocity gate swing swing_at humanise touch shift
 
 use_osc "127.0.0.1", 7770
 

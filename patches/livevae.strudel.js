@@ -14,7 +14,7 @@ What there is to say (`livevae osc` explains it):
 /dirt/play voice name value ...
 name is one of:
 model port channel bars quantum temp drift seed transpose
-low high velocity gate
+low high velocity gate swing swing_at humanise touch shift
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from livevae.errors import RequestError
+from livevae.tempo.feel import HARDEST, STRAIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,15 @@ class Setting:
     high: float | None
     unit: str
     help: str
+    choices: tuple[int, ...] = ()
 
     @property
     def expected(self) -> str:
         """What a value must be, for error messages."""
         if self.kind is str:
             return "a name"
+        if self.choices:
+            return " or ".join(map(str, self.choices))
         number = "a whole number" if self.kind is int else "a number"
         if self.low is None or self.high is None:
             return number
@@ -46,6 +50,8 @@ class Setting:
         if self.kind is int and not number.is_integer():
             raise self._error(value)
         if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            raise self._error(value)
+        if self.choices and number not in self.choices:
             raise self._error(value)
         return int(number) if self.kind is int else number
 
@@ -116,6 +122,23 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("velocity", int, 96, 1, 127, "", "how hard notes are played where the model does not say"),
     Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
+    Setting(
+        "swing",
+        float,
+        STRAIGHT,
+        STRAIGHT,
+        HARDEST,
+        "",
+        "how late every second step comes: 0.5 is straight, 0.6667 triplets, 0.75 dotted",
+    ),
+    Setting(
+        "swing_at", int, 16, 8, 16, "", "which steps swing: 8 for eighths, 16 for sixteenths", choices=(8, 16)
+    ),
+    Setting(
+        "humanise", float, 0.0, 0.0, 30.0, "ms", "how early or late a note may come, most of them much less"
+    ),
+    Setting("touch", int, 0, 0, 40, "", "how much harder or softer a note may be played, in velocity"),
+    Setting("shift", float, 0.0, -50.0, 50.0, "ms", "plays behind the beat; negative is ahead of it"),
 )
 """One row a setting, in the order in which help shows them."""
 
@@ -139,6 +162,11 @@ class VoiceSettings:
     high: int = 108
     velocity: int = 96
     gate: float = 1.0
+    swing: float = STRAIGHT
+    swing_at: int = 16
+    humanise: float = 0.0
+    touch: int = 0
+    shift: float = 0.0
 
     def changed(self, values: Mapping[str, object]) -> "VoiceSettings":
         """These settings with `values` laid over them; names that are no setting are ignored.

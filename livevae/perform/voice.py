@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from livevae.latent.recipe import Recipe
@@ -18,6 +18,7 @@ from livevae.perform.engine import Engine
 from livevae.perform.protocols import Player
 from livevae.perform.settings import VoiceSettings
 from livevae.tempo.events import PlayNote
+from livevae.tempo.feel import Feel, felt
 from livevae.tempo.timeline import next_grid
 
 
@@ -103,6 +104,28 @@ def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
 
+def feel(settings: VoiceSettings, start: int, bpm: float) -> Feel:
+    """How the voice plays a riff that begins at tick `start`, at a tempo: its milliseconds become ticks.
+
+    Swing goes by the session's beats, so that voices swing together; off the grid, by the riff's own.
+    """
+    ticks_per_ms = bpm * TICKS_PER_BEAT / 60_000
+    step = 4 * TICKS_PER_BEAT // settings.swing_at
+    return Feel(
+        swing=settings.swing,
+        step=step,
+        scatter=settings.humanise * ticks_per_ms,
+        touch=settings.touch,
+        shift=round(settings.shift * ticks_per_ms),
+        origin=start - start % (2 * step) if settings.quantum else start,
+    )
+
+
+def ahead(settings: VoiceSettings) -> float:
+    """How early a note may come by the voice's feel, in seconds; its riffs are due that much earlier."""
+    return (settings.humanise + max(0.0, -settings.shift)) / 1000
+
+
 def placed(riff: Riff, tick: int, settings: VoiceSettings, voice: str, port: str) -> tuple[PlayNote, ...]:
     """The riff's notes with their first downbeat on `tick`; microtiming never reaches before tick 0."""
     return tuple(
@@ -146,7 +169,7 @@ async def play(
     coming: asyncio.Future[Riff] | None = None
     try:
         while True:
-            await stage.clock.until(start, before=stage.timing.lead)
+            await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
             now = settings()
             turn = now.bars * TICKS_PER_BAR
             if (behind := stage.clock.tick() - start) > 0:
@@ -159,18 +182,18 @@ async def play(
                 coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
             # there is nothing to repeat yet, so the first riff may take until the last moment
             patience = stage.timing.lookahead if last is not None else HANDOVER
-            fresh = await ready(coming, start, patience, stage)
+            fresh = await ready(coming, start, patience + ahead(now), stage)
             if fresh is None:
                 counters.late += 1
                 if last is None:
                     await coming
-                    start = next_grid(max(start, handed_over(stage)), grid(now))
+                    start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
                     continue
                 counters.repeats += 1
             else:
                 last, coming = fresh, None
             riff = shaped(last, now)
-            stage.player.play(placed(riff, start, now, name, now.port or stage.ports[0]))
+            _hand_over(riff, start, now, walk.index, name, stage)
             counters.riffs += 1
             start += riff.length
     finally:
@@ -183,13 +206,13 @@ async def play_once(
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
     riff = shaped(await stage.engine.submit(recipe_), settings)
-    earliest = handed_over(stage)
+    earliest = handed_over(stage, ahead(settings))
     start = next_grid(at, grid(settings))
     if start < earliest:
         counters.late += 1
         start = next_grid(earliest, grid(settings))
-    await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead)
-    stage.player.play(placed(riff, start, settings, name, settings.port or stage.ports[0]))
+    await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead + ahead(settings))
+    _hand_over(riff, start, replace(settings, seed=recipe_.seed), 0, name, stage)
     counters.riffs += 1
 
 
@@ -197,9 +220,21 @@ HANDOVER = 0.003
 """Seconds that notes need from the server to the player's agenda, with room to spare."""
 
 
-def handed_over(stage: Stage) -> float:
-    """The first tick for which notes that leave now are in time; a grid point before it would be heard late."""
-    return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER)
+def handed_over(stage: Stage, early: float = 0.0) -> float:
+    """The first tick for which notes that leave now are in time; a grid point before it would be heard late.
+
+    Args:
+        stage: whose clock it is.
+        early: seconds by which notes may come before their ticks.
+    """
+    return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER + early)
+
+
+def _hand_over(riff: Riff, start: int, settings: VoiceSettings, turn: int, voice: str, stage: Stage) -> None:
+    """Give a shaped riff to the player, its first downbeat on `start`, with the voice's feel."""
+    notes = placed(riff, start, settings, voice, settings.port or stage.ports[0])
+    seed = settings.seed or derived_seed(stage.seed, voice)
+    stage.player.play(felt(notes, feel(settings, start, stage.clock.timeline.bpm), seed, turn))
 
 
 async def ready(coming: "asyncio.Future[Riff]", start: int, before: float, stage: Stage) -> Riff | None:

@@ -41,6 +41,7 @@ def test_an_empty_scene_is_a_scene() -> None:
         ("[voice.lead]\nchannel = 17", "voice.lead: channel must be a whole number from 1 to 16, not 17"),
         ("[voice.lead]\nbars = 2.5", "voice.lead: bars must be a whole number from 1 to 32, not 2.5"),
         ("[voice.lead]\ntemp = true", "voice.lead: temp must be a number from 0 to 4, not True"),
+        ("[voice.lead]\nswing_at = 12", "voice.lead: swing_at must be 8 or 16, not 12"),
         ("[voice.lead]\nplay = 1", "voice.lead.play must be true or false, not 1"),
         ("[voice.lead]\nmodel = 1", "voice.lead: model must be a name, not 1"),
         ("[voice.'../x']", "voice.../x: a voice's name is 1 to 32 letters"),

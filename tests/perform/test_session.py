@@ -7,6 +7,7 @@ from typing import Self
 import pytest
 
 from livevae.latent.recipe import Recipe
+from livevae.music.notes import Note, Riff
 from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
@@ -416,3 +417,58 @@ def test_an_hour_of_music() -> None:
 def test_lookahead_longer_than_lead_is_refused() -> None:
     with pytest.raises(ValueError, match="at least lookahead"):
         Timing(lead=0.1, lookahead=0.2)
+
+
+class EveryStep(FakeDecoder):
+    """A riff of sixteenths, each as long as a step."""
+
+    def decode(self, recipes):
+        super().decode(recipes)
+        return [
+            Riff(tuple(Note(240 * i, 240, 60) for i in range(16 * r.bars)), BAR * r.bars) for r in recipes
+        ]
+
+
+def test_a_voice_swings_with_the_sessions_beats_and_off_the_grid_with_its_own() -> None:
+    async def line(stand: Stand) -> None:
+        settings = {"swing": 0.75, "swing_at": 8, "bars": 1}
+        stand.do(ask.Sample(settings=settings | {"channel": 1, "quantum": 0.5}, at=0.6))  # beat 1.5
+        stand.do(ask.Sample(settings=settings | {"channel": 2, "quantum": 0}, at=0.75))
+        await asyncio.sleep(10)
+
+    stand = perform(line, decoder=EveryStep())
+    assert [tick for tick, channel, _ in stand.ons() if channel == 0][:5] == [1680, 1800, 1920, 2280, 2640]
+    assert [tick for tick, channel, _ in stand.ons() if channel == 1][:5] == [1440, 1800, 2160, 2280, 2400]
+    assert not stand.hanging()
+
+
+def test_humanise_is_the_same_night_for_the_same_seed_and_another_for_each_turn() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"humanise": 20, "touch": 30, "bars": 1, "drift": 0}))
+        stand.do(ask.Play("a", at=1.0))
+        await asyncio.sleep(9.5)
+
+    one, two, other = (perform(line, seed=seed, decoder=EveryStep()) for seed in (1, 1, 2))
+    assert one.player.sent == two.player.sent
+    assert one.player.sent != other.player.sent
+    ticks = [tick for tick, _, _ in one.ons()]
+    first, second = (
+        [tick - BAR * bar for tick in ticks if 0 <= tick - BAR * bar + 60 < BAR] for bar in (1, 2)
+    )
+    assert len(first) == len(second) == 16
+    assert first != second
+    assert all(abs(tick - 240 * i) <= 20 * 1.92 for turn in (first, second) for i, tick in enumerate(turn))
+
+
+def test_a_voice_ahead_of_the_beat_is_on_time_from_its_first_note() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"shift": -50, "humanise": 30, "bars": 1}))
+        stand.do(ask.Play("a", at=1.0))
+        stand.do(ask.Sample(settings={"shift": -50, "quantum": 1, "channel": 2}))
+        await asyncio.sleep(9.5)
+
+    stand = perform(line, decoder=EveryStep(), timing=Timing(0.06, 0.06))
+    assert min(tick for tick, channel, _ in stand.ons() if channel == 0) < BAR - 50
+    assert min(tick for tick, channel, _ in stand.ons() if channel == 1) == 960 - 96
+    assert stand.player.counters.dropped_ons == 0
+    assert all(stand.player.timeline.time_at(s.tick) == pytest.approx(s.due) for s in stand.player.sent[:40])
