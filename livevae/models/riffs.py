@@ -362,6 +362,7 @@ def _roles(parts: Sequence[Part], report: FileReport) -> list[tuple[Part, int]]:
 
 def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
     """Windows of a riff; one that is shorter than a window is repeated to fill it."""
+    hop = (STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR) * TICKS_PER_STEP
     if config.music == "melody":
         sung = [
             (Fraction(n.start, TICKS_PER_STEP), Fraction(n.end, TICKS_PER_STEP), n.pitch) for n in riff.notes
@@ -369,13 +370,12 @@ def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[
         run = _filled(Run(sung, Fraction(riff.length, TICKS_PER_STEP)), config.steps)
         if run.steps < config.steps:
             left_out[f"stretches shorter than {config.bars} bars"] += 1
-        yield from melody_windows(run, config.steps, left_out)
+        yield from melody_windows(run, config.steps, left_out, hop // TICKS_PER_STEP)
         return
     window = config.steps * TICKS_PER_STEP
     if riff.length < window and window % riff.length == 0:
         turns = range(window // riff.length)
         riff = Riff(tuple(n for turn in turns for n in riff.moved(turn * riff.length).notes), window)
-    hop = (STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR) * TICKS_PER_STEP
     for first in range(0, riff.length - window + 1, hop):
         inside = riff.moved(-first).notes
         cut = Riff(tuple(n for n in inside if -TICKS_PER_STEP // 2 <= n.start < window), window)

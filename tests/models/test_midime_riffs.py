@@ -126,7 +126,7 @@ def test_what_is_not_there_or_no_music_is_said_so(tmp_path: Path) -> None:
 
 def test_takes_that_were_played_in_become_windows(tmp_path: Path) -> None:
     found = riffs.from_takes([tune(4), tune(1, 48)], MELODY)
-    assert [file.windows for file in found.files] == [1, 1]
+    assert [file.windows for file in found.files] == [3, 1]
     assert [file.name for file in found.files] == ["take 1", "take 2"]
 
 
