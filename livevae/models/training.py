@@ -23,7 +23,7 @@ from livevae.errors import ModelError
 from livevae.models import growth, processes, recurrence, runs
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
-from livevae.models.evaluate import reconstruction_scores
+from livevae.models.evaluate import reconstruction_scores, spread
 from livevae.models.networks import MusicVAE, kl
 from livevae.models.processes import Crew
 from livevae.models.runs import RunState
@@ -167,8 +167,11 @@ class Trainer:
         with torch.no_grad():
             for name, value in self._named():
                 value.copy_(weights[name])
-                moments = {"step": torch.tensor(float(self.state.step), device=self.device), "exp_avg": first[name].clone()}
-                self.optimizer.state[value] = {**moments, "exp_avg_sq": second[name].clone()}
+                self.optimizer.state[value] = {
+                    "step": torch.tensor(float(self.state.step), device=self.device),
+                    "exp_avg": first[name].clone(),
+                    "exp_avg_sq": second[name].clone(),
+                }
         self.state.wide = True
 
     def averaged(self) -> MusicVAE:
@@ -342,10 +345,8 @@ class Trainer:
 
     def look(self) -> dict[str, float]:
         """Scores of the averaged weights on some held-out windows."""
-        chosen = np.linspace(0, len(self.test) - 1, min(len(self.test), self.options.test_windows)).astype(
-            int
-        )
-        windows = torch.from_numpy(self.test[chosen].astype(np.int64)).to(self.device)
+        chosen = spread(self.test, self.options.test_windows).astype(np.int64)
+        windows = torch.from_numpy(chosen).to(self.device)
         return reconstruction_scores(self.averaged(), windows)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from livevae.models.dataset import Dataset
+    from livevae.models.evaluate import Evaluation
     from livevae.models.training import Report
 
 
@@ -23,6 +24,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add `dataset` and `train` to a command line; `args.run(args)` does what was asked."""
     _add_dataset(commands)
     _add_train(commands)
+    _add_evaluate(commands)
 
 
 def _add_dataset(commands: Any) -> None:
@@ -80,6 +82,23 @@ def _add_train(commands: Any) -> None:
     )
     parser.add_argument("--save-minutes", type=float, default=3.0)
     parser.set_defaults(run=_train, test_windows=512)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="score a model on held-out music, and its samples beside it"
+    )
+    parser.add_argument("model", help="a model's name, or a checkpoint's path")
+    parser.add_argument("--data", required=True, help="a data set's name or folder")
+    parser.add_argument("--windows", type=int, default=2000, help="held-out windows to score, 0 for all")
+    parser.add_argument("--samples", type=int, default=2000, help="from the prior")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument(
+        "--beside", action="append", default=[], metavar="MODEL", help="another, only sampled from"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="pictures and evaluation.json go there")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.set_defaults(run=_evaluate)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -163,6 +182,53 @@ def _train(args: argparse.Namespace) -> None:
 
         state = training.train(options, data.train, data.test, show)
     Console().print(f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    import json
+
+    import torch
+
+    from livevae.models import checkpoint, dataset, evaluate, store
+
+    torch.set_num_threads(args.threads)
+
+    def opened(name: str) -> Any:
+        return checkpoint.load(name if Path(name).is_file() else store.find(name))[0]
+
+    data = dataset.load(args.data)
+    found = evaluate.evaluate(
+        opened(args.model),
+        data.train,
+        data.test,
+        windows=args.windows,
+        samples=args.samples,
+        temperature=args.temperature,
+        beside={Path(name).stem: opened(name) for name in args.beside},
+    )
+    _show_evaluation(found)
+    if args.out is not None:
+        from livevae.models import pictures
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
+        pictures.statistics(found.statistics, args.out / "statistics.png")
+
+
+def _show_evaluation(found: "Evaluation") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    scores = Table("score", "held out")
+    for name, value in found.scores.items():
+        scores.add_row(name, f"{value:.4f}")
+    apart = Table("distance to held-out music", *found.distances)
+    for name in next(iter(found.distances.values())):
+        apart.add_row(name, *(f"{of[name]:.3f}" for of in found.distances.values()))
+    apart.add_row("distinct", *(f"{found.distinct[source]:.3f}" for source in found.distances))
+    console = Console()
+    console.print(scores)
+    console.print(apart)
 
 
 def _lengths(text: str) -> tuple[tuple[int, float], ...]:

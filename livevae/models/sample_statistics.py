@@ -1,0 +1,126 @@
+"""What melodies are like in numbers: to lay a model's samples beside the music that it learnt from.
+
+Each statistic is a histogram over notes (or windows) that sums to 1. The distance of two is their total variation: the
+share of notes that would have to change. Pure numpy.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livevae.music import melody
+
+Tokens = NDArray[Any]
+Histogram = NDArray[np.float64]
+
+WIDEST = 12
+"""Semitones: an interval of an octave or more counts as an octave."""
+
+LONGEST = 16
+"""Steps: a note of a bar or more counts as a bar."""
+
+
+def notes(windows: Tokens) -> NDArray[np.int64]:
+    """Every note of windows [N, steps] as a row (window, step, pitch, length in steps), in order."""
+    rows: list[tuple[int, int, int, int]] = []
+    steps = windows.shape[1]
+    for index, window in enumerate(np.asarray(windows)):
+        events = np.flatnonzero(window != melody.HOLD)
+        ends = np.append(events, steps)[1:]
+        rows += [
+            (index, int(step), int(window[step]) - melody.PITCH_TO_TOKEN, int(end - step))
+            for step, end in zip(events, ends, strict=True)
+            if window[step] > melody.OFF
+        ]
+    return np.array(rows, np.int64).reshape(-1, 4)
+
+
+def _histogram(values: NDArray[np.int64], bins: int) -> Histogram:
+    counts = np.bincount(values, minlength=bins)[:bins].astype(np.float64)
+    shares: Histogram = counts / max(1.0, float(counts.sum()))
+    return shares
+
+
+def pitch_classes(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
+    """Pitch classes, C to B."""
+    return _histogram(found[:, 2] % 12, 12)
+
+
+def scale_degrees(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
+    """Pitch classes above the one that sounds longest in the window: the same in every key."""
+    degrees: list[NDArray[np.int64]] = []
+    for index in np.unique(found[:, 0]):
+        here = found[found[:, 0] == index]
+        home = np.bincount(here[:, 2] % 12, weights=here[:, 3], minlength=12).argmax()
+        degrees.append((here[:, 2] - home) % 12)
+    return _histogram(np.concatenate([np.zeros(0, np.int64), *degrees]), 12)
+
+
+def intervals(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
+    """Semitones from a note to the next in its window, an octave down to an octave up."""
+    steps = np.diff(found[:, 2])[np.diff(found[:, 0]) == 0]
+    return _histogram(np.clip(steps, -WIDEST, WIDEST) + WIDEST, 2 * WIDEST + 1)
+
+
+def durations(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
+    """Lengths of notes, 1 step to a bar."""
+    return _histogram(np.minimum(found[:, 3], LONGEST) - 1, LONGEST)
+
+
+def onsets(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
+    """Where in the bar notes start, 16 steps."""
+    return _histogram(found[:, 1] % 16, 16)
+
+
+def density(found: NDArray[np.int64], windows: Tokens) -> Histogram:
+    """Notes in a window, 0 to its steps."""
+    return _histogram(np.bincount(found[:, 0], minlength=len(windows)), windows.shape[1] + 1)
+
+
+def ranges(found: NDArray[np.int64], windows: Tokens) -> Histogram:
+    """Semitones from a window's lowest to its highest note, 0 to 36 or more."""
+    lowest = np.full(len(windows), 999)
+    highest = np.full(len(windows), -999)
+    np.minimum.at(lowest, found[:, 0], found[:, 2])
+    np.maximum.at(highest, found[:, 0], found[:, 2])
+    spans = (highest - lowest)[highest >= lowest]
+    return _histogram(np.minimum(spans, 36), 37)
+
+
+STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = MappingProxyType(
+    {
+        "pitch classes": pitch_classes,
+        "scale degrees": scale_degrees,
+        "intervals": intervals,
+        "durations": durations,
+        "onset positions": onsets,
+        "notes a window": density,
+        "range": ranges,
+    }
+)
+"""Every statistic by name."""
+
+
+def statistics(windows: Tokens) -> dict[str, Histogram]:
+    """Every statistic of windows [N, steps]."""
+    found = notes(windows)
+    return {name: of(found, windows) for name, of in STATISTICS.items()}
+
+
+def distance(a: Histogram, b: Histogram) -> float:
+    """Total variation of two histograms, 0 (alike) to 1 (nothing in common)."""
+    return float(np.abs(a - b).sum() / 2)
+
+
+def distances(a: Mapping[str, Histogram], b: Mapping[str, Histogram]) -> dict[str, float]:
+    """Total variation of each statistic, and their mean."""
+    found = {name: distance(a[name], b[name]) for name in a}
+    return {**found, "mean": float(np.mean(list(found.values())))}
+
+
+def distinct(windows: Tokens) -> float:
+    """Share of the windows that are unlike all others."""
+    return len(np.unique(np.asarray(windows), axis=0)) / len(windows)

@@ -1,0 +1,186 @@
+"""The parts of training: batches, the fast recurrence, growing encoders, statistics."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livevae.errors import LivevaeError, ModelError
+from livevae.models import evaluate, growth, recurrence, sample_statistics, training_commands
+from livevae.models.batches import Batches, transposed
+from livevae.models.config import configuration
+from livevae.models.networks import MusicVAE
+from livevae.models.training import Options
+from livevae.music import melody
+
+SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 10), latent=6)
+
+
+def small_model(seed=0, **changes):
+    torch.manual_seed(seed)
+    return MusicVAE(SMALL.replace(**changes))
+
+
+def melodies(count, steps=32, seed=0):
+    chance = np.random.default_rng(seed)
+    found = np.where(chance.random((count, steps)) < 0.3, chance.integers(30, 60, (count, steps)), 0)
+    return found.astype(np.uint8)
+
+
+# batches
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for():
+    first, second = (Batches(melodies(50), 8, (-7, 7), 3) for _ in range(2))
+    assert (first.at(11) == second.at(11)).all()
+    assert not (first.at(11) == first.at(12)).all()
+
+
+def test_every_window_comes_once_a_round():
+    windows = np.arange(40, dtype=np.uint8)[:, None] + np.zeros((1, 4), np.uint8)
+    batches = Batches(windows, 8, (0, 0), 0)
+    for number in range(3):
+        seen = np.concatenate([batches.at(step)[:, 0] for step in range(5 * number, 5 * number + 5)])
+        assert sorted(seen) == list(range(40))
+
+
+def test_the_processes_of_a_run_share_a_batch_out():
+    windows = np.arange(40, dtype=np.uint8)[:, None] + np.zeros((1, 4), np.uint8)
+    batches = Batches(windows, 8, (0, 0), 0)
+    parts = [batches.at(3, rank, 4)[:, 0] for rank in range(4)]
+    assert sorted(np.concatenate(parts)) == sorted(batches.at(3)[:, 0])
+
+
+def test_shorter_stretches_begin_on_a_beat():
+    windows = np.tile(np.arange(2, 34, dtype=np.uint8), (8, 1))
+    for step in range(20):
+        part = Batches(windows, 8, (0, 0), 0).at(step, length=8)
+        assert part.shape == (8, 8)
+        assert (part[:, 0] - 2) % 4 == pytest.approx(0)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_transposition_keeps_rhythm_and_intervals_and_stays_in_range(seed):
+    windows = np.array([[2, 0, 5, 1], [89, 88, 0, 0], [40, 1, 0, 47], [2, 89, 0, 0]], np.int64)
+    moved = transposed(windows, (-7, 7), np.random.default_rng(seed))
+    notes = windows > melody.OFF
+    assert (moved[~notes] == windows[~notes]).all()
+    assert ((moved > melody.OFF) == notes).all()
+    assert moved.max() < melody.CLASSES
+    for row, old in zip(moved, windows, strict=True):
+        by = set((row - old)[old > melody.OFF].tolist())
+        assert len(by) == 1
+        assert abs(by.pop()) <= 7
+    assert (moved[3] == windows[3]).all()
+
+
+# the fast recurrence
+
+
+def test_the_recurrence_computes_what_the_networks_do_forwards_and_backwards():
+    model = small_model()
+    tokens = torch.from_numpy(melodies(5).astype(np.int64))
+    z = torch.randn(5, SMALL.latent)
+
+    def through(posterior, teacher_forced):
+        model.zero_grad()
+        mu, sigma = posterior(model, tokens)
+        outputs = teacher_forced(model, z + mu * sigma, tokens)
+        (outputs.sin().sum() + mu.sum()).backward()
+        return [mu, sigma, outputs, *(value.grad.clone() for value in model.parameters())]
+
+    plain = through(MusicVAE.posterior, MusicVAE.teacher_forced)
+    fast = through(recurrence.posterior, recurrence.teacher_forced)
+    for a, b in zip(plain, fast, strict=True):
+        assert torch.allclose(a, b, atol=1e-5, rtol=1e-4)
+
+
+def test_the_recurrence_knows_which_models_it_fits():
+    assert recurrence.fits(small_model())
+    assert not recurrence.fits(
+        MusicVAE(configuration("cat-drums_2bar_small").replace(encoder=(4,), decoder=(4, 4)))
+    )
+
+
+# growth
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 11), st.integers(0, 100))
+def test_a_widened_encoder_computes_what_the_narrow_one_did(units, seed):
+    narrow, wide = small_model(seed, encoder=(units,)), small_model(seed + 1)
+    wide.load_state_dict(growth.widen(growth.tensors(narrow), growth.tensors(wide)))
+    tokens = torch.from_numpy(melodies(4, seed=seed).astype(np.int64))
+    for a, b in zip(narrow.posterior(tokens), wide.posterior(tokens), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    wide.posterior(tokens)[0].sum().backward()
+    assert wide.encoder.mu.weight.grad[:, units : SMALL.encoder[0]].abs().sum() > 0
+
+
+def test_moments_of_new_weights_begin_still_and_as_wide_as_the_others():
+    narrow, wide = growth.tensors(small_model(encoder=(5,))), growth.tensors(small_model())
+    squares = {name: value**2 for name, value in narrow.items()}
+    second = growth.widen_moments(squares, wide, second=True)
+    first = growth.widen_moments(narrow, wide, second=False)
+    for name, value in wide.items():
+        assert first[name].shape == second[name].shape == value.shape
+    assert float(first["encoder.mu.weight"][:, 5:12].abs().max()) == 0
+    assert float(second["encoder.mu.weight"][0, 6]) == pytest.approx(
+        float(squares["encoder.mu.weight"].mean())
+    )
+
+
+# scores and statistics
+
+
+def test_scores_of_a_model_that_knows_nothing_are_shares():
+    scores = evaluate.reconstruction_scores(
+        small_model(), torch.from_numpy(melodies(6).astype(np.int64)), batch=4
+    )
+    for name in ("teacher_forced", "free_running", "note_teacher_forced", "note_free_running", "exact"):
+        assert 0 <= scores[name] <= 1
+    assert scores["nll"] == pytest.approx(32 * np.log(90), rel=0.2)
+
+
+def test_samples_are_the_same_for_the_same_seed_whatever_the_batch():
+    model = small_model()
+    first = evaluate.prior_samples(model, 6, seed=4)
+    assert (first == evaluate.prior_samples(model, 6, seed=4)).all()
+    assert not (first == evaluate.prior_samples(model, 6, seed=5)).all()
+    assert first.shape == (6, 32)
+
+
+def test_notes_are_read_with_their_lengths():
+    window = np.array([[0, 41, 0, 1, 43, 45, 0, 0], [0] * 8])
+    assert sample_statistics.notes(window).tolist() == [[0, 1, 60, 2], [0, 4, 62, 1], [0, 5, 64, 3]]
+    assert sample_statistics.notes(np.zeros((2, 8), np.int64)).shape == (0, 4)
+
+
+def test_every_statistic_sums_to_one_and_is_at_no_distance_from_itself():
+    found = sample_statistics.statistics(melodies(40))
+    for histogram in found.values():
+        assert histogram.sum() == pytest.approx(1)
+    assert set(sample_statistics.distances(found, found).values()) == {0.0}
+
+
+def test_scale_degrees_do_not_know_the_key():
+    window = np.array([melody.encode(melody.decode([41, 0, 0, 43, 45, 46, 0, 0]))])
+    moved = np.array([melody.transpose(window[0].tolist(), 5)])
+    first, second = (sample_statistics.statistics(part) for part in (window, moved))
+    assert first["scale degrees"].tolist() == second["scale degrees"].tolist()
+    assert first["pitch classes"].tolist() != second["pitch classes"].tolist()
+
+
+# options
+
+
+def test_training_needs_an_end():
+    with pytest.raises(ModelError, match="--steps or --hours"):
+        Options(config="cat-mel_2bar_small", run="x")
+
+
+def test_a_curriculum_that_is_none_is_refused():
+    assert training_commands._lengths("8:0.05,16:0.1") == ((8, 0.05), (16, 0.1))
+    with pytest.raises(LivevaeError, match="8:0"):
+        training_commands._lengths("eight")
