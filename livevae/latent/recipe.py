@@ -19,6 +19,7 @@ class Recipe:
         model: name of the base model; "" is the default.
         blend: (persona, weight) pairs; empty is the base model's prior. Weights are positive and sum to 1.
         position: fixed coordinates in the personas' own small latent space, in place of the walk's noise.
+        attributes: (name, amount) pairs: how far z is pushed along directions such as density; see `attributes`.
     """
 
     seed: int
@@ -29,3 +30,4 @@ class Recipe:
     model: str = ""
     blend: tuple[tuple[str, float], ...] = ()
     position: tuple[float, ...] | None = None
+    attributes: tuple[tuple[str, float], ...] = ()

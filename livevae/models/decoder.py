@@ -14,10 +14,13 @@ from threadpoolctl import ThreadpoolController
 
 from livevae.errors import ModelError
 from livevae.latent import chance
+from livevae.latent.attributes import Directions
+from livevae.latent.personas import MAX_LATENT, Personas
 from livevae.latent.recipe import BASE, Recipe
 from livevae.latent.vectors import Vector, barycentre, memory, walk
-from livevae.models import store, stored
+from livevae.models import directions, store, stored
 from livevae.models.config import Config
+from livevae.models.identity import identity
 from livevae.models.packed import Packed
 from livevae.models.vocabulary import to_riff
 from livevae.music.notes import Riff, join
@@ -55,18 +58,26 @@ class LiveDecoder:
     """One model, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it."""
 
     def __init__(
-        self, config: Config, network: Network, personas: Mapping[str, Persona] | None = None
+        self,
+        config: Config,
+        network: Network,
+        personas: Mapping[str, Persona] | None = None,
+        directions: Directions | None = None,
     ) -> None:
         """A decoder around a network.
+
+        A persona that a recipe names and that is not there gives way to the base model: a show goes on.
 
         Args:
             config: of the model.
             network: decodes on whatever device it lives.
             personas: by name, for the blends of recipes; looked up at every decode, so the mapping may change.
+            directions: for the attributes of recipes; without any, attributes change nothing.
         """
         self.config = config
         self._network = network
         self._personas: Mapping[str, Persona] = {} if personas is None else personas
+        self._directions = directions
         self._threads = ThreadpoolController()
 
     @classmethod
@@ -78,22 +89,25 @@ class LiveDecoder:
         Args:
             name: of a model, or a checkpoint's path; "" is the default model.
             device: "cpu" (never imports torch), "cuda", or "auto", which is cuda where there is one.
-            personas: see the constructor.
+            personas: see the constructor; of `Personas`, only those that speak this model's z are played.
 
         Raises:
             ModelError: no such model, a broken checkpoint, or no such device.
         """
         config, _, weights = stored.read(store.find(name))
+        called = identity(config, weights)
+        if isinstance(personas, Personas):
+            personas = personas.of(called)
         if config.controls:
             raise ModelError(f"{config.name} needs controls (chords or hits): it cannot play on its own")
         if device == "cuda" or (device == "auto" and _may_have_cuda()):
             from livevae.models.live_torch import TorchNetwork, usable  # noqa: PLC0415  (torch is slow to import)
 
             if device == "cuda" or usable():
-                return cls(config, TorchNetwork(config, weights, "cuda"), personas)
+                return cls(config, TorchNetwork(config, weights, "cuda"), personas, directions.load(called))
         elif device not in ("auto", "cpu"):
             raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
-        return cls(config, Packed(config, weights), personas)
+        return cls(config, Packed(config, weights), personas, directions.load(called))
 
     @property
     def bars(self) -> int:
@@ -109,8 +123,7 @@ class LiveDecoder:
         """One riff a recipe, in order, in one batch.
 
         Raises:
-            ModelError: bars that the model's window does not divide, an unknown persona, a position of the wrong
-                size.
+            ModelError: bars that the model's window does not divide.
         """
         if not recipes:
             return []
@@ -137,11 +150,21 @@ class LiveDecoder:
 
     def _latents(self, recipe: Recipe, count: int) -> Vector:
         """Latent vectors of a recipe's windows, `[count, latent]`."""
-        blend = recipe.blend or ((BASE, 1.0),)
-        parts = [self._component(name, recipe, count) for name, _ in blend]
+        z = self._blended(recipe, count)
+        if recipe.attributes and self._directions is not None:
+            z = self._directions.pushed(z, recipe.attributes)
+        return z
+
+    def _blended(self, recipe: Recipe, count: int) -> Vector:
+        """The spherical mean of the blend's z's; a persona that is not there leaves its share to the base model."""
+        shares: dict[str, float] = {}
+        for name, weight in recipe.blend or ((BASE, 1.0),):
+            there = name if name in self._personas else BASE
+            shares[there] = shares.get(there, 0.0) + weight
+        parts = [self._component(name, recipe, count) for name in shares]
         if len(parts) == 1:
             return parts[0]
-        weights = [weight for _, weight in blend]
+        weights = list(shares.values())
         try:
             return np.stack([barycentre([part[i] for part in parts], weights) for i in range(count)])
         except ValueError as error:
@@ -152,18 +175,15 @@ class LiveDecoder:
         if name == BASE:
             return _path(recipe, self.config.latent, count)
         persona = self._personas.get(name)
-        if persona is None:
-            raise ModelError(
-                f"there is no persona {name!r}; there are: {', '.join(self._personas) or 'none'}"
-            )
+        if persona is None:  # it went a moment ago
+            return _path(recipe, self.config.latent, count)
+        # one u through all personas, however many dimensions each has
         if recipe.position is None:
-            places = _path(recipe, persona.latent, count)
-        elif len(recipe.position) != persona.latent:
-            raise ModelError(
-                f"a position of {name} has {persona.latent} coordinates, not {len(recipe.position)}"
-            )
+            places = _path(recipe, MAX_LATENT, count)[:, : persona.latent]
         else:
-            places = np.tile(np.asarray(recipe.position, np.float64), (count, 1))
+            places = np.zeros((count, persona.latent))
+            known = recipe.position[: persona.latent]
+            places[:, : len(known)] = known
         z = np.stack([np.asarray(persona.decode(place), np.float64) for place in places])
         if z.shape != (count, self.config.latent) or not np.isfinite(z).all():
             raise ModelError(f"{name} was made for another model than {self.config.name}")

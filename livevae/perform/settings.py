@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from livevae.errors import RequestError
+from livevae.latent.attributes import ATTRIBUTES
+from livevae.perform.blend import Blend, Place
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
 
@@ -139,6 +141,10 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("touch", int, 0, 0, 40, "", "how much harder or softer a note may be played, in velocity"),
     Setting("shift", float, 0.0, -50.0, 50.0, "ms", "plays behind the beat; negative is ahead of it"),
+    *(
+        Setting(name, float, 0.0, -1.0, 1.0, "", f"{more}; negative: {less}")
+        for name, (more, less) in ATTRIBUTES.items()
+    ),
 )
 """One row a setting, in the order in which help shows them."""
 
@@ -167,6 +173,17 @@ class VoiceSettings:
     humanise: float = 0.0
     touch: int = 0
     shift: float = 0.0
+    density: float = 0.0
+    height: float = 0.0
+    syncopation: float = 0.0
+    range: float = 0.0
+    blend: Blend = Blend()
+    place: Place = Place()
+
+    @property
+    def attributes(self) -> tuple[tuple[str, float], ...]:
+        """The attributes that are asked for, and how much."""
+        return tuple((name, getattr(self, name)) for name in ATTRIBUTES if getattr(self, name))
 
     def changed(self, values: Mapping[str, object]) -> "VoiceSettings":
         """These settings with `values` laid over them; names that are no setting are ignored.
@@ -184,7 +201,7 @@ class VoiceSettings:
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
         """Names and values, in the table's order."""
-        return tuple((f.name, getattr(self, f.name)) for f in fields(self))
+        return tuple((setting.name, getattr(self, setting.name)) for setting in SETTINGS)
 
 
 OCTAVE = 12

@@ -76,8 +76,8 @@ class Stage(Protocol):
     ports: tuple[str, ...]
 
 
-def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int) -> Recipe:
-    """What the voice's next riff is made from. Seed 0 is the session's choice, by the voice's name."""
+def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int, tick: float = 0) -> Recipe:
+    """What the voice's riff at a tick is made from. Seed 0 is the session's choice, by the voice's name."""
     return Recipe(
         seed=settings.seed or derived_seed(session_seed, voice),
         temperature=settings.temp,
@@ -85,6 +85,9 @@ def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int
         index=index,
         drift=settings.drift,
         model=settings.model,
+        blend=settings.blend.at(tick),
+        position=settings.place.at(tick),
+        attributes=settings.attributes,
     )
 
 
@@ -179,7 +182,9 @@ async def play(
                 continue
             if coming is None:
                 index = walk.step(now.seed)
-                coming = stage.engine.submit(recipe(now, voice=name, index=index, session_seed=stage.seed))
+                coming = stage.engine.submit(
+                    recipe(now, voice=name, index=index, session_seed=stage.seed, tick=start)
+                )
             # there is nothing to repeat yet, so the first riff may take until the last moment
             patience = stage.timing.lookahead if last is not None else HANDOVER
             fresh = await ready(coming, start, patience + ahead(now), stage)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from livevae.errors import ModelError
+from livevae.latent.attributes import Directions
 from livevae.latent.recipe import Recipe
 from livevae.models import checkpoint, packed
 from livevae.models.config import CONFIGS
@@ -168,12 +169,35 @@ def test_a_blend_of_one_persona_is_that_persona_and_positions_place_it():
     assert heard[2].shape == (1, 10)
 
 
-def test_unknown_personas_and_wrong_positions_are_answered(decoder):
-    with pytest.raises(ModelError, match="no persona 'eve'"):
-        decoder.decode([Recipe(1, blend=(("eve", 1.0),))])
-    there = LiveDecoder(MELODY, decoder._network, {"ana": Corner(1.0)})
-    with pytest.raises(ModelError, match="2 coordinates, not 3"):
-        there.decode([Recipe(1, blend=(("ana", 1.0),), position=(1.0, 2.0, 3.0))])
+def test_a_persona_that_is_gone_leaves_its_share_to_the_base_model(decoder):
+    gone, base = decoder.decode([Recipe(1, blend=(("eve", 1.0),)), Recipe(1)])
+    assert gone == base
+
+
+def test_a_position_of_another_size_is_cut_or_filled_with_zeros():
+    heard = []
+
+    def network(z, temperature, noise, controls=None):
+        heard.append(z)
+        return np.zeros((len(z), MELODY.steps), np.int64)
+
+    decoder = LiveDecoder(MELODY, network, {"ana": Corner(1.0)})
+    decoder.decode([Recipe(1, blend=(("ana", 1.0),), position=p) for p in [(0.5,), (0.5, 0.0, 9.0)]])
+    assert heard[0].tolist() == [[0.5, 0.0, *[1.0] * 8]] * 2
+
+
+def test_attributes_push_z_along_the_models_directions():
+    heard = []
+
+    def network(z, temperature, noise, controls=None):
+        heard.append(z)
+        return np.zeros((len(z), MELODY.steps), np.int64)
+
+    up = np.eye(MELODY.latent, dtype=np.float32)[3]
+    decoder = LiveDecoder(MELODY, network, directions=Directions({"density": up}))
+    recipe = Recipe(1, attributes=(("density", 0.5), ("height", 1.0)))
+    decoder.decode([recipe, Recipe(1)])
+    assert np.allclose(heard[0][0] - heard[0][1], up)
 
 
 def test_a_decoder_opens_by_path_on_the_cpu(tmp_path):
