@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from livevae.perform.protocols import Decoder
     from livevae.server import Models
 
-EXTRA_COMMANDS = ("livevae.models.training_commands", "livevae.models.persona_commands")
+EXTRA_COMMANDS = ("livevae.models.commands", "livevae.models.training_commands", "livevae.models.persona_commands")
 """Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers."""
 
 

@@ -214,7 +214,7 @@ def _check(part: Path, total: int, hashes: Mapping[str, bytes], address: str) ->
             f"the connection ended after {size} of {total} bytes of {address}; the same command goes on from there"
         )
     data = np.memmap(part, np.uint8, "r") if size else np.zeros(0, np.uint8)
-    md5 = hashlib.md5(memoryview(data), usedforsecurity=False).digest()
+    md5 = hashlib.md5(np.asarray(data).data, usedforsecurity=False).digest()
     fits = (not total or size == total) and hashes.get("md5", md5) == md5
     if fits and "crc32c" in hashes:
         fits = crc32c(data).to_bytes(4, "big") == hashes["crc32c"]

@@ -1,0 +1,56 @@
+"""Riffs as piano rolls in a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from livevae.errors import ModelError
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
+
+COLOURS = ("tab:blue", "tab:orange", "tab:green")
+"""Of a trio's melody, bass and drums."""
+
+
+def rolls(riffs: Sequence[tuple[str, Riff]], path: Path, *, columns: int = 3) -> None:
+    """Draw riffs beside each other, louder notes darker.
+
+    Args:
+        riffs: (title, riff).
+        path: the picture; its ending says its kind.
+        columns: rolls in a row.
+
+    Raises:
+        ModelError: matplotlib is not installed, or the picture cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (large, and only pictures need it)
+    except ImportError:
+        raise ModelError("pictures need matplotlib: pip install 'livevae[data]'") from None
+    columns = min(columns, len(riffs)) or 1
+    lines = max(1, -(-len(riffs) // columns))
+    figure = Figure(figsize=(4.2 * columns, 2.1 * lines), layout="constrained")
+    axes: Any = figure.subplots(lines, columns, squeeze=False)
+    pitches = [note.pitch for _, riff in riffs for note in riff.notes] or [60]
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (title, riff) in zip(axes.flat, riffs, strict=False):
+        axis.set_axis_on()
+        axis.set_title(title, fontsize=8)
+        axis.set_xlim(-0.02 * riff.length, riff.length)
+        axis.set_ylim(min(pitches) - 1.5, max(pitches) + 1.5)
+        axis.set_xticks(range(0, riff.length + 1, TICKS_PER_BAR), minor=False)
+        axis.set_xticks(range(0, riff.length + 1, TICKS_PER_BEAT), minor=True)
+        axis.set_xticklabels(range(1, riff.length // TICKS_PER_BAR + 2))
+        axis.grid(axis="x", which="major", linewidth=1)
+        axis.grid(axis="x", which="minor", linewidth=0.3)
+        axis.tick_params(labelsize=7)
+        for note in riff.notes:
+            length = max(note.length - TICKS_PER_BEAT // 24, TICKS_PER_BEAT // 12)
+            colour = COLOURS[note.part % len(COLOURS)]
+            axis.barh(
+                note.pitch, length, left=note.start, color=colour, alpha=0.3 + 0.7 * note.velocity / 127
+            )
+    try:
+        figure.savefig(path, dpi=90)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the picture {path} cannot be written: {error}") from None
