@@ -1,21 +1,20 @@
-"""`python -m livevae.player PIPE [TAPE]`: the player's process; its descriptors come from the server."""
+"""`python -m livevae.player [--ordinary] PIPE [TAPE]`: the player's process; its descriptors come from the server."""
 
 import os
 import socket
 import sys
 
 from livevae.player.loop import PlayerLoop
-from livevae.player.realtime import become_realtime, quiet_collector
+from livevae.player.realtime import ORDINARY, become_realtime, quiet_collector
 from livevae.player.reports import Hello
 from livevae.player.tape import TapeWriter
 
 
 def main(arguments: list[str]) -> int:
     """Play until the pipe ends."""
-    pipe = socket.socket(fileno=int(arguments[0]))
-    tape = TapeWriter(int(arguments[1])) if len(arguments) > 1 else None
-    loop = PlayerLoop(pipe, tape)
-    realtime, why = become_realtime()
+    pipe, *tapes = [int(argument) for argument in arguments if argument != ORDINARY]
+    loop = PlayerLoop(socket.socket(fileno=pipe), TapeWriter(tapes[0]) if tapes else None)
+    realtime, why = become_realtime(ORDINARY not in arguments)
     quiet_collector()
     loop.run(Hello(os.getpid(), realtime, why))
     return 0

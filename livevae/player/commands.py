@@ -1,5 +1,6 @@
 """What the server can ask of the player. Read top to bottom, this and reports.py are the wire's protocol."""
 
+import math
 from dataclasses import dataclass
 
 from livevae.tempo.events import PlayNote
@@ -9,6 +10,7 @@ __all__ = [
     "COMMANDS",
     "Cancel",
     "Command",
+    "Nudge",
     "OpenPorts",
     "Panic",
     "Play",
@@ -105,6 +107,23 @@ class SetTempo:
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge:
+    """Put the music further on than it would be, or back.
+
+    Attributes:
+        ticks: how far; negative is back.
+        over: ticks of music that it takes, by bending the tempo; 0 is at once.
+    """
+
+    ticks: float
+    over: int = 0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.ticks) or self.over < 0:
+            raise ValueError(f"a nudge is some ticks over some ticks, not {self.ticks} over {self.over}")
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimeline:
     """The line to go on with: at the start, and after a player died."""
 
@@ -135,12 +154,13 @@ class Quit:
     """Release what sounds, and end."""
 
 
-Command = Play | Send | Cancel | SetTempo | SetTimeline | OpenPorts | Release | Panic | Quit
+Command = Play | Send | Cancel | SetTempo | Nudge | SetTimeline | OpenPorts | Release | Panic | Quit
 COMMANDS: tuple[type[Command], ...] = (
     Play,
     Send,
     Cancel,
     SetTempo,
+    Nudge,
     SetTimeline,
     OpenPorts,
     Release,

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from livevae.player.commands import (
     Cancel,
     Command,
+    Nudge,
     OpenPorts,
     Panic,
     Play,
@@ -31,7 +32,7 @@ from livevae.player.commands import (
 from livevae.player.ledger import Key, Ledger, Sounding
 from livevae.player.reports import Counters
 from livevae.tempo.agenda import Agenda, Rank
-from livevae.tempo.ramp import Ramp
+from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import Timeline
 
 LATE_ON = 0.05
@@ -104,17 +105,21 @@ class PlayerCore:
     """Agenda, ledger and timeline of a player. Not thread-safe.
 
     Attributes:
-        timeline: the line between ticks and seconds now; replaced whole.
+        pace: the timeline, and what waits to change it.
     """
 
     def __init__(self, timeline: Timeline) -> None:
-        self.timeline = timeline
+        self.pace = Pace(timeline)
         self._ledger = Ledger()
         self._lanes: dict[str, _Lane] = {}
-        self._tempo: Agenda[SetTempo | Ramp] = Agenda()
         self._next: _Next | None = None
         self._sent = 0
         self._dropped = 0
+
+    @property
+    def timeline(self) -> Timeline:
+        """The line between ticks and seconds now; replaced whole."""
+        return self.pace.timeline
 
     # what the outside asks
 
@@ -129,10 +134,12 @@ class PlayerCore:
                 self._lane(port).agenda.add(tick, Rank.OTHER, _Other(data, voice))
             case Cancel(voice, tick):
                 return self._cancel(voice, tick, now)
-            case SetTempo():
-                self._set_tempo(command, now)
+            case SetTempo(bpm, tick, over):
+                self.pace.set_tempo(bpm, now, tick, over)
+            case Nudge(ticks, over):
+                self.pace.nudge(ticks, now, over)
             case SetTimeline(timeline):
-                self.timeline = timeline
+                self.pace.replace(timeline)
             case OpenPorts(ports):
                 return self._open_ports(ports, now)
             case Release(notes):
@@ -160,7 +167,7 @@ class PlayerCore:
             return None
         self._next = None
         if soonest.lane is None:
-            self._next_tempo()
+            self.pace.step()
             return []
         return self._next_of(soonest.port, soonest.lane, soonest.time, now)
 
@@ -174,8 +181,13 @@ class PlayerCore:
     def release_all(self, now: float) -> list[Sent]:
         """Forget all that waits; the offs of all that sounds."""
         self._next = None
-        self._tempo = Agenda()
+        self.pace.forget()
         return self._cancel("", None, now)
+
+    def follow(self, line: Timeline, now: float, *, at_once: bool = False) -> None:
+        """Go where another clock goes; see `Pace.follow`."""
+        self._next = None
+        self.pace.follow(line, now, at_once=at_once)
 
     def port_lost(self, port: str) -> None:
         """The port is gone: its notes stay in the ledger; what falls due for it meanwhile is not sent."""
@@ -209,7 +221,7 @@ class PlayerCore:
             tick = lane.agenda.next_tick()
             if tick is not None and (time := time_at(tick) + lane.offset) < best:
                 best, port, first = time, name, lane
-        if (tick := self._tempo.next_tick()) is not None and (time := time_at(tick)) <= best:
+        if (tick := self.pace.next_tick()) is not None and (time := time_at(tick)) <= best:
             return _Next(time, "", None)
         return _Next(best, port, first)
 
@@ -299,32 +311,3 @@ class PlayerCore:
     def _out(self, messages: list[Sent]) -> list[Sent]:
         self._sent += len(messages)
         return messages
-
-    # tempo
-
-    def _set_tempo(self, command: SetTempo, now: float) -> None:
-        self._tempo.remove(lambda _, item: isinstance(item, Ramp))
-        if command.tick is not None and self.timeline.time_at(command.tick) > now:
-            self._tempo.add(command.tick, Rank.OTHER, command)
-        elif not command.over:
-            self.timeline = self.timeline.with_tempo(command.bpm, now)
-        else:
-            self._begin_ramp(math.ceil(self.timeline.tick_at(now)), command)
-
-    def _begin_ramp(self, tick: int, command: SetTempo) -> None:
-        self._tempo.remove(lambda _, item: isinstance(item, Ramp))
-        self._tempo.add(tick, Rank.OTHER, Ramp(tick, tick + command.over, self.timeline.bpm, command.bpm))
-
-    def _next_tempo(self) -> None:
-        tick, item = self._tempo.pop()
-        match item:
-            case SetTempo(bpm=bpm, over=over):
-                if over:
-                    self._begin_ramp(tick, item)
-                else:
-                    self._tempo.remove(lambda _, other: isinstance(other, Ramp))
-                    self.timeline = self.timeline.with_tempo_at_tick(bpm, tick)
-            case Ramp():
-                self.timeline = self.timeline.with_tempo_at_tick(item.step_bpm(tick), tick)
-                if (following := item.next_step(tick)) is not None:
-                    self._tempo.add(following, Rank.OTHER, item)

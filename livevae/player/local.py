@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from livevae.player.commands import Cancel, Command, Panic, Play, Send, SetTempo
+from livevae.player.commands import Cancel, Command, Nudge, Panic, Play, Send, SetTempo
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.reports import Counters, Report, TimelineChanged
 from livevae.tempo.events import PlayNote
@@ -66,6 +66,10 @@ class LocalPlayer:
         """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
         self._do(SetTempo(bpm, tick, over))
 
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
+        self._do(Nudge(ticks, over))
+
     def panic(self) -> None:
         """Drop what waits, release what sounds, silence every channel of every port."""
         self._do(Panic())
@@ -106,4 +110,4 @@ class LocalPlayer:
             if self.on_timeline is not None:
                 self.on_timeline(timeline)
             if self.on_report is not None:
-                self.on_report(TimelineChanged(timeline))
+                self.on_report(TimelineChanged(timeline, self._core.pace.bpm))

@@ -211,7 +211,7 @@ class PlayerLoop:
             self._done = []
         if self._core.timeline is not self._told:
             self._told = self._core.timeline
-            self._report(TimelineChanged(self._told))
+            self._report(TimelineChanged(self._told, self._core.pace.bpm))
             if self._tape is not None:
                 self._tape.tempo(self._told)
         if self._tape is not None and not self._tape.alive:

@@ -15,6 +15,7 @@ from livevae.errors import LivevaeError
 from livevae.player.commands import (
     Cancel,
     Command,
+    Nudge,
     OpenPorts,
     Panic,
     PortSpec,
@@ -24,6 +25,7 @@ from livevae.player.commands import (
     SetTimeline,
 )
 from livevae.player.mirror import Mirror, chunked
+from livevae.player.realtime import ORDINARY
 from livevae.player.reports import Counters, Hello, PlayerDied, PortsOpened, Report, TimelineChanged
 from livevae.player.wire import LineSplitter, WireError, decode_report, encode
 from livevae.tempo.events import PlayNote
@@ -50,9 +52,12 @@ class PlayerProcess:
         on_timeline: called when the timeline was replaced.
     """
 
-    def __init__(self, timeline: Timeline, ports: tuple[PortSpec, ...], tape: int | None) -> None:
+    def __init__(
+        self, timeline: Timeline, ports: tuple[PortSpec, ...], tape: int | None, *, realtime: bool
+    ) -> None:
         """For `start`, which also starts the process."""
         self.timeline = timeline
+        self._bpm = timeline.bpm
         self.counters = Counters()
         self.hello = Hello(0, realtime=False)
         self.ports = PortsOpened(())
@@ -61,6 +66,7 @@ class PlayerProcess:
         self._loop = asyncio.get_running_loop()
         self._specs = ports
         self._tape = tape
+        self._realtime = realtime
         self._recorder: subprocess.Popen[bytes] | None = None
         self._mirror = Mirror()
         self._child: _Child | None = None
@@ -76,6 +82,7 @@ class PlayerProcess:
         *,
         record: Path | None = None,
         tape: int | None = None,
+        realtime: bool = True,
         on_report: Callable[[Report], None] | None = None,
     ) -> "PlayerProcess":
         """Start the player at tick 0, now, and wait until its ports are open or refused.
@@ -85,13 +92,14 @@ class PlayerProcess:
             ports: livevae's ports; see `PortSpec`. Those that fail are reported, and played to all the same.
             record: a standard MIDI file to keep of what is sent.
             tape: instead of `record`, the writing end of a pipe for the lines of tape.py.
+            realtime: whether to ask for real-time priority.
             on_report: called with each report.
 
         Raises:
             LivevaeError: the process does not start.
         """
         loop = asyncio.get_running_loop()
-        player = cls(Timeline(0, loop.time(), bpm), tuple(ports), tape)
+        player = cls(Timeline(0, loop.time(), bpm), tuple(ports), tape, realtime=realtime)
         player.on_report = on_report
         if record is not None:
             player._start_recorder(record)
@@ -121,13 +129,17 @@ class PlayerProcess:
         """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
         self._do(SetTempo(bpm, tick, over))
 
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
+        self._do(Nudge(ticks, over))
+
     def panic(self) -> None:
         """Drop what waits, release what sounds, silence every channel of every port."""
         self._do(Panic())
 
     def begin(self, time: float) -> None:
         """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""
-        self.timeline = Timeline(0, time, self.timeline.bpm)
+        self.timeline = Timeline(0, time, self._bpm)
         self._do(SetTimeline(self.timeline))
 
     def open_ports(self, ports: Sequence[PortSpec]) -> None:
@@ -179,8 +191,10 @@ class PlayerProcess:
         pause, why = 0.1, ""
         while not self._closing:
             born = self._loop.time()
+            if self._bpm != self.timeline.bpm:  # the nudge that bent the tempo died with its player
+                self.timeline = self.timeline.with_tempo(self._bpm, born)
             resumption = self._mirror.resume(self.timeline, born)
-            self._child = child = _Child(self._tape)
+            self._child = child = _Child(self._tape, realtime=self._realtime)
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
             if why:
@@ -200,8 +214,8 @@ class PlayerProcess:
             case PortsOpened():
                 self.ports = report
                 self._ready.set()
-            case TimelineChanged(timeline):
-                self.timeline = timeline
+            case TimelineChanged(timeline, bpm):
+                self.timeline, self._bpm = timeline, bpm
                 if self.on_timeline is not None:
                     self.on_timeline(timeline)
             case Counters():
@@ -216,14 +230,14 @@ class PlayerProcess:
 class _Child:
     """One life of the player: its process, our end of its pipe, and what it wrote to standard error."""
 
-    def __init__(self, tape: int | None) -> None:
+    def __init__(self, tape: int | None, *, realtime: bool) -> None:
         ours, its = socket.socketpair()
         ours.setblocking(False)
         self._socket = ours
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
         handed = [its.fileno()] if tape is None else [its.fileno(), tape]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "livevae.player", *map(str, handed)],
+            [sys.executable, "-m", "livevae.player", *([] if realtime else [ORDINARY]), *map(str, handed)],
             pass_fds=handed,
             stdin=subprocess.DEVNULL,
             stdout=self._errors,

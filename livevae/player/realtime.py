@@ -9,6 +9,9 @@ from contextlib import suppress
 PRIORITY = 70
 """SCHED_FIFO, 1 to 99: below JACK's server and its clients' threads (80 and 75 as a rule), above all else."""
 
+ORDINARY = "--ordinary"
+"""The player's argument that asks for no real-time priority, to measure what it is worth."""
+
 MCL_CURRENT, MCL_FUTURE = 1, 2
 PR_SET_TIMERSLACK = 29
 REMEDY = (
@@ -16,8 +19,11 @@ REMEDY = (
 )
 
 
-def become_realtime() -> tuple[bool, str]:
+def become_realtime(wanted: bool = True) -> tuple[bool, str]:
     """Take real-time priority for this process; (granted, one line that says why not and what helps)."""
+    if not wanted:
+        _least_timer_slack()
+        return False, "no real-time priority: it was not asked for"
     if not hasattr(os, "sched_setscheduler"):
         return False, f"no real-time priority: {sys.platform} does not offer it to Python"
     try:

@@ -35,9 +35,15 @@ class PortsOpened:
 
 @dataclass(frozen=True, slots=True)
 class TimelineChanged:
-    """The timeline was replaced."""
+    """The timeline was replaced.
+
+    Attributes:
+        timeline: the line from now on.
+        bpm: the tempo without a nudge that is in progress.
+    """
 
     timeline: Timeline
+    bpm: float
 
 
 @dataclass(frozen=True, slots=True)

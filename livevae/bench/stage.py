@@ -1,0 +1,209 @@
+"""The server process that is measured: a real session under a chosen load, and three ways of sending notes from it.
+
+Told on standard input, a JSON line a take: `["livevae", 1000]`; answers with `{"due": [...], "late": [...]}`, seconds.
+
+    livevae   the player process, handed notes half a second ahead
+    asyncio   `loop.call_at` in the server's own loop
+    thread    a thread of the server that sleeps to each deadline
+    none      nothing is sent, the load goes on (for cyclictest)
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from livevae.bench.graph import environment
+from livevae.edges.udp import open_udp
+from livevae.latent.recipe import Recipe
+from livevae.models import store
+from livevae.models.decoder import LiveDecoder
+from livevae.perform.engine import Engine
+from livevae.perform.session import Session
+from livevae.player.commands import PlayNote, PortSpec
+from livevae.player.ports import open_port
+from livevae.player.process import PlayerProcess
+from livevae.player.tape import Message, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+TICKS = 8
+BPM = 120.0
+INTERVAL = TICKS * 60 / (BPM * 960)
+"""Seconds between notes: 4.17 ms, 240 a second."""
+
+LEAD = 0.5
+"""Seconds ahead that the player is handed notes."""
+
+CHANNEL = 16
+BATCH = 4
+"""Voices decoded together, without a pause."""
+
+FLOOD = 2000
+"""OSC messages a second."""
+
+Take = dict[str, list[float]]
+
+
+def mark(index: int) -> tuple[int, int]:
+    """Pitch and velocity that tell one note of a take from the others (of 15,240)."""
+    return index % 120, 1 + index // 120 % 127
+
+
+def index_of(pitch: int, velocity: int) -> int:
+    """The inverse of `mark`."""
+    return (velocity - 1) * 120 + pitch
+
+
+class Stage:
+    """A server under load, with a port to the receiver."""
+
+    def __init__(self, player: PlayerProcess, tape: int, target: str) -> None:
+        self._player = player
+        self._tape = tape
+        self._target = target
+        self._loop = asyncio.get_running_loop()
+
+    async def take(self, way: str, count: int) -> Take:
+        """Send `count` notes; when each was due, and how late it was sent."""
+        ways: dict[str, Callable[[int], Awaitable[Take]]] = {
+            "livevae": self._livevae,
+            "asyncio": self._asyncio,
+            "thread": self._thread,
+        }
+        return await ways[way](count)
+
+    async def _livevae(self, count: int) -> Take:
+        late: list[float] = [0.0] * count
+        rest = b""
+
+        def read() -> None:
+            nonlocal rest
+            *lines, rest = (rest + os.read(self._tape, 1 << 16)).split(b"\n")
+            for line in lines:
+                entry = parse(line)
+                if isinstance(entry, Message) and entry.data[0] == 0x90 | (CHANNEL - 1):
+                    late[index_of(entry.data[1], entry.data[2])] = entry.late
+
+        self._loop.add_reader(self._tape, read)
+        line = self._player.timeline
+        first = int(line.tick_at(self._loop.time() + 2 * LEAD))
+        for i in range(0, count, 25):
+            await asyncio.sleep(max(0.0, line.time_at(first + i * TICKS) - LEAD - self._loop.time()))
+            self._player.play([self._note(first, k) for k in range(i, min(i + 25, count))])
+        due = [line.time_at(first + i * TICKS) for i in range(count)]
+        await asyncio.sleep(due[-1] - self._loop.time() + 0.5)
+        self._loop.remove_reader(self._tape)
+        return {"due": due, "late": late}
+
+    def _note(self, first: int, index: int) -> PlayNote:
+        pitch, velocity = mark(index)
+        return PlayNote(first + index * TICKS, TICKS // 2, "bench", CHANNEL, pitch, velocity, "bench")
+
+    async def _asyncio(self, count: int) -> Take:
+        port = open_port(PortSpec("bench", self._target))
+        start = self._loop.time() + LEAD
+        due = [start + i * INTERVAL for i in range(count)]
+        late = [0.0] * count
+
+        def on(index: int) -> None:
+            late[index] = self._loop.time() - due[index]
+            port.send(bytes((0x9F, *mark(index))))
+            self._loop.call_at(due[index] + INTERVAL / 2, off, index)
+
+        def off(index: int) -> None:
+            port.send(bytes((0x8F, mark(index)[0], 0)))
+
+        for i in range(0, count, 25):
+            await asyncio.sleep(max(0.0, due[i] - LEAD - self._loop.time()))
+            for k in range(i, min(i + 25, count)):
+                self._loop.call_at(due[k], on, k)
+        await asyncio.sleep(due[-1] - self._loop.time() + 0.5)
+        port.close()
+        return {"due": due, "late": late}
+
+    async def _thread(self, count: int) -> Take:
+        return await asyncio.to_thread(self._sleeping, count)
+
+    def _sleeping(self, count: int) -> Take:
+        port = open_port(PortSpec("bench", self._target))
+        start = time.monotonic() + LEAD
+        due = [start + i * INTERVAL for i in range(count)]
+        late = [0.0] * count
+        for index, when in enumerate(due):
+            time.sleep(max(0.0, when - time.monotonic()))
+            late[index] = time.monotonic() - when
+            port.send(bytes((0x9F, *mark(index))))
+            time.sleep(max(0.0, when + INTERVAL / 2 - time.monotonic()))
+            port.send(bytes((0x8F, mark(index)[0], 0)))
+        time.sleep(0.3)
+        port.close()
+        return {"due": due, "late": late}
+
+
+async def _decode_for_ever(engine: Engine) -> None:
+    turn = 0
+    while True:
+        await asyncio.gather(*(engine.submit(Recipe(seed=BATCH * turn + voice)) for voice in range(BATCH)))
+        turn += 1
+
+
+def _busy_for_ever() -> None:
+    count = 0
+    while True:
+        count = (count * 1103515245 + 12345) % (1 << 31)
+
+
+async def main(target: str, loads: list[str], realtime: bool, model: str) -> None:
+    """Serve takes until standard input ends."""
+    async with AsyncExitStack() as stack:
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        player = await PlayerProcess.start(BPM, [PortSpec("bench", target)], tape=writing, realtime=realtime)
+        stack.push_async_callback(player.close)
+        engine = Engine(lambda name: LiveDecoder.open(name or model))
+        stack.push_async_callback(engine.close)
+        session = Session(player, engine, ports=["bench"])
+        stack.push_async_callback(session.close)
+        osc = await open_udp(session.do, port=0)
+        stack.callback(osc.close)
+        tasks: list[asyncio.Task[Any]] = []
+        if "decode" in loads:
+            await engine.warm()
+            tasks.append(asyncio.create_task(_decode_for_ever(engine)))
+        if "busy" in loads:
+            threading.Thread(target=_busy_for_ever, daemon=True).start()
+        for name, arguments in (("flood", (*map(str, osc.address), str(FLOOD))), ("train", ())):
+            if name in loads:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "livevae.bench.loads", name, *arguments, env=environment()
+                )
+                stack.callback(process.kill)
+        stage = Stage(player, reading, target)
+        _say({"realtime": player.hello.realtime, "why": player.hello.why, "failed": player.ports.failed})
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            way, count = json.loads(line)
+            _say(await stage.take(way, count))
+        for task in tasks:
+            task.cancel()
+
+
+def _say(value: object) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(
+        main(
+            sys.argv[1],
+            [load for load in sys.argv[2].split(",") if load],
+            sys.argv[3] == "realtime",
+            sys.argv[4] or store.DEFAULT,
+        )
+    )
