@@ -25,6 +25,7 @@
 --      once $ livevae "scene" # name "first-light"
 --      once $ livevae "panic"
 --
+--    A name that is a function of Tidal's has an underscore here: swing_ sends swing, range_ sends range.
 --    An event without livevae goes to SuperDirt alone, one without s or sound to livevae alone.
 --
 -- An event's time is when it sounds: oLatency is 0, so Tidal's own look-ahead (about 0.3 s since 1.9) is the time that
@@ -46,6 +47,7 @@
 --   name is one of:
 --   model port channel bars quantum temp drift seed transpose
 --   low high velocity gate swing swing_at humanise touch shift
+--   density height syncopation range
 
 import Sound.Tidal.Context
 
@@ -57,7 +59,6 @@ voice = pS "voice"
 bpm = pF "bpm"
 over = pF "over"
 name = pS "name"
-
 model = pS "model"
 port = pS "port"
 channel = pI "channel"
@@ -71,8 +72,12 @@ low = pI "low"
 high = pI "high"
 velocity = pI "velocity"
 gate = pF "gate"
-swing = pF "swing"
+swing_ = pF "swing"
 swing_at = pI "swing_at"
 humanise = pF "humanise"
 touch = pI "touch"
 shift = pF "shift"
+density_ = pF "density"
+height = pF "height"
+syncopation = pF "syncopation"
+range_ = pF "range"

@@ -19,6 +19,7 @@
 #   name is one of:
 #   model port channel bars quantum temp drift seed transpose
 #   low high velocity gate swing swing_at humanise touch shift
+#   density height syncopation range
 
 use_osc "127.0.0.1", 7770
 

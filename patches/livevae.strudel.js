@@ -15,6 +15,7 @@ What there is to say (`livevae osc` explains it):
 name is one of:
 model port channel bars quantum temp drift seed transpose
 low high velocity gate swing swing_at humanise touch shift
+density height syncopation range
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

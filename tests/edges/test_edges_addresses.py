@@ -1,19 +1,15 @@
 """The address table: messages to requests, and the manual that is made from it."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET, ask, request
-from livevae.edges.manual import table_markdown, table_text
+from livevae.edges.manual import table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
 from livevae.perform.requests import LoadScene, Panic, Ping, Play, Sample, Set, Status, Stop, Tempo
 from livevae.perform.settings import SETTINGS
-
-ROOT = Path(__file__).parents[2]
 
 
 def said(text):
@@ -179,11 +175,6 @@ def test_any_arguments_are_a_request_or_a_request_error(address, args, at):
 def test_every_address_is_there_once_and_takes_an_id():
     assert len(BY_ADDRESS) == len(ADDRESSES)
     assert all(row.names[-2:] == (ID, QUIET) for row in ADDRESSES)
-
-
-def test_the_manual_page_is_made_from_the_table():
-    """To make it anew, write what `table_markdown` gives there."""
-    assert (ROOT / "docs" / "osc.md").read_text() == table_markdown()
 
 
 def test_the_terminal_manual_names_every_address_and_setting_within_100_columns():

@@ -146,6 +146,27 @@ def test_tidal_plays_the_lines_of_its_patch_and_its_pattern_arrives_on_the_cycle
     assert "error" not in posted
 
 
+def test_no_name_of_ours_hides_a_function_of_tidals():
+    """Where Tidal has a parameter of that name, ours takes its place; a function of that name is left alone."""
+    path = host("ghci")
+    if "tidal" not in _output(["ghc-pkg", "--simple-output", "list", "tidal"]):
+        pytest.skip("Tidal is not installed")
+    defined = re.findall(r"^(\w+) = p[SIF] ", (PATCHES / "BootLivevae.hs").read_text(), re.MULTILINE)
+    questions = [
+        ":set -XOverloadedStrings",
+        "import Sound.Tidal.Context",
+        *(f":type {name}" for name in defined),
+        "",
+    ]
+    there = [
+        line
+        for line in _output([path, "-v0", "-ignore-dot-ghci"], text="\n".join(questions)).splitlines()
+        if " :: " in line
+    ]
+    assert there, "Tidal has no parameter called voice?"
+    assert [line for line in there if not re.fullmatch(r"\w+ :: Pattern \w+ -> ControlPattern", line)] == []
+
+
 def test_strudel_plays_its_snippet_through_its_own_bridge(heard):
     """Strudel is AGPL: a peer that the tester installs, never part of livevae."""
     node = host("node")

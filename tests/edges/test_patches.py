@@ -1,13 +1,19 @@
-"""The patches say what the address table says: same addresses, same names, same kinds."""
+"""The patches say what the address table says: same addresses, same names, same kinds.
 
+After a change of the table:  LIVEVAE_RENEW=1 make test ARGS=tests/edges/test_patches.py
+writes its parts of the patches and docs/osc.md anew.
+"""
+
+import os
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from livevae.edges.addresses import BPM, BY_ADDRESS, OVER, SCENE, VOICE
+from livevae.edges.addresses import ADDRESSES, BY_ADDRESS
 from livevae.edges.answers import ERROR, REPLY
-from livevae.edges.manual import card
+from livevae.edges.manual import card, table_markdown
 from livevae.edges.udp import HOST, PORT
 from livevae.perform.settings import SETTINGS
 
@@ -15,12 +21,64 @@ ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "patches"
 FILES = sorted(path for path in PATCHES.iterdir() if path.is_file() and path.suffix != ".py")
 NAMES = [setting.name for setting in SETTINGS]
+LAST_HEADING = "name is one of:"
+TIDALS_OWN = {"density", "range", "swing"}
+"""Names of arguments that are functions in Tidal; ours end in an underscore there."""
 
 
-def lines(path):
-    """A patch's lines without the signs of comments, and Pure Data's texts without its own."""
-    text = re.sub(r"^#X text \d+ \d+ (.*?)(, f \d+)?;$", r"\1", path.read_text(), flags=re.MULTILINE)
-    return [re.sub(r"^(--|#)?\s*", "", line.replace("\\", "")) for line in text.splitlines()]
+def arguments():
+    """Every word and argument of every address, once, in the table's order, the settings of a voice last."""
+    rows = [row for row in ADDRESSES if row.address.startswith("/livevae/")]
+    own = [one for row in rows for one in (row.word, *row.settings) if one and one not in SETTINGS]
+    return list(dict.fromkeys([*own, *SETTINGS]))
+
+
+def haskell():
+    """Name in Haskell, kind of pattern, name that is sent, for each argument."""
+    kinds = {str: "pS", int: "pI", float: "pF"}
+    return [
+        (f"{one.name}_" if one.name in TIDALS_OWN else one.name, kinds[one.kind], one.name)
+        for one in arguments()
+    ]
+
+
+def renewed(path):
+    """What a patch would be if its parts of the table were written anew."""
+    text = with_card(path, path.read_text())
+    if path.suffix == ".scd":
+        array = "\n".join(
+            f"    {line}" for line in textwrap.wrap(", ".join(f"\\{name}" for name in NAMES), 90)
+        )
+        text = re.sub(
+            r"(~livevaeSettings = #\[\n).*?(\n\];)", lambda m: m[1] + array + m[2], text, flags=re.DOTALL
+        )
+    if path.suffix == ".hs":
+        lines = [f'{name} = {kind} "{sent}"' for name, kind, sent in haskell()]
+        text = text[: text.index('\nvoice = pS "voice"\n') + 1] + "\n".join(lines) + "\n"
+    return text
+
+
+def with_card(path, text):
+    """`text` with the card of the table at its head, in the comments of its language."""
+    new = card().splitlines()
+    if ".strudel" in path.suffixes:  # it sends to one address
+        new = ["/dirt/play voice name value ...", *new[new.index(LAST_HEADING) :]]
+    prefix, suffix = {".hs": ("--   ", ""), ".rb": ("#   ", "")}.get(path.suffix, ("", ""))
+    if path.suffix == ".pd":
+        prefix, suffix = r"#X text \d+ \d+ ", r", f \d+;"
+    old = text.splitlines()
+    at = next(n for n, line in enumerate(old) if re.fullmatch(prefix + re.escape(new[0]) + suffix, line))
+    heading = next(
+        n for n, line in enumerate(old) if n >= at and re.fullmatch(prefix + LAST_HEADING + suffix, line)
+    )
+    end = heading + 1
+    while re.fullmatch(f"{prefix}[a-z_]+( [a-z_]+)*{suffix}", old[end]):
+        end += 1
+    if path.suffix == ".pd":
+        new = [f"#X text 400 {170 + 20 * n} {line}, f 64;" for n, line in enumerate(new)]
+    else:
+        new = [prefix + line + suffix for line in new]
+    return "\n".join([*old[:at], *new, *old[end:]]) + "\n"
 
 
 def test_there_is_a_patch_for_each_host():
@@ -30,18 +88,33 @@ def test_there_is_a_patch_for_each_host():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_the_head_of_a_patch_is_the_card_of_the_table(path):
-    expected = card().splitlines()
-    if "strudel" in path.name:  # it sends to one address
-        expected = ["/dirt/play voice name value ...", *expected[expected.index("name is one of:") :]]
-    there = lines(path)
-    first = there.index(expected[0])
-    assert there[first : first + len(expected)] == expected
+def test_a_patch_holds_the_addresses_names_and_kinds_of_the_table(path):
+    if os.environ.get("LIVEVAE_RENEW"):
+        path.write_text(renewed(path))
+    assert path.read_text() == renewed(path)
+
+
+def test_the_manual_page_is_made_from_the_table():
+    page = ROOT / "docs" / "osc.md"
+    if os.environ.get("LIVEVAE_RENEW"):
+        page.write_text(table_markdown())
+    assert page.read_text() == table_markdown()
+
+
+def test_tidal_has_every_word_and_argument_with_its_kind():
+    text = (PATCHES / "BootLivevae.hs").read_text()
+    assert re.findall(r"^(\w+) = (p[SIF]) \"(\w+)\"$", text, re.MULTILINE) == haskell()
+
+
+def test_the_supercollider_event_takes_every_setting():
+    text = (PATCHES / "livevae.scd").read_text()
+    [array] = re.findall(r"~livevaeSettings = #\[(.*?)\]", text, re.DOTALL)
+    assert re.findall(r"\\(\w+)", array) == NAMES
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_patch_names_no_address_that_is_not_there(path):
-    named = set(re.findall(r"/(?:livevae|dirt)/\w+", path.read_text()))
+    named = set(re.findall(r"/(?:livevae|dirt)/\w[\w/]*", path.read_text()))
     assert named <= {*BY_ADDRESS, REPLY, ERROR}
 
 
@@ -52,22 +125,6 @@ def test_a_patch_says_how_to_start_and_talks_to_where_livevae_listens(path):
     assert str(PORT) in text
     if "strudel" not in path.name:  # the bridge goes to this machine
         assert HOST in text
-
-
-def test_the_supercollider_event_takes_every_setting():
-    text = (PATCHES / "livevae.scd").read_text()
-    [array] = re.findall(r"~livevaeSettings = #\[(.*?)\]", text, re.DOTALL)
-    assert re.findall(r"\\(\w+)", array) == NAMES
-
-
-def test_tidal_has_every_setting_and_word_with_its_kind():
-    kinds = {str: "pS", int: "pI", float: "pF"}
-    text = (PATCHES / "BootLivevae.hs").read_text()
-    defined = re.findall(r"^(\w+) = (p[SIF]) \"(\w+)\"$", text, re.MULTILINE)
-    assert [name for name, _, sent in defined if name != sent] == []
-    assert {name: kind for name, kind, _ in defined} == {
-        setting.name: kinds[setting.kind] for setting in (VOICE, BPM, OVER, SCENE, *SETTINGS)
-    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -84,4 +141,4 @@ def test_the_examples_of_a_patch_use_names_that_are_there(path):
     found = re.findall(patterns[path.suffix], text)
     assert found
     used = {name for part in found for name in re.findall(r"(?<![\w\"])([a-z]{2,})(?=[\s:,]|$)", str(part))}
-    assert used - {"livevae", "sample", "set", "ring", "tick"} <= {*NAMES, "voice", "bpm", "name", "over"}
+    assert used - {"livevae", "sample", "set", "ring", "tick"} <= {one.name for one in arguments()}
