@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes says more about the machine than about livevae
+settings.register_profile("livevae", deadline=None)
+settings.load_profile("livevae")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
