@@ -42,6 +42,8 @@
 --   /livevae/sample [voice] name value ...
 --   /livevae/set voice name value ...
 --   /livevae/tempo bpm [over beats]
+--   /livevae/nudge [beats] [ms ms] [over beats]
+--   /livevae/tap
 --   /livevae/panic
 --   /livevae/scene name
 --   name is one of:
@@ -57,6 +59,9 @@ livevaeShapes = [OSC "/livevae/{livevae}" (Named {requiredArgs = ["livevae"]})]
 livevae what = pS "livevae" what # pI "quiet" 1
 voice = pS "voice"
 bpm = pF "bpm"
+over = pF "over"
+beats = pF "beats"
+ms = pF "ms"
 over = pF "over"
 name = pS "name"
 model = pS "model"

@@ -14,6 +14,8 @@
 #   /livevae/sample [voice] name value ...
 #   /livevae/set voice name value ...
 #   /livevae/tempo bpm [over beats]
+#   /livevae/nudge [beats] [ms ms] [over beats]
+#   /livevae/tap
 #   /livevae/panic
 #   /livevae/scene name
 #   name is one of:

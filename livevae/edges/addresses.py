@@ -13,13 +13,14 @@ Names that an address does not know are ignored, because hosts add their own; th
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
 from livevae.perform.requests import (
     LoadScene,
+    Nudge,
     Panic,
     Ping,
     Play,
@@ -28,6 +29,7 @@ from livevae.perform.requests import (
     Set,
     Status,
     Stop,
+    Tap,
     Tempo,
 )
 from livevae.perform.settings import SETTINGS, Setting
@@ -109,6 +111,11 @@ BPM = Setting("bpm", float, 120.0, MIN_BPM, MAX_BPM, "beats a minute", "the temp
 OVER = Setting(
     "over", float, 0.0, 0.0, 1024.0, "beats", "how long the change takes, in a straight line; 0 is at once"
 )
+BEATS = Setting("beats", float, 0.0, -2.0, 2.0, "beats", "how far the music moves; negative is back")
+MS = Setting("ms", float, 0.0, -2000.0, 2000.0, "ms", "the same in milliseconds; two beats at most")
+NUDGE_OVER = replace(
+    OVER, default=1.0, help="how long it takes, longer if the tempo would bend by over a half; 0 is at once"
+)
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
@@ -178,6 +185,23 @@ ADDRESSES: tuple[Address, ...] = (
         needs_word=True,
         settings=(OVER,),
         example=(140, "over", 16),
+    ),
+    Address(
+        "/livevae/nudge",
+        "Put the music further on, or back, as a hand on a record does: by bending the tempo for a moment.",
+        ("beats",),
+        lambda values, at: Nudge(
+            *(float(values.get(one.name, one.default)) for one in (BEATS, MS, NUDGE_OVER)), at=at
+        ),
+        word=BEATS,
+        settings=(MS, NUDGE_OVER),
+        example=("ms", 20),
+    ),
+    Address(
+        "/livevae/tap",
+        "Tap on the beats: from the third tap on, the tempo is that of the taps.",
+        ("bpm", "taps"),
+        lambda _, at: Tap(at=at),
     ),
     Address(
         "/livevae/panic",

@@ -36,5 +36,8 @@ class Player(Protocol):
     def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
         """A new tempo from `tick` on (None: now), reached over `over` ticks."""
 
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """The music `ticks` further on than it would be, over `over` ticks; 0 is at once."""
+
     def panic(self) -> None:
         """Silence every port; the agenda is emptied."""

@@ -4,6 +4,7 @@ An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with
 notes: it changes what the next riff will be.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
@@ -72,6 +73,26 @@ class Tempo(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Nudge(Request):
+    """Put the music further on than it would be, as a hand on a record does; negative is back.
+
+    Attributes:
+        beats: how far, in beats.
+        ms: how far, in milliseconds of the present tempo; added to `beats`.
+        over: beats that it takes, more where that would bend the tempo by over a half; 0 is at once.
+    """
+
+    beats: float = 0.0
+    ms: float = 0.0
+    over: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tap(Request):
+    """A tap of the finger on a beat; from the third on, the tempo is that of the taps."""
+
+
+@dataclass(frozen=True, slots=True)
 class Panic(Request):
     """Stop everything and silence every channel of every port."""
 
@@ -81,6 +102,81 @@ class LoadScene(Request):
     """Replace the scene by the named one: a file, or one that comes with livevae."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blend(Request):
+    """Move a voice to other weights over personas, within `over` beats; `base` is the base model."""
+
+    voice: str
+    weights: tuple[tuple[str, float], ...]
+    over: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Latent(Request):
+    """Hold a voice at a position inside its personas' own space, reached within `over` beats; () lets it walk."""
+
+    voice: str
+    position: tuple[float, ...] = ()
+    over: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaRecord(Request):
+    """Punch in on the next bar, for so many bars; 0 is until stopped. `stop` punches out; `clear` forgets all takes."""
+
+    bars: float = 0.0
+    stop: bool = False
+    clear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaTrain(Request):
+    """Train a persona on the takes that were recorded, beside the music; it can be played from a bar line on.
+
+    Attributes:
+        name: what to call it; one of that name is replaced.
+        model: whose z it speaks; "" is the default model.
+        epochs: 0 is the usual number.
+        tell: hears how it goes, until it is done.
+    """
+
+    name: str
+    model: str = ""
+    epochs: int = 0
+    tell: "Callable[[Reply], None] | None" = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaSave(Request):
+    """Keep a persona of this session in the performer's folder."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaLoad(Request):
+    """Take a persona from the performer's folder, anew where it is here already."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaList(Request):
+    """Which personas there are: here, and in the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaRemove(Request):
+    """Take a persona out of this session; its file stays. Voices that blend it fall back to the base model."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaUndo(Request):
+    """Take back the last training, loading or removal of a persona."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,26 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import LivevaeError, RequestError
-from livevae.music.notes import TICKS_PER_BEAT
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
+from livevae.perform import blend
 from livevae.perform import requests as ask
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import DecodeTimes, Engine
+from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
+from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply, Request
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.voice import Counters, Timing
+from livevae.tempo.taps import Taps
 from livevae.tempo.timeline import TempoError, Timeline, checked_bpm, next_grid
 
 logger = logging.getLogger(__name__)
@@ -29,6 +34,9 @@ MOST_VOICES = 64
 
 MOST_ONE_SHOTS = 256
 """Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
+
+FARTHEST_NUDGE = TICKS_PER_BAR // 2
+"""Ticks; the nearest bar is never farther away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Session:
         scenes: finds a scene by name (raises LivevaeError).
         has_model: whether a model of that name can be loaded; asked before a setting names it.
         ports: names of the MIDI ports; the first is where voices play that name none.
+        personas: the personas that voices can blend; None where there are none.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
     """
 
@@ -99,6 +108,7 @@ class Session:
         scenes: Callable[[str], Scene] | None = None,
         has_model: Callable[[str], bool] = lambda name: name == "",
         ports: Sequence[str] = ("main",),
+        personas: Book | None = None,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -109,9 +119,14 @@ class Session:
         self._scenes = scenes
         self._has_model = has_model
         self.ports = tuple(ports)
+        self.recording = Recording()
+        self._desk: Desk | None = None
+        if personas is not None:
+            self._desk = Desk(personas, self.clock, self.timing, self._blending, self._takes)
         self._strict = strict
         self._voices: dict[str, Voice] = {}
         self._title = ""
+        self._taps = Taps()
         self._shots = 0
         self._requests = 0
         self._errors = 0
@@ -152,11 +167,30 @@ class Session:
                 return self._set(request)
             case ask.Tempo():
                 return self._tempo(request)
+            case ask.Nudge():
+                return self._nudge(request)
+            case ask.Tap():
+                return self._tap(request)
             case ask.Panic():
                 self.panic()
                 return Reply(beat=self.beat)
             case ask.LoadScene():
                 return self._scene(request)
+            case ask.Blend():
+                return self._blend(request)
+            case ask.Latent():
+                return self._latent(request)
+            case ask.PersonaRecord():
+                return self._record(request)
+            case (
+                ask.PersonaTrain()
+                | ask.PersonaSave()
+                | ask.PersonaLoad()
+                | ask.PersonaList()
+                | ask.PersonaRemove()
+                | ask.PersonaUndo()
+            ):
+                return self.desk.do(request)
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
 
@@ -199,9 +233,10 @@ class Session:
         self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
-        recipe = voices.recipe(seeded, voice=f"{name}#{self._shots}", index=0, session_seed=self.seed)
         at = self._tick(request.at)
         start = next_grid(max(at, self._soonest()), voices.grid(settings))
+        called = f"{name}#{self._shots}"
+        recipe = voices.recipe(seeded, voice=called, index=0, session_seed=self.seed, tick=start)
         shot = self._start(name, base, voices.play_once(name, start, settings, recipe, self, base.counters))
         base.shots.add(shot)
         shot.add_done_callback(base.shots.discard)
@@ -227,6 +262,32 @@ class Session:
         self.player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
         return Reply(pairs=(("bpm", bpm),), beat=self._next_beat(request.at))
 
+    def _nudge(self, request: ask.Nudge) -> Reply:
+        ticks = request.beats * TICKS_PER_BEAT + request.ms / 1000 / self.clock.timeline.seconds_per_tick
+        if not ticks:
+            raise RequestError(
+                "a nudge is some beats or some ms: send /livevae/nudge 0.1 or /livevae/nudge ms 20"
+            )
+        if abs(ticks) > FARTHEST_NUDGE:
+            raise RequestError(
+                f"a nudge is at most {FARTHEST_NUDGE // TICKS_PER_BEAT} beats, not {ticks / TICKS_PER_BEAT:g}"
+            )
+        over = round(request.over * TICKS_PER_BEAT)
+        if self._future_tick(request.at) is None:
+            self.player.nudge(ticks, over)
+        else:
+            self._when(request.at, self.player.nudge, ticks, over)
+        return Reply(pairs=(("beats", ticks / TICKS_PER_BEAT),), beat=self._next_beat(request.at))
+
+    def _tap(self, request: ask.Tap) -> Reply:
+        self._taps = self._taps.tapped(self.clock.now() if request.at is None else request.at)
+        bpm = self._taps.bpm
+        if bpm is not None:
+            self.player.set_tempo(bpm)
+        return Reply(
+            pairs=(("bpm", bpm or self.clock.timeline.bpm), ("taps", self._taps.count)), beat=self.beat
+        )
+
     def _scene(self, request: ask.LoadScene) -> Reply:
         if self._scenes is None:
             raise RequestError("this session has no scenes to load")
@@ -244,6 +305,9 @@ class Session:
             ("errors", picture.errors),
         ]
         for one in picture.voices:
+            names = one.settings.blend.names
+            if self._desk is not None and (gone := self._desk.gone(names, one.settings.model)):
+                pairs.append((f"{one.name}.base_model_for", " ".join(gone)))
             state = f"fault: {one.fault}" if one.fault else "playing" if one.playing else "stopped"
             pairs += [
                 (f"{one.name}", state),
@@ -251,6 +315,69 @@ class Session:
                 (f"{one.name}.late", one.late),
             ]
         return tuple(pairs)
+
+    # Personas
+
+    @property
+    def desk(self) -> Desk:
+        """The personas of this session.
+
+        Raises:
+            RequestError: it has none.
+        """
+        if self._desk is None:
+            raise RequestError("this session has no personas")
+        return self._desk
+
+    def _blend(self, request: ask.Blend) -> Reply:
+        one = self._voice(request.voice)
+        weights = blend.weights(request.weights)
+        tick, over = self._glide(request.at, request.over)
+        changed = replace(one.settings, blend=one.settings.blend.to(weights, tick, over))
+        self._check(changed)
+        self._change(request.voice, changed)
+        pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
+
+    def _latent(self, request: ask.Latent) -> Reply:
+        one = self._voice(request.voice)
+        position = blend.position(request.position)
+        if position is not None and not one.settings.blend.names:
+            raise RequestError(f"{request.voice} blends no persona to move inside of: /livevae/blend first")
+        tick, over = self._glide(request.at, request.over)
+        self._change(request.voice, replace(one.settings, place=one.settings.place.to(position, tick, over)))
+        pairs = tuple((f"u{i}", value) for i, value in enumerate(position or (), 1))
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
+
+    def _glide(self, at: float | None, beats: float) -> tuple[int, int]:
+        """The tick on which a glide begins, and how many it takes; what is to come takes one at least."""
+        tick = self._future_tick(at)
+        if tick is None:
+            return math.floor(self.clock.tick()), round(beats * TICKS_PER_BEAT)
+        return tick, max(1, round(beats * TICKS_PER_BEAT))
+
+    def _record(self, request: ask.PersonaRecord) -> Reply:
+        now = self._tick(request.at)
+        if request.clear:
+            return Reply(pairs=(("forgotten", self.recording.clear()),))
+        if request.stop:
+            take = self.recording.stop(now)
+            notes = len(take.notes) if take is not None else 0
+            return Reply(pairs=(("takes", len(self.recording.takes)), ("notes", notes)), beat=self.beat)
+        start = self.recording.arm(now, round(request.bars))
+        pairs = (("bars", round(request.bars)), ("takes", len(self.recording.takes)))
+        return Reply(pairs=pairs, beat=start / TICKS_PER_BEAT)
+
+    def heard(self, data: bytes, when: float) -> None:
+        """A MIDI message from the input, that came at `when` seconds of the session's clock."""
+        self.recording.heard(self.clock.timeline.tick_at(when), data)
+
+    def _takes(self) -> tuple[Riff, ...]:
+        self.recording.due(self.clock.tick())
+        return self.recording.takes
+
+    def _blending(self, persona: str) -> list[str]:
+        return [name for name, one in self._voices.items() if persona in one.settings.blend.names]
 
     # Scenes
 
@@ -332,6 +459,8 @@ class Session:
         for name, one in self._voices.items():
             self._end(name, one)
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._desk is not None:
+            await self._desk.close()
         if self._strict and self.faults:
             raise self.faults[0]
 
@@ -354,6 +483,13 @@ class Session:
             raise RequestError(
                 f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them"
             )
+        for persona in settings.blend.names:
+            self.desk.check(persona, settings.model)
+        if settings.attributes and self._desk is not None:
+            there = self._desk.attributes(settings.model)
+            for name, _ in settings.attributes:
+                if name not in there:
+                    raise RequestError(f"this model has no direction for {name}: `livevae attributes` finds them")
         if settings.port and settings.port not in self.ports:
             there = ", ".join(self.ports)
             raise RequestError(

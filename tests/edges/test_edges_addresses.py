@@ -8,7 +8,19 @@ from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET
 from livevae.edges.manual import table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
-from livevae.perform.requests import LoadScene, Panic, Ping, Play, Sample, Set, Status, Stop, Tempo
+from livevae.perform.requests import (
+    LoadScene,
+    Nudge,
+    Panic,
+    Ping,
+    Play,
+    Sample,
+    Set,
+    Status,
+    Stop,
+    Tap,
+    Tempo,
+)
 from livevae.perform.settings import SETTINGS
 
 
@@ -45,6 +57,9 @@ def _value(text):
         ("/livevae/set lead temp 0.5 port synth", Set("lead", {"temp": 0.5, "port": "synth"})),
         ("/livevae/tempo 140", Tempo(140.0)),
         ("/livevae/tempo bpm 97.5", Tempo(97.5)),
+        ("/livevae/nudge 0.25", Nudge(0.25)),
+        ("/livevae/nudge ms -20 over 4", Nudge(0.0, -20.0, 4.0)),
+        ("/livevae/tap", Tap()),
         ("/livevae/panic", Panic()),
         ("/livevae/scene first-light", LoadScene("first-light")),
         ("/dirt/play voice lead bars 2", Sample("lead", {"bars": 2})),

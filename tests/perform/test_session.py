@@ -472,3 +472,47 @@ def test_a_voice_ahead_of_the_beat_is_on_time_from_its_first_note() -> None:
     assert min(tick for tick, channel, _ in stand.ons() if channel == 1) == 960 - 96
     assert stand.player.counters.dropped_ons == 0
     assert all(stand.player.timeline.time_at(s.tick) == pytest.approx(s.due) for s in stand.player.sent[:40])
+
+
+def test_a_nudge_puts_the_music_on_by_what_was_asked_without_losing_a_note() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Play("a", at=1.0))
+        await asyncio.sleep(3)
+        assert dict(stand.do(ask.Nudge(ms=20)).pairs) == {"beats": pytest.approx(0.04)}
+        assert stand.do(ask.Nudge(beats=0.46, at=4.0)).beat == pytest.approx(8, abs=0.1)
+        assert stand.session.clock.timeline.bpm == pytest.approx(120 * 1.04, abs=0.01)
+        await asyncio.sleep(7)
+        assert stand.session.beat == pytest.approx(20.5)
+        assert stand.session.clock.timeline.bpm == 120
+        stand.do(ask.Nudge(beats=-0.5, over=0))
+        assert stand.session.beat == pytest.approx(20)
+
+    stand = perform(line)
+    assert [tick for tick, _, _ in stand.ons()] == list(range(BAR, 21 * 960, 960))  # each once, none twice
+    assert stand.player.counters.dropped_ons == 0
+    assert not stand.hanging()
+
+
+@pytest.mark.parametrize("nudge", [ask.Nudge(), ask.Nudge(beats=2.1), ask.Nudge(beats=-1.9, ms=-200)])
+def test_a_nudge_of_nothing_or_of_too_much_is_refused(nudge: ask.Nudge) -> None:
+    async def line(stand: Stand) -> None:
+        reply = stand.do(nudge)
+        assert not reply.ok
+        assert "a nudge is" in reply.text
+
+    perform(line)
+
+
+def test_three_taps_are_a_tempo_by_arrival_or_by_timetag() -> None:
+    async def line(stand: Stand) -> None:
+        for _ in range(3):
+            reply = stand.do(ask.Tap())
+            await asyncio.sleep(0.4)
+        assert reply.pairs == (("bpm", 150.0), ("taps", 3))
+        assert stand.session.clock.timeline.bpm == 150
+        for i in range(4):
+            stand.do(ask.Tap(at=20 + i * 0.8))
+        assert stand.session.clock.timeline.bpm == 75
+
+    perform(line)
