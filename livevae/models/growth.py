@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE
 
 Filling = Callable[[Tensor], Tensor]
@@ -66,6 +67,17 @@ def _placed(name: str, old: Tensor, new: Tensor, *, silent: bool) -> Tensor:
         new[:, :before] = old[:, :before]
         new[:, units : units + before] = old[:, before:]
     return new
+
+
+def full_size(model: MusicVAE) -> MusicVAE:
+    """The model with its encoder as wide as its configuration's name says, computing the same."""
+    config = configuration(model.config.name)
+    if model.config.encoder == config.encoder:
+        return model
+    torch.manual_seed(0)
+    wide = MusicVAE(model.config.replace(encoder=config.encoder))
+    wide.load_state_dict(widen(tensors(model), tensors(wide)))
+    return wide.eval()
 
 
 def tensors(model: MusicVAE) -> dict[str, Tensor]:

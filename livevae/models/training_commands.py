@@ -25,6 +25,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_dataset(commands)
     _add_train(commands)
     _add_evaluate(commands)
+    _add_export(commands)
 
 
 def _add_dataset(commands: Any) -> None:
@@ -99,6 +100,16 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="pictures and evaluation.json go there")
     parser.add_argument("--threads", type=int, default=1)
     parser.set_defaults(run=_evaluate)
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="a trained model as a checkpoint to give away")
+    parser.add_argument("model", type=Path, help="a run's model.safetensors")
+    parser.add_argument("file", type=Path, help="the checkpoint to write")
+    parser.add_argument("--half", action="store_true", help="store the weights as float16")
+    parser.add_argument("--evaluation", type=Path, help="evaluation.json of `livevae evaluate --out`")
+    parser.add_argument("--licence", default="", help="of the weights")
+    parser.set_defaults(run=_export)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -213,6 +224,22 @@ def _evaluate(args: argparse.Namespace) -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
         pictures.statistics(found.statistics, args.out / "statistics.png")
+
+
+def _export(args: argparse.Namespace) -> None:
+    import json
+
+    import torch
+
+    from livevae.models import checkpoint, growth
+
+    model, about = checkpoint.load(args.model)
+    if args.evaluation is not None:
+        about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
+    if args.licence:
+        about = {**about, "licence": args.licence}
+    dtype = torch.float16 if args.half else torch.float32
+    checkpoint.save(args.file, growth.full_size(model), about, dtype=dtype)
 
 
 def _show_evaluation(found: "Evaluation") -> None:
