@@ -45,7 +45,7 @@ def notes_in(path):
     return out
 
 
-def soon(player, beats=1.0):
+def soon(player, beats=2.0):
     return int(player.timeline.tick_at(time.monotonic()) + beats * 960)
 
 
@@ -84,7 +84,7 @@ def test_a_virtual_port_is_there_under_its_name(jack):
 def test_an_output_that_is_not_there_is_said_and_the_rest_plays(receiver):
     async def music():
         player = await PlayerProcess.start(120, [PortSpec("a", "no such thing"), PortSpec("b", "rx")])
-        player.play([PlayNote(soon(player, 0.2), 60, port, 1, 60, 96, "v") for port in ("a", "b")])
+        player.play([PlayNote(soon(player, 2), 60, port, 1, 60, 96, "v") for port in ("a", "b")])
         await until(lambda: len(receiver.messages) == 2)
         await player.close()
         return player.ports
@@ -101,7 +101,7 @@ def test_when_the_player_is_killed_another_releases_the_held_note_and_goes_on(re
     async def music():
         reports = []
         player = await PlayerProcess.start(120, [PortSpec("synth", "rx")], on_report=reports.append)
-        tick = soon(player, 0.2)
+        tick = soon(player, 2)
         player.play([PlayNote(tick, 960 * 60, "synth", 1, 60, 96, "drone")])
         player.play([PlayNote(tick + 960 * 4, 480, "synth", 1, 72, 96, "lead")])
         await until(lambda: receiver.sounding() == {(0, 60)})
@@ -134,7 +134,7 @@ from livevae.tempo.events import PlayNote
 async def main():
     record = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     player = await PlayerProcess.start(120, [PortSpec("synth", sys.argv[1])], record=record)
-    tick = int(player.timeline.tick_at(time.monotonic()) + 200)
+    tick = int(player.timeline.tick_at(time.monotonic()) + 1920)
     player.play([PlayNote(tick + i, 960 * 60, "synth", 1, 60 + i, 96, "drone") for i in range(3)])
     player.play([PlayNote(tick + 9600 + i * 10, 5, "synth", 1, 90, 96, "lead") for i in range(50)])
     print(player.hello.pid, flush=True)
@@ -207,7 +207,7 @@ def test_a_recording_is_whole_after_kill_9(jack, receiver, tmp_path, victim):
 def test_a_recording_made_without_any_midi_port_is_complete(tmp_path):
     async def music():
         player = await PlayerProcess.start(240, [PortSpec("synth", "none")], record=tmp_path / "take.mid")
-        tick = soon(player, 0.2)
+        tick = soon(player, 2)
         player.play([PlayNote(tick + i * 60, 30, "synth", 1, 60 + i, 96, "lead") for i in range(8)])
         player.set_tempo(120, tick=tick + 240)
         await until(lambda: player.timeline.time_at(tick + 8 * 60) < time.monotonic())
@@ -242,7 +242,7 @@ def test_ports_can_be_opened_and_closed_while_playing(receiver):
         player = await PlayerProcess.start(120, [PortSpec("a", "none")], on_report=reports.append)
         player.open_ports([PortSpec("a", "none"), PortSpec("b", "rx")])
         await until(lambda: len(player.ports.opened) == 2)
-        player.play([PlayNote(soon(player, 0.1), 96000, "b", 1, 60, 96, "v")])
+        player.play([PlayNote(soon(player, 2), 96000, "b", 1, 60, 96, "v")])
         await until(lambda: receiver.sounding() == {(0, 60)})
         player.open_ports([PortSpec("a", "none")])
         await until(lambda: receiver.sounding() == set())
