@@ -18,10 +18,20 @@ from typing import TypeAlias
 
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
+from livevae.perform.blend import FURTHEST
 from livevae.perform.requests import (
+    Blend,
+    Latent,
     LoadScene,
     Nudge,
     Panic,
+    PersonaList,
+    PersonaLoad,
+    PersonaRecord,
+    PersonaRemove,
+    PersonaSave,
+    PersonaTrain,
+    PersonaUndo,
     Ping,
     Play,
     Request,
@@ -66,6 +76,8 @@ class Address:
         word: its own word, that may stand first without a name.
         needs_word: whether it can do without.
         settings: the named arguments that it takes besides.
+        others: reads every name that is not among these, where it takes any (a blend's personas).
+        numbers: names for the numbers that may stand after its word without one (a position's coordinates).
         example: arguments of a whole message.
     """
 
@@ -77,12 +89,15 @@ class Address:
     needs_word: bool = False
     settings: tuple[Setting, ...] = ()
     example: tuple[Scalar, ...] = ()
+    others: Setting | None = None
+    numbers: tuple[Setting, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that it knows, in the order of help."""
         word = (self.word.name,) if self.word else ()
-        return (*word, *(setting.name for setting in self.settings), ID, QUIET)
+        numbers = (setting.name for setting in self.numbers)
+        return (*word, *numbers, *(setting.name for setting in self.settings), ID, QUIET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +131,35 @@ MS = Setting("ms", float, 0.0, -2000.0, 2000.0, "ms", "the same in milliseconds;
 NUDGE_OVER = replace(
     OVER, default=1.0, help="how long it takes, longer if the tempo would bend by over a half; 0 is at once"
 )
+PERSONA = Setting("persona", str, "", None, None, "", "a persona, by its name")
+TAKE = Setting("bars", int, 0, 0, 1024, "bars", "how long a take is; 0 is until it is stopped")
+COORDINATES = tuple(
+    Setting(
+        f"u{i}", float, 0.0, -FURTHEST, FURTHEST, "", "a coordinate, in deviations from the persona's middle"
+    )
+    for i in range(1, 9)
+)
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
 def _voice(values: Values) -> str:
     return str(values.get(VOICE.name, VOICE.default))
+
+
+def _persona(values: Values) -> str:
+    return str(values.get(PERSONA.name, ""))
+
+
+def _blend(values: Values, at: float | None) -> Request:
+    weights = tuple((n, float(v)) for n, v in values.items() if n not in (VOICE.name, OVER.name))
+    return Blend(_voice(values), weights, float(values.get(OVER.name, 0.0)), at=at)
+
+
+def _latent(values: Values, at: float | None) -> Request:
+    given = [setting.name for setting in COORDINATES if setting.name in values]
+    last = COORDINATES.index(next(c for c in COORDINATES if c.name == given[-1])) + 1 if given else 0
+    position = tuple(float(values.get(setting.name, 0.0)) for setting in COORDINATES[:last])
+    return Latent(_voice(values), position, float(values.get(OVER.name, 0.0)), at=at)
 
 
 def _settings(values: Values) -> dict[str, object]:
@@ -219,6 +258,100 @@ ADDRESSES: tuple[Address, ...] = (
         example=("first-light",),
     ),
     Address(
+        "/livevae/blend",
+        "Move a voice to other weights over personas, at once or over some beats; `base` is the base model."
+        " Names and weights go in pairs, as many as there are personas; weights are normalised.",
+        ("voice", "each persona's weight"),
+        _blend,
+        word=VOICE,
+        needs_word=True,
+        settings=(OVER,),
+        others=Setting("the weight of", float, 0.0, 0.0, 1e6, "", "how much of a persona"),
+        example=("lead", "nora", 0.7, "petra", 0.3, "over", 16),
+    ),
+    Address(
+        "/livevae/latent",
+        "Hold a voice at a position inside its personas' own space, or glide there over some beats."
+        " Without numbers it walks again.",
+        ("voice", "u1", "u2", "u3", "u4"),
+        _latent,
+        word=VOICE,
+        needs_word=True,
+        settings=(OVER,),
+        numbers=COORDINATES,
+        example=("lead", 0.5, -1.0, 0.0, 0.25),
+    ),
+    Address(
+        "/livevae/persona/list",
+        "Which personas there are: here in memory, on disk, in training.",
+        ("personas", "each persona's state"),
+        lambda _, at: PersonaList(at=at),
+    ),
+    Address(
+        "/livevae/persona/record",
+        "Punch in on the next bar, for so many bars (0: until stopped), from the MIDI input. `stop 1` punches"
+        " out, `clear 1` forgets all takes.",
+        ("bars", "takes"),
+        lambda values, at: PersonaRecord(
+            float(values.get(TAKE.name, 0.0)), bool(values.get("stop")), bool(values.get("clear")), at=at
+        ),
+        word=TAKE,
+        settings=(
+            Setting("stop", int, 0, 0, 1, "", "1 punches out on the nearest bar line"),
+            Setting("clear", int, 0, 0, 1, "", "1 forgets all takes"),
+        ),
+        example=(16,),
+    ),
+    Address(
+        "/livevae/persona/train",
+        "Train a persona on the takes recorded so far, beside the music. Answered at once, then again as it goes"
+        " on, and last with the beat from which it can be played.",
+        ("persona", "takes", "state", "epoch", "epochs", "loss", "windows"),
+        lambda values, at: PersonaTrain(
+            _persona(values), str(values.get("model", "")), int(values.get("epochs", 0)), at=at
+        ),
+        word=PERSONA,
+        needs_word=True,
+        settings=(
+            Setting("model", str, "", None, None, "", "whose z it speaks; empty is the default model"),
+            Setting("epochs", int, 0, 0, 100_000, "", "passes over the takes; 0 is the usual number"),
+        ),
+        example=("nora",),
+    ),
+    Address(
+        "/livevae/persona/save",
+        "Keep a persona of this session in the performer's folder.",
+        ("persona",),
+        lambda values, at: PersonaSave(_persona(values), at=at),
+        word=PERSONA,
+        needs_word=True,
+        example=("nora",),
+    ),
+    Address(
+        "/livevae/persona/load",
+        "Take a persona from the performer's folder, anew where it is here already.",
+        ("persona", "windows"),
+        lambda values, at: PersonaLoad(_persona(values), at=at),
+        word=PERSONA,
+        needs_word=True,
+        example=("nora",),
+    ),
+    Address(
+        "/livevae/persona/remove",
+        "Take a persona out of this session; its file stays. Voices that blend it fall back to the base model.",
+        ("persona", "fell_back"),
+        lambda values, at: PersonaRemove(_persona(values), at=at),
+        word=PERSONA,
+        needs_word=True,
+        example=("nora",),
+    ),
+    Address(
+        "/livevae/persona/undo",
+        "Take back the last training, loading or removal of a persona.",
+        ("persona", "now", "fell_back"),
+        lambda _, at: PersonaUndo(at=at),
+    ),
+    Address(
         "/dirt/play",
         "The same as /livevae/sample, for Strudel's osc(); the voice tells it from SuperDirt's.",
         ("voice", "seed"),
@@ -253,9 +386,14 @@ def ask(message: Message) -> Asked:
     if row is None:
         raise RequestError(_no_such_address(message.address))
     given = _pairs(row, message)
-    known = {setting.name: setting for setting in (*([row.word] if row.word else []), *row.settings)}
+    table = (*([row.word] if row.word else []), *row.numbers, *row.settings)
+    known = {setting.name: setting for setting in table}
     values = {name: known[name].read(value) for name, value in given.items() if name in known}
     anyones = HOST_NAMES | {ID, QUIET}
+    if row.others is not None:
+        for name in [name for name in given if name not in known and name not in anyones]:
+            known[name] = replace(row.others, name=f"{row.others.name} {_shown(name)}")
+            values[name] = known[name].read(given[name])
     ignored = tuple(name for name in given if name not in known and name not in anyones)
     if ignored and ignored[0] == next(iter(given)) and not values and not HOST_NAMES & set(given):
         raise RequestError(_nothing_known(row, ignored[0]))
@@ -268,7 +406,20 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
     """A message's arguments by name, its own word included; of a name given twice the last counts."""
     args = list(message.args)
     given: dict[str, object] = {}
-    if len(args) % 2:
+    if row.numbers and row.word is not None and args and args[0] not in row.names:
+        given[row.word.name] = args.pop(0)
+        bare = 0
+        while bare < len(args) and isinstance(args[bare], int | float):
+            bare += 1
+        if bare > len(row.numbers):
+            raise RequestError(
+                f"{row.address} takes at most {len(row.numbers)} numbers, not {bare}: {_usage(row)}"
+            )
+        given.update(zip((setting.name for setting in row.numbers), args[:bare], strict=False))
+        args = args[bare:]
+        if len(args) % 2:
+            raise RequestError(f"{_shown(args[-1])} is one argument too many: {_usage(row)}")
+    elif len(args) % 2:
         if row.word is None:
             raise RequestError(
                 f"{row.address} takes no word of its own, only names and values: {len(args)} arguments came"
@@ -277,7 +428,12 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
     for name, value in zip(args[::2], args[1::2], strict=True):
         if not isinstance(name, str):
             raise RequestError(f"{_shown(name)} came where a name should stand: {_usage(row)}")
-        if row.word is not None and len(message.args) % 2 and name == row.word.name:
+        if (
+            row.word is not None
+            and row.word.name in given
+            and message.args[0] != name
+            and name == row.word.name
+        ):
             raise RequestError(f"the {name} is said twice: first as {_shown(message.args[0])}, then by name")
         given[name] = value
     return given

@@ -11,7 +11,7 @@ import os
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from livevae.edges import answers
@@ -19,7 +19,7 @@ from livevae.edges.addresses import ask
 from livevae.edges.osc import Message, OscError, decode, encode
 from livevae.edges.timetags import Timetags
 from livevae.errors import LivevaeError
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import PersonaTrain, Reply, Request
 
 HOST = "127.0.0.1"
 PORT = 7770
@@ -159,6 +159,8 @@ class UdpEdge(asyncio.DatagramProtocol):
         try:
             asked = ask(message)
             request = asked.request(self._timetags.at(timetag))
+            if isinstance(request, PersonaTrain):
+                request = replace(request, tell=lambda later: self._send(answers.reply(message, later), addr))
             self._requests += 1
             answer = self._do(request)
         except LivevaeError as wrong:

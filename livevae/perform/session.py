@@ -489,7 +489,9 @@ class Session:
             there = self._desk.attributes(settings.model)
             for name, _ in settings.attributes:
                 if name not in there:
-                    raise RequestError(f"this model has no direction for {name}: `livevae attributes` finds them")
+                    raise RequestError(
+                        f"this model has no direction for {name}: `livevae attributes` finds them"
+                    )
         if settings.port and settings.port not in self.ports:
             there = ", ".join(self.ports)
             raise RequestError(

@@ -1,0 +1,244 @@
+"""The personas' desk: trains, loads, keeps and takes back personas while the music plays.
+
+What is trained is hot-swapped just before a bar line's riffs are begun, so that the bar as a whole is hers or not.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from livevae.errors import LivevaeError, RequestError
+from livevae.latent.personas import Persona, Personas
+from livevae.music.notes import TICKS_PER_BAR, Riff
+from livevae.perform import requests as ask
+from livevae.perform.clock import TickClock
+from livevae.perform.requests import Reply, Request
+from livevae.perform.voice import Timing
+from livevae.tempo.timeline import next_grid
+
+logger = logging.getLogger(__name__)
+
+MOST_UNDOS = 32
+SWAP_AHEAD = 0.02
+"""Seconds before a bar's riffs are begun that a new persona takes its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a training is asked for.
+
+    Attributes:
+        name: what to call the persona.
+        model: whose z it speaks; "" is the default model.
+        takes: riffs that were played in.
+        epochs: 0 is the usual number.
+    """
+
+    name: str
+    model: str
+    takes: tuple[Riff, ...]
+    epochs: int = 0
+
+
+Told = Callable[[int, int, float], None]
+"""Hears of a training: its epoch, of how many, at what loss."""
+
+
+class Book(Protocol):
+    """What the desk needs of models: personas in memory and on disk, and a process that trains them."""
+
+    personas: Personas
+
+    def identity(self, model: str) -> str:
+        """Whose z a model by name speaks. Raises LivevaeError where there is none."""
+
+    def checked_name(self, name: str) -> str:
+        """The name in its one spelling. Raises LivevaeError where no persona can have it."""
+
+    def names(self) -> tuple[str, ...]:
+        """Personas in the performer's folder, and those that come with livevae."""
+
+    def find(self, name: str) -> Persona:
+        """A persona from disk. Raises LivevaeError."""
+
+    def keep(self, persona: Persona) -> None:
+        """Write a persona to the performer's folder. Raises LivevaeError."""
+
+    def attributes(self, model: str) -> Sequence[str]:
+        """Which attributes the model has directions for."""
+
+    async def train(self, wish: Wish, told: Told) -> Persona:
+        """Train in a process of its own, at low priority. Raises LivevaeError."""
+
+
+class Desk:
+    """Personas of one session. Lives on the session's loop.
+
+    Args:
+        book: personas in memory and on disk.
+        clock: the session's.
+        timing: how early riffs are begun.
+        users: the voices whose blend holds a name.
+        takes: what was recorded so far.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        clock: TickClock,
+        timing: Timing,
+        users: Callable[[str], list[str]],
+        takes: Callable[[], tuple[Riff, ...]],
+    ) -> None:
+        self._book = book
+        self._clock = clock
+        self._timing = timing
+        self._users = users
+        self._takes = takes
+        self._undo: list[tuple[str, Persona | None]] = []
+        self._training: dict[str, asyncio.Task[None]] = {}
+
+    def do(self, request: Request) -> Reply:
+        """Answer one of the personas' requests.
+
+        Raises:
+            LivevaeError: it cannot be done; nothing was changed.
+        """
+        match request:
+            case ask.PersonaTrain():
+                return self._train(request)
+            case ask.PersonaSave(name):
+                persona = self._here(name)
+                self._book.keep(persona)
+                return Reply(pairs=(("persona", persona.name),))
+            case ask.PersonaLoad(name):
+                persona = self._book.find(name)
+                self._put(persona.name, persona)
+                return Reply(pairs=(("persona", persona.name), ("windows", _windows(persona))))
+            case ask.PersonaList():
+                return self._list()
+            case ask.PersonaRemove(name):
+                return self._remove(self._here(name).name)
+            case ask.PersonaUndo():
+                return self._take_back()
+            case _:
+                raise RequestError(f"{type(request).__name__} is not a request about personas")
+
+    def check(self, name: str, model: str) -> None:
+        """See that a persona can be played with a model; one that only lies on disk is loaded.
+
+        Raises:
+            LivevaeError: there is none of that name, or it speaks another model's z.
+        """
+        persona = self._book.personas.get(self._book.checked_name(name))
+        if persona is None:
+            persona = self._book.find(name)
+            self._book.personas.put(persona.name, persona)
+        if persona.model != self._book.identity(model):
+            base = persona.about.get("base", "another model")
+            raise RequestError(
+                f"{name} was trained over {base}, not over {model or 'the model that plays here'}: train it again"
+            )
+
+    def gone(self, names: Sequence[str], model: str) -> tuple[str, ...]:
+        """Those of `names` that the base model stands in for now."""
+        there = self._book.personas.of(self._book.identity(model))
+        return tuple(name for name in names if name not in there)
+
+    def attributes(self, model: str) -> Sequence[str]:
+        """Which attributes a model has directions for."""
+        return self._book.attributes(model)
+
+    async def close(self) -> None:
+        """Stop what is being trained."""
+        tasks = list(self._training.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _here(self, name: str) -> Persona:
+        persona = self._book.personas.get(self._book.checked_name(name))
+        if persona is None:
+            there = ", ".join(self._book.personas) or "none yet"
+            raise RequestError(f"there is no persona {name[:40]!r} in this session; there are: {there}")
+        return persona
+
+    def _put(self, name: str, persona: Persona | None) -> None:
+        self._undo.append((name, self._book.personas.put(name, persona)))
+        del self._undo[:-MOST_UNDOS]
+
+    def _list(self) -> Reply:
+        here = self._book.personas
+        pairs = [(name, f"here, {_windows(one)} windows") for name, one in here.items()]
+        pairs += [(name, "on disk") for name in self._book.names() if name not in here]
+        pairs += [(name, "in training") for name in self._training if name not in here]
+        return Reply(pairs=(("personas", len(pairs)), *pairs))
+
+    def _remove(self, name: str) -> Reply:
+        self._put(name, None)
+        return Reply(pairs=(("persona", name), *self._fallen(name)))
+
+    def _fallen(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Say which voices lost a persona."""
+        users = self._users(name)
+        if not users:
+            return ()
+        logger.warning("persona %s is gone: the base model stands in for it in %s", name, ", ".join(users))
+        return (("fell_back", " ".join(users)),)
+
+    def _take_back(self) -> Reply:
+        if not self._undo:
+            raise RequestError("there is nothing to take back: no persona was trained, loaded or removed")
+        name, before = self._undo.pop()
+        self._book.personas.put(name, before)
+        if before is None:
+            return Reply(pairs=(("persona", name), ("now", "gone"), *self._fallen(name)))
+        return Reply(pairs=(("persona", name), ("now", "as before")))
+
+    def _train(self, request: ask.PersonaTrain) -> Reply:
+        name = self._book.checked_name(request.name)
+        if self._training:
+            raise RequestError(f"{next(iter(self._training))} is still being trained; wait for it")
+        self._book.identity(request.model)
+        takes = self._takes()
+        if not takes:
+            raise RequestError("nothing was recorded to train on: /livevae/persona/record first")
+        task = asyncio.get_running_loop().create_task(
+            self._trained(Wish(name, request.model, takes, request.epochs), request.tell),
+            name=f"train {name}",
+        )
+        self._training[name] = task
+        task.add_done_callback(lambda _: self._training.pop(name, None))
+        return Reply(pairs=(("persona", name), ("takes", len(takes)), ("state", "training")))
+
+    async def _trained(self, wish: Wish, tell: Callable[[Reply], None] | None) -> None:
+        """The whole of a training: the process, then the swap on a bar line; every end of it is told."""
+
+        def say(reply: Reply) -> None:
+            if tell is not None:
+                tell(reply)
+
+        def told(epoch: int, epochs: int, loss: float) -> None:
+            pairs = (("persona", wish.name), ("epoch", epoch), ("epochs", epochs), ("loss", round(loss, 4)))
+            say(Reply(pairs=(*pairs, ("state", "training"))))
+
+        try:
+            persona = await self._book.train(wish, told)
+        except LivevaeError as error:
+            logger.warning("persona %s was not trained: %s", wish.name, error)
+            say(Reply(ok=False, text=f"{wish.name} was not trained: {error}"))
+            return
+        early = self._timing.lead + SWAP_AHEAD
+        soonest = self._clock.timeline.tick_at(self._clock.now() + early)
+        bar = next_grid(soonest, TICKS_PER_BAR)
+        await self._clock.until(bar, before=early)
+        self._put(wish.name, persona)
+        done = (("persona", wish.name), ("windows", _windows(persona)), ("state", "ready"))
+        say(Reply(pairs=done, beat=bar / TICKS_PER_BAR * 4))
+
+
+def _windows(persona: Persona) -> int:
+    count = persona.about.get("windows", 0)
+    return count if isinstance(count, int) else 0

@@ -1,0 +1,129 @@
+"""What a performer plays in: notes from a MIDI input, by tick, punched in and out on bar lines. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
+from livevae.tempo.timeline import next_grid
+
+EARLY = TICKS_PER_STEP // 2
+"""A note this much before the punch is on it, played a little early."""
+
+MOST_NOTES = 20_000
+"""More notes in one take are a stuck machine."""
+
+MOST_TAKES = 256
+
+
+@dataclass(slots=True)
+class _Sounding:
+    tick: int
+    velocity: int
+
+
+@dataclass(slots=True)
+class Take:
+    """One punch: what was played from tick `start` on.
+
+    Attributes:
+        start: a bar line.
+        length: ticks; 0 while it is open.
+    """
+
+    start: int
+    length: int
+    notes: list[Note] = field(default_factory=list)
+
+
+class Recording:
+    """All takes of a session, and the one that is being played.
+
+    Ticks are the session's; who calls has mapped the input's seconds to them by the timeline.
+    """
+
+    def __init__(self) -> None:
+        self._takes: list[Riff] = []
+        self._open: Take | None = None
+        self._sounding: dict[tuple[int, int], _Sounding] = {}
+
+    @property
+    def takes(self) -> tuple[Riff, ...]:
+        """What was recorded, whole takes only."""
+        return tuple(self._takes)
+
+    @property
+    def open(self) -> Take | None:
+        """The take that is armed or being played."""
+        return self._open
+
+    def arm(self, tick: float, bars: int) -> int:
+        """Punch in on the first bar line at or after `tick`, for so many bars (0: until stopped); gives its tick."""
+        self.stop(tick)
+        start = next_grid(tick, TICKS_PER_BAR)
+        self._open = Take(start, bars * TICKS_PER_BAR)
+        return start
+
+    def stop(self, tick: float) -> Riff | None:
+        """Punch out on the bar line nearest to `tick`; gives the take, None where nothing was played."""
+        take, self._open = self._open, None
+        if take is None:
+            return None
+        end = next_grid(max(tick, take.start + 1) - TICKS_PER_BAR / 2, TICKS_PER_BAR)
+        length = max(TICKS_PER_BAR, end - take.start)
+        if take.length:
+            length = min(length, take.length)
+        for (_, pitch), held in self._sounding.items():
+            self._add(take, held, pitch, take.start + length)
+        self._sounding.clear()
+        return self._close(take, length)
+
+    def clear(self) -> int:
+        """Forget all takes; gives how many there were."""
+        count = len(self._takes)
+        self._takes.clear()
+        return count
+
+    def heard(self, tick: float, data: bytes) -> Riff | None:
+        """One MIDI message from the input at a tick; gives the take that it was the first to come after."""
+        done = self.due(tick)
+        take = self._open
+        if take is None or len(data) < 3:
+            return done
+        kind, key = data[0] & 0xF0, (data[0] & 0x0F, data[1])
+        now = round(tick)
+        if kind in (0x80, 0x90) and (held := self._sounding.pop(key, None)) is not None:
+            self._add(take, held, data[1], now)
+        if kind == 0x90 and data[2] and now >= take.start - EARLY and len(take.notes) < MOST_NOTES:
+            self._sounding[key] = _Sounding(now, data[2])
+        return done
+
+    def due(self, tick: float) -> Riff | None:
+        """Close a take of so many bars that is over at `tick`; gives it."""
+        take = self._open
+        # half a step more: the last off may come a little late
+        if take is None or not take.length or tick < take.start + take.length + EARLY:
+            return None
+        return self.stop(take.start + take.length)
+
+    def _add(self, take: Take, held: _Sounding, pitch: int, end: int) -> None:
+        start = held.tick - take.start
+        length = max(1, end - held.tick)
+        if start < (take.length or start + 1):
+            take.notes.append(Note(start, length, pitch, held.velocity))
+
+    def _close(self, take: Take, length: int) -> Riff | None:
+        notes = [note for note in take.notes if note.start < length - EARLY]
+        if not notes:
+            return None
+        riff = Riff(tuple(quantised(notes)), length)
+        self._takes.append(riff)
+        del self._takes[:-MOST_TAKES]
+        return riff
+
+
+def quantised(notes: Iterable[Note]) -> Iterable[Note]:
+    """Notes with starts and ends on their nearest sixteenths, a sixteenth long at least."""
+    for note in notes:
+        start = max(0, round(note.start / TICKS_PER_STEP)) * TICKS_PER_STEP
+        end = max(start + TICKS_PER_STEP, round(note.end / TICKS_PER_STEP) * TICKS_PER_STEP)
+        yield Note(start, end - start, note.pitch, note.velocity, note.part)
