@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from livevae.perform.protocols import Decoder
     from livevae.server import Models
 
-EXTRA_COMMANDS = ("livevae.models.commands", "livevae.models.training_commands", "livevae.models.persona_commands")
+EXTRA_COMMANDS = (
+    "livevae.models.commands",
+    "livevae.models.training_commands",
+    "livevae.models.persona_commands",
+    "livevae.bench.commands",
+)
 """Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers."""
 
 
@@ -212,7 +217,9 @@ def _run_ports(_: argparse.Namespace) -> None:
     for system, name in found:
         _say(f"{system:<8} {name}")
     if not found:
-        _say("no MIDI output is here to connect to; `livevae serve` opens one of its own, `livevae doctor` says more")
+        _say(
+            "no MIDI output is here to connect to; `livevae serve` opens one of its own, `livevae doctor` says more"
+        )
 
 
 def _doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

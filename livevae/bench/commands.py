@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-BENCHES = ("livevae.bench.jitter",)
+BENCHES = ("livevae.bench.jitter", "livevae.bench.decode_table")
 """Modules with a measurement each: `add_command(subparsers)`."""
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command `bench` and one below it for each measurement."""
-    text = "measure timing on this machine: tables beside references in the same run"
+    text = "measure this machine's timing and decoding: tables beside references in the same run"
     bench = commands.add_parser("bench", help=text, description=text[0].upper() + text[1:] + ".")
     below = bench.add_subparsers(title="measurements", required=True, metavar="WHAT")
     for name in BENCHES:

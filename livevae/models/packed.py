@@ -73,7 +73,7 @@ class Packed:
         """
         z = np.ascontiguousarray(z, np.float32)
         scaled = noise * np.asarray(temperature, np.float32)[:, None, None] if np.any(temperature) else None
-        if self._row_by_row:
+        if self._row_by_row or len(z) == 1:
             rows = [
                 self._decode(
                     z[row],
