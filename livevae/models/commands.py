@@ -35,6 +35,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     sample.add_argument("-n", type=_positive, default=8, help="how many riffs (default: %(default)s)")
     sample.add_argument("--bars", type=_positive, help="length of each; default: the model's own")
+    sample.add_argument("--chords", nargs="+", metavar="CHORD", help="for a model over chords: C Am F G ...")
     _add_playing(sample, 0.8)
     sample.set_defaults(run=_sample)
     between = commands.add_parser("interpolate", help="write the riffs on the way from one file to another")
@@ -185,12 +186,33 @@ def _sample(arguments: argparse.Namespace) -> None:
     from livevae.latent.recipe import Recipe
     from livevae.models.decoder import LiveDecoder
 
-    decoder = LiveDecoder.open(arguments.model, device="cpu")
-    seed, bars = _seed(arguments), arguments.bars or decoder.bars
-    recipes = [Recipe(seed, arguments.temp, bars, index) for index in range(arguments.n)]
-    riffs = decoder.decode(recipes)
-    named = [(f"{decoder.config.name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)]
-    _write(named, decoder.config, arguments)
+    seed = _seed(arguments)
+    if arguments.chords:
+        config, riffs = _over_chords(arguments, seed)
+    else:
+        decoder = LiveDecoder.open(arguments.model, device="cpu")
+        config, bars = decoder.config, arguments.bars or decoder.bars
+        riffs = decoder.decode([Recipe(seed, arguments.temp, bars, index) for index in range(arguments.n)])
+    named = [(f"{config.name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)]
+    _write(named, config, arguments)
+
+
+def _over_chords(arguments: argparse.Namespace, seed: int) -> "tuple[Config, list[Riff]]":
+    """Samples of a model that hears chords."""
+    import numpy as np
+
+    from livevae.models import load
+    from livevae.music import chords
+
+    model = load(arguments.model)
+    if model.config.controls != chords.CLASSES:
+        raise ModelError(f"{model.config.name} hears no chords")
+    if arguments.bars not in (None, model.config.bars):
+        raise ModelError(
+            f"{model.config.name} plays {model.config.bars} bars over chords, not {arguments.bars}"
+        )
+    heard = np.array(chords.controls(arguments.chords, model.config.steps), np.float32)
+    return model.config, model.sample(arguments.n, arguments.temp, seed, heard)
 
 
 def _interpolate(arguments: argparse.Namespace) -> None:

@@ -61,6 +61,21 @@ def test_sample_writes_so_many_files_and_the_same_ones_for_a_seed(here):
         assert mido.MidiFile(here / "a" / name).length == pytest.approx(8.0)
 
 
+def test_a_model_over_chords_is_sampled_over_chords(here, capsys):
+    keep(CONFIGS["cat-mel_2bar_med_chords"].replace(encoder=(8,), decoder=(8, 8), latent=4), "chords")
+    assert run("sample", "chords", "-n", 2, "--chords", "C", "Am", "--seed", 1, "--out", "a") == 0
+    assert run("sample", "chords", "-n", 2, "--chords", "F", "G", "--seed", 1, "--out", "b") == 0
+    first, second = (
+        [(here / folder / name).read_bytes() for name in files(here / folder)] for folder in "ab"
+    )
+    assert len(first) == 2
+    assert first != second
+    assert run("sample", "chords") == 1
+    assert "needs controls" in capsys.readouterr().err
+    assert run("sample", "--chords", "C") == 1
+    assert "hears no chords" in capsys.readouterr().err
+
+
 def test_interpolate_goes_from_one_file_to_another(here):
     a, b = riff_file(here / "a.mid"), riff_file(here / "b.mid", range(72, 64, -1))
     assert run("interpolate", a, b, "--steps", 5, "--seed", 1, "--out", "way", "--picture", "way.png") == 0
