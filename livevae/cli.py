@@ -147,18 +147,22 @@ def _run_serve(arguments: argparse.Namespace) -> None:
 
 def _models(arguments: argparse.Namespace) -> "Models":
     from livevae.models import store
+    from livevae.models.persona_book import PersonaBook
     from livevae.server import Models
 
     default = arguments.model or store.DEFAULT
     if not store.exists(default):
         raise LivevaeError(f"there is no model {default!r}; `livevae model list` shows those that are")
 
+    book = PersonaBook(default)
+
     def load(name: str) -> "Decoder":
         from livevae.models.decoder import LiveDecoder
 
-        return LiveDecoder.open(name or default, device=arguments.device)
+        return LiveDecoder.open(name or default, device=arguments.device, personas=book.personas)
 
-    return Models(load, lambda name: not name or store.exists(name), f"{default} on {arguments.device}")
+    title = f"{default} on {arguments.device}"
+    return Models(load, lambda name: not name or store.exists(name), title, book)
 
 
 def _say(line: str) -> None:
@@ -186,7 +190,14 @@ def _run_render(arguments: argparse.Namespace) -> None:
 
     scene = shelf.find(arguments.scene)
     models = _models(arguments)
-    done = render(scene, models.load, bars=arguments.bars, seed=arguments.seed, has_model=models.known)
+    done = render(
+        scene,
+        models.load,
+        bars=arguments.bars,
+        seed=arguments.seed,
+        has_model=models.known,
+        personas=models.personas,
+    )
     if arguments.out.suffix.lower() == ".wav":
         from livevae.listen import write_wav
 
@@ -211,7 +222,7 @@ def _positive(text: str) -> int:
 
 
 def _run_ports(_: argparse.Namespace) -> None:
-    from livevae.player.ports import list_ports
+    from livevae.midi import list_ports
 
     found = list_ports()
     for system, name in found:

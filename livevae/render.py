@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from livevae.music import midi_file
 from livevae.music.notes import TICKS_PER_BAR
 from livevae.perform.engine import Engine
+from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
@@ -44,6 +45,7 @@ def render(
     bars: int,
     seed: int = 0,
     has_model: Callable[[str], bool] = lambda name: name == "",
+    personas: Book | None = None,
 ) -> Rendered:
     """Play `bars` bars of `scene` and stop.
 
@@ -53,11 +55,16 @@ def render(
         LivevaeError: what a voice could not do, the first of it.
     """
     with virtual_time() as loop:
-        return loop.run_until_complete(_render(scene, load, bars, seed, has_model))
+        return loop.run_until_complete(_render(scene, load, bars, seed, has_model, personas))
 
 
 async def _render(
-    scene: Scene, load: Callable[[str], Decoder], bars: int, seed: int, has_model: Callable[[str], bool]
+    scene: Scene,
+    load: Callable[[str], Decoder],
+    bars: int,
+    seed: int,
+    has_model: Callable[[str], bool],
+    personas: Book | None,
 ) -> Rendered:
     player = LocalPlayer(scene.tempo)
     session = Session(
@@ -66,6 +73,7 @@ async def _render(
         seed=seed,
         has_model=has_model,
         ports=("main", *{voice.settings.port for voice in scene.voices.values()}),
+        personas=personas,
         strict=True,
     )
     player.on_timeline = session.timeline_changed

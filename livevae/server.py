@@ -12,6 +12,7 @@ from livevae import __version__
 from livevae.edges.udp import UdpEdge, open_udp
 from livevae.errors import LivevaeError
 from livevae.perform.engine import Engine
+from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
@@ -65,11 +66,13 @@ class Models:
         load: the decoder of a model by name; slow, called in the decoder's thread.
         known: whether a model of that name is there.
         title: what to call the default model.
+        personas: those that voices can blend, and who trains more.
     """
 
     load: Callable[[str], Decoder]
     known: Callable[[str], bool]
     title: str
+    personas: Book | None = None
 
 
 def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
@@ -130,6 +133,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             seed=options.seed,
             scenes=options.shelf,
             has_model=models.known,
+            personas=models.personas,
             ports=names,
         )
         stack.push_async_callback(session.close)

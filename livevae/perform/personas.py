@@ -6,7 +6,7 @@ What is trained is hot-swapped just before a bar line's riffs are begun, so that
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Protocol
 
 from livevae.errors import LivevaeError, RequestError
@@ -23,23 +23,6 @@ logger = logging.getLogger(__name__)
 MOST_UNDOS = 32
 SWAP_AHEAD = 0.02
 """Seconds before a bar's riffs are begun that a new persona takes its place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a training is asked for.
-
-    Attributes:
-        name: what to call the persona.
-        model: whose z it speaks; "" is the default model.
-        takes: riffs that were played in.
-        epochs: 0 is the usual number.
-    """
-
-    name: str
-    model: str
-    takes: tuple[Riff, ...]
-    epochs: int = 0
 
 
 Told = Callable[[int, int, float], None]
@@ -69,8 +52,8 @@ class Book(Protocol):
     def attributes(self, model: str) -> Sequence[str]:
         """Which attributes the model has directions for."""
 
-    async def train(self, wish: Wish, told: Told) -> Persona:
-        """Train in a process of its own, at low priority. Raises LivevaeError."""
+    async def train(self, name: str, model: str, takes: Sequence[Riff], epochs: int, told: Told) -> Persona:
+        """Train in a process of its own, at low priority; 0 epochs are the usual number. Raises LivevaeError."""
 
 
 class Desk:
@@ -206,26 +189,25 @@ class Desk:
         if not takes:
             raise RequestError("nothing was recorded to train on: /livevae/persona/record first")
         task = asyncio.get_running_loop().create_task(
-            self._trained(Wish(name, request.model, takes, request.epochs), request.tell),
-            name=f"train {name}",
+            self._trained(replace(request, name=name), takes), name=f"train {name}"
         )
         self._training[name] = task
         task.add_done_callback(lambda _: self._training.pop(name, None))
         return Reply(pairs=(("persona", name), ("takes", len(takes)), ("state", "training")))
 
-    async def _trained(self, wish: Wish, tell: Callable[[Reply], None] | None) -> None:
+    async def _trained(self, wish: ask.PersonaTrain, takes: tuple[Riff, ...]) -> None:
         """The whole of a training: the process, then the swap on a bar line; every end of it is told."""
 
         def say(reply: Reply) -> None:
-            if tell is not None:
-                tell(reply)
+            if wish.tell is not None:
+                wish.tell(reply)
 
         def told(epoch: int, epochs: int, loss: float) -> None:
             pairs = (("persona", wish.name), ("epoch", epoch), ("epochs", epochs), ("loss", round(loss, 4)))
             say(Reply(pairs=(*pairs, ("state", "training"))))
 
         try:
-            persona = await self._book.train(wish, told)
+            persona = await self._book.train(wish.name, wish.model, takes, wish.epochs, told)
         except LivevaeError as error:
             logger.warning("persona %s was not trained: %s", wish.name, error)
             say(Reply(ok=False, text=f"{wish.name} was not trained: {error}"))
