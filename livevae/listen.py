@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from livevae.errors import LivevaeError
-from livevae.player.ports import list_ports, midi_systems
+from livevae.midi import list_ports, midi_systems
 
 SYNTH = "livevae-synth"
 """What fluidsynth's MIDI port is called, so that it is found among others."""

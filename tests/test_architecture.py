@@ -18,8 +18,8 @@ MAY = {
     "latent": {"latent", "errors"},
     "models": {"models", "latent", "music", "errors", "config"},
     "perform": {"perform", "latent", "music", "tempo", "errors"},
-    "player": {"player", "tempo", "music", "errors"},
-    "edges": {"edges", "perform", "tempo", "music", "errors", "__init__"},
+    "player": {"player", "tempo", "music", "errors", "midi"},
+    "edges": {"edges", "perform", "tempo", "music", "errors", "midi", "__init__"},
 }
 """Which rooms each room may import."""
 

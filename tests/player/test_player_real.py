@@ -13,8 +13,9 @@ import pytest
 from jack import wait_until
 
 from livevae.errors import LivevaeError, PortError
+from livevae.midi import list_ports
 from livevae.player.commands import PortSpec
-from livevae.player.ports import list_ports, open_port
+from livevae.player.ports import open_port
 from livevae.player.process import PlayerProcess
 from livevae.player.reports import Hello, PlayerDied, PortLost
 from livevae.tempo.events import PlayNote
