@@ -94,6 +94,8 @@ class Blend:
 
 
 _ALONE: Mapping[str, float] = {BASE: 1.0}
+BASE_ALONE = Blend()
+"""No persona."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,10 @@ class Place:
         if before is None or after is None or over <= 0:
             return Place(after, after, tick, 0)
         return Place(after, before, tick, over)
+
+
+WALKING = Place()
+"""No position: the voice walks."""
 
 
 def position(values: Iterable[object]) -> tuple[float, ...] | None:

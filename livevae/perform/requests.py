@@ -4,8 +4,11 @@ An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with
 notes: it changes what the next riff will be.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True)

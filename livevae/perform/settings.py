@@ -7,7 +7,7 @@ from typing import Any
 
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
-from livevae.perform.blend import Blend, Place
+from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
 
@@ -177,8 +177,8 @@ class VoiceSettings:
     height: float = 0.0
     syncopation: float = 0.0
     range: float = 0.0
-    blend: Blend = Blend()
-    place: Place = Place()
+    blend: Blend = BASE_ALONE
+    place: Place = WALKING
 
     @property
     def attributes(self) -> tuple[tuple[str, float], ...]:
