@@ -59,7 +59,10 @@ def graph() -> Iterator[str]:
         else:
             os.environ["JACK_DEFAULT_SERVER"] = before
         server.terminate()
-        server.wait(10)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(5)
+        server.kill()  # jackd may wait for a client that was killed
+        server.wait()
 
 
 @dataclass
