@@ -24,6 +24,7 @@
 --      once $ livevae "stop" # voice "lead"
 --      once $ livevae "scene" # name "first-light"
 --      once $ livevae "panic"
+--      once $ livevae (pure "persona/list")
 --
 --    A name that is a function of Tidal's has an underscore here: swing_ sends swing, range_ sends range.
 --    An event without livevae goes to SuperDirt alone, one without s or sound to livevae alone.
@@ -46,7 +47,16 @@
 --   /livevae/tap
 --   /livevae/panic
 --   /livevae/scene name
---   name is one of:
+--   /livevae/blend voice name number ... [over beats]
+--   /livevae/latent voice [u1 u2 ...] [over beats]
+--   /livevae/persona/list
+--   /livevae/persona/record [bars] [stop value] [clear value]
+--   /livevae/persona/train persona [model value] [epochs value]
+--   /livevae/persona/save persona
+--   /livevae/persona/load persona
+--   /livevae/persona/remove persona
+--   /livevae/persona/undo
+--   names of a voice's settings:
 --   model port channel bars quantum temp drift seed transpose
 --   low high velocity gate swing swing_at humanise touch shift
 --   density height syncopation range
@@ -62,8 +72,19 @@ bpm = pF "bpm"
 over = pF "over"
 beats = pF "beats"
 ms = pF "ms"
-over = pF "over"
 name = pS "name"
+u1 = pF "u1"
+u2 = pF "u2"
+u3 = pF "u3"
+u4 = pF "u4"
+u5 = pF "u5"
+u6 = pF "u6"
+u7 = pF "u7"
+u8 = pF "u8"
+stop_ = pI "stop"
+clear = pI "clear"
+persona = pS "persona"
+epochs = pI "epochs"
 model = pS "model"
 port = pS "port"
 channel = pI "channel"

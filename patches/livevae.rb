@@ -18,7 +18,16 @@
 #   /livevae/tap
 #   /livevae/panic
 #   /livevae/scene name
-#   name is one of:
+#   /livevae/blend voice name number ... [over beats]
+#   /livevae/latent voice [u1 u2 ...] [over beats]
+#   /livevae/persona/list
+#   /livevae/persona/record [bars] [stop value] [clear value]
+#   /livevae/persona/train persona [model value] [epochs value]
+#   /livevae/persona/save persona
+#   /livevae/persona/load persona
+#   /livevae/persona/remove persona
+#   /livevae/persona/undo
+#   names of a voice's settings:
 #   model port channel bars quantum temp drift seed transpose
 #   low high velocity gate swing swing_at humanise touch shift
 #   density height syncopation range

@@ -12,7 +12,7 @@ To play, stop and set voices that go on by themselves, use another host, or the 
 What there is to say (`livevae osc` explains it):
 
 /dirt/play voice name value ...
-name is one of:
+names of a voice's settings:
 model port channel bars quantum temp drift seed transpose
 low high velocity gate swing swing_at humanise touch shift
 density height syncopation range

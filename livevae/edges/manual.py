@@ -61,7 +61,7 @@ def card() -> str:
         "\n".join(
             [
                 *(_form(row) for row in ADDRESSES if row.address.startswith("/livevae/")),
-                "name is one of:",
+                "names of a voice's settings:",
                 *names,
             ]
         )
@@ -95,6 +95,10 @@ def _form(row: Address) -> str:
     word = ""
     if row.word is not None:
         word = f" {row.word.name}" if row.needs_word else f" [{row.word.name}]"
+    if row.numbers:
+        word += f" [{row.numbers[0].name} {row.numbers[1].name} ...]"
+    if row.others is not None:
+        word += " name number ..."
     own = "".join(f" [{setting.name} {setting.unit or 'value'}]" for setting in _own(row))
     return f"{row.address}{word}{own}{' name value ...' if set(SETTINGS) <= set(row.settings) else ''}"
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from livevae.edges import answers
-from livevae.edges.addresses import ask
+from livevae.edges.asking import ask
 from livevae.edges.osc import Message, OscError, decode, encode
 from livevae.edges.timetags import Timetags
 from livevae.errors import LivevaeError

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET, ask, request
+from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET
+from livevae.edges.asking import ask, request
 from livevae.edges.manual import table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError

@@ -18,7 +18,18 @@ from pathlib import Path
 import pytest
 
 from livevae.edges.osc import Message, decode, encode
-from livevae.perform.requests import LoadScene, Panic, Ping, Play, Sample, Set, Status, Stop, Tempo
+from livevae.perform.requests import (
+    LoadScene,
+    Panic,
+    PersonaList,
+    Ping,
+    Play,
+    Sample,
+    Set,
+    Status,
+    Stop,
+    Tempo,
+)
 
 pytestmark = pytest.mark.real
 
@@ -135,6 +146,7 @@ def test_tidal_plays_the_lines_of_its_patch_and_its_pattern_arrives_on_the_cycle
         Stop("lead"),
         LoadScene("first-light"),
         Panic(),
+        PersonaList(),
     ]
     assert len(riffs) >= 2
     calm, wild = ({"bars": 1, "temp": 0.3, "transpose": 0}, {"bars": 1, "temp": 1.2, "transpose": 12})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from livevae.edges.addresses import request
+from livevae.edges.asking import request
 from livevae.edges.osc import Message
 
 ROOT = Path(__file__).parents[2]

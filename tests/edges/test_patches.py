@@ -21,16 +21,18 @@ ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "patches"
 FILES = sorted(path for path in PATCHES.iterdir() if path.is_file() and path.suffix != ".py")
 NAMES = [setting.name for setting in SETTINGS]
-LAST_HEADING = "name is one of:"
-TIDALS_OWN = {"density", "range", "swing"}
+LAST_HEADING = "names of a voice's settings:"
+TIDALS_OWN = {"density", "range", "stop", "swing"}
 """Names of arguments that are functions in Tidal; ours end in an underscore there."""
 
 
 def arguments():
     """Every word and argument of every address, once, in the table's order, the settings of a voice last."""
     rows = [row for row in ADDRESSES if row.address.startswith("/livevae/")]
-    own = [one for row in rows for one in (row.word, *row.settings) if one and one not in SETTINGS]
-    return list(dict.fromkeys([*own, *SETTINGS]))
+    own = [one for row in rows for one in (row.word, *row.numbers, *row.settings) if one]
+    once = {one.name: one for one in reversed(own)}  # of two of one name, the first
+    names = [name for name in dict.fromkeys(one.name for one in own) if name not in NAMES]
+    return [*(once[name] for name in names), *SETTINGS]
 
 
 def haskell():
@@ -54,7 +56,8 @@ def renewed(path):
         )
     if path.suffix == ".hs":
         lines = [f'{name} = {kind} "{sent}"' for name, kind, sent in haskell()]
-        text = text[: text.index('\nvoice = pS "voice"\n') + 1] + "\n".join(lines) + "\n"
+        first = re.search(r'^\w+ = p[SIF] "', text, re.MULTILINE)
+        text = text[: first.start()] + "\n".join(lines) + "\n"
     return text
 
 
