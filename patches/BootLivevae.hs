@@ -57,9 +57,9 @@
 --   /livevae/persona/remove persona
 --   /livevae/persona/undo
 --   names of a voice's settings:
---   model port channel bars quantum temp drift seed transpose
---   low high velocity gate swing swing_at humanise touch shift
---   density height syncopation range
+--   model port channel bars quantum temp drift seed key
+--   transpose low high velocity gate swing swing_at humanise
+--   touch shift density height syncopation range
 
 import Sound.Tidal.Context
 
@@ -93,6 +93,7 @@ quantum = pF "quantum"
 temp = pF "temp"
 drift = pF "drift"
 seed = pI "seed"
+key = pS "key"
 transpose = pI "transpose"
 low = pI "low"
 high = pI "high"

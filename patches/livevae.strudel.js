@@ -13,9 +13,9 @@ What there is to say (`livevae osc` explains it):
 
 /dirt/play voice name value ...
 names of a voice's settings:
-model port channel bars quantum temp drift seed transpose
-low high velocity gate swing swing_at humanise touch shift
-density height syncopation range
+model port channel bars quantum temp drift seed key
+transpose low high velocity gate swing swing_at humanise
+touch shift density height syncopation range
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

@@ -7,6 +7,7 @@ from typing import Any
 
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
+from livevae.music import keys
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
@@ -66,79 +67,28 @@ class Setting:
         return RequestError(f"{self.name} must be {self.expected}, not {shown}")
 
 
+# fmt: off
 SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "model",
-        str,
-        "",
-        None,
-        None,
-        "",
-        "the model that decodes; empty is the one the server was started with",
-    ),
+    Setting("model", str, "", None, None, "", "the model that decodes; empty is the one the server was started with"),
     Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
     Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
-    Setting(
-        "bars",
-        int,
-        2,
-        1,
-        32,
-        "bars",
-        "how long a riff is; it is cut from, or joined of, the model's own bars",
-    ),
-    Setting(
-        "quantum",
-        float,
-        4.0,
-        0.0,
-        256.0,
-        "beats",
-        "starts on a multiple of this, as in Link; 0 is off the grid",
-    ),
+    Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
+    Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, as in Link; 0 is off the grid"),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
-    Setting(
-        "drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"
-    ),
-    Setting(
-        "seed",
-        int,
-        0,
-        0,
-        2**31 - 1,
-        "",
-        "the same seed plays the same music; 0 leaves the choice to the server",
-    ),
-    Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums"),
-    Setting(
-        "low",
-        int,
-        21,
-        0,
-        127,
-        "MIDI pitch",
-        "the register's lowest note; notes below are folded up by octaves",
-    ),
-    Setting(
-        "high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"
-    ),
+    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"),
+    Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
+    Setting("key", str, "", None, None, "", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them"),
+    Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums, after the key"),
+    Setting("low", int, 21, 0, 127, "MIDI pitch", "the register's lowest note; notes below are folded up by octaves"),
+    Setting("high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"),
     Setting("velocity", int, 96, 1, 127, "", "how hard notes are played where the model does not say"),
     Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
     Setting(
-        "swing",
-        float,
-        STRAIGHT,
-        STRAIGHT,
-        HARDEST,
-        "",
+        "swing", float, STRAIGHT, STRAIGHT, HARDEST, "",
         "how late every second step comes: 0.5 is straight, 0.6667 triplets, 0.75 dotted",
     ),
-    Setting(
-        "swing_at", int, 16, 8, 16, "", "which steps swing: 8 for eighths, 16 for sixteenths", choices=(8, 16)
-    ),
-    Setting(
-        "humanise", float, 0.0, 0.0, 30.0, "ms", "how early or late a note may come, most of them much less"
-    ),
+    Setting("swing_at", int, 16, 8, 16, "", "which steps swing: 8 for eighths, 16 for sixteenths", choices=(8, 16)),
+    Setting("humanise", float, 0.0, 0.0, 30.0, "ms", "how early or late a note may come, most of them much less"),
     Setting("touch", int, 0, 0, 40, "", "how much harder or softer a note may be played, in velocity"),
     Setting("shift", float, 0.0, -50.0, 50.0, "ms", "plays behind the beat; negative is ahead of it"),
     *(
@@ -146,6 +96,7 @@ SETTINGS: tuple[Setting, ...] = (
         for name, (more, less) in ATTRIBUTES.items()
     ),
 )
+# fmt: on
 """One row a setting, in the order in which help shows them."""
 
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
@@ -163,6 +114,7 @@ class VoiceSettings:
     temp: float = 0.8
     drift: float = 0.5
     seed: int = 0
+    key: str = ""
     transpose: int = 0
     low: int = 21
     high: int = 108
@@ -197,6 +149,11 @@ class VoiceSettings:
             raise RequestError(
                 f"the register from low {new.low} to high {new.high} must hold an octave, so that every note fits"
             )
+        if new.key:
+            try:
+                keys.parse(new.key)
+            except ValueError as error:
+                raise RequestError(f"key: {error}") from None
         return new
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from livevae.latent.recipe import Recipe
-from livevae.music import shape
+from livevae.music import keys, shape
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Riff
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
@@ -103,6 +103,8 @@ def derived_seed(session_seed: int, name: str) -> int:
 def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
     """The decoded riff as the voice's settings want it."""
     riff = shape.fitted(riff, settings.bars * TICKS_PER_BAR)
+    if settings.key:
+        riff = keys.moved(riff, keys.parse(settings.key))
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 

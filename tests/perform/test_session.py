@@ -250,6 +250,16 @@ def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
     assert [channel for _, channel, _ in stand.ons()] == [0] * 8 + [4] * 7
 
 
+def test_voices_of_one_key_share_its_scale() -> None:
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"key": "Am"}))
+        stand.do(ask.Set("b", {"key": "C", "channel": 2}))
+        stand.do(ask.Play())
+        await asyncio.sleep(20)
+
+    assert {pitch % 12 for _, _, pitch in perform(line).ons()} <= {0, 2, 4, 5, 7, 9, 11}
+
+
 def test_a_fault_stays_in_its_voice() -> None:
     decoder = FakeDecoder(
         fail=lambda recipe: ValueError("no such chord") if recipe.temperature == 3 else None
@@ -287,6 +297,7 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
         (ask.Set("a", {"temp": "hot"}), "temp must be a number from 0 to 4, not 'hot'"),
         (ask.Set("a", {"temp": float("nan")}), "temp must be a number from 0 to 4, not nan"),
         (ask.Set("a", {"low": 60, "high": 64}), "the register from low 60 to high 64 must hold an octave"),
+        (ask.Set("a", {"key": "H"}), "key: a key is a letter from A to G"),
         (ask.Set("../x", {}), "a voice's name is 1 to 32 letters"),
         (ask.Set("a", {"model": "gpt"}), "there is no model 'gpt' here"),
         (ask.Set("a", {"port": "moog"}), "there is no MIDI port 'moog'; there are: main"),
