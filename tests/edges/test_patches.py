@@ -1,7 +1,6 @@
 """The patches say what the address table says: same addresses, same names, same kinds.
 
-After a change of the table:  LIVEVAE_RENEW=1 make test ARGS=tests/edges/test_patches.py
-writes its parts of the patches and docs/osc.md anew.
+After a change of the table, the command in `RENEW` writes its parts of the patches and docs/osc.md anew.
 """
 
 import os
@@ -17,6 +16,7 @@ from livevae.edges.manual import card, table_markdown
 from livevae.edges.udp import HOST, PORT
 from livevae.perform.settings import SETTINGS
 
+RENEW = "LIVEVAE_RENEW=1 make test ARGS=tests/edges/test_patches.py"
 ROOT = Path(__file__).parents[2]
 PATCHES = ROOT / "patches"
 FILES = sorted(path for path in PATCHES.iterdir() if path.is_file() and path.suffix != ".py")
@@ -94,14 +94,16 @@ def test_there_is_a_patch_for_each_host():
 def test_a_patch_holds_the_addresses_names_and_kinds_of_the_table(path):
     if os.environ.get("LIVEVAE_RENEW"):
         path.write_text(renewed(path))
-    assert path.read_text() == renewed(path)
+    unchanged = path.read_text() == renewed(path)
+    assert unchanged, f"{path.name} is behind the table: {RENEW}"
 
 
 def test_the_manual_page_is_made_from_the_table():
     page = ROOT / "docs" / "osc.md"
     if os.environ.get("LIVEVAE_RENEW"):
         page.write_text(table_markdown())
-    assert page.read_text() == table_markdown()
+    unchanged = page.read_text() == table_markdown()
+    assert unchanged, f"docs/osc.md is behind the table: {RENEW}"
 
 
 def test_tidal_has_every_word_and_argument_with_its_kind():
