@@ -35,6 +35,8 @@ class Setting:
         number = "a whole number" if self.kind is int else "a number"
         if self.low is None or self.high is None:
             return number
+        if self.kind is int:
+            return f"{number} from {self.low:.0f} to {self.high:.0f}"
         return f"{number} from {self.low:g} to {self.high:g}"
 
     def read(self, value: object) -> int | float | str:
