@@ -33,10 +33,10 @@ def _decode(arguments: argparse.Namespace) -> None:
         )
     out = Console(soft_wrap=True, highlight=False)
     out.print(table)
-    best = report.rows[0].best
+    ours = report.rows[0].p50
     out.print(
-        f"decoder weights {report.megabytes:.1f} MB; to read them once a step, at this run's bandwidth,"
-        f" {report.reading:.2f} ms: our best is {best / report.reading:.2f} times that"
+        f"decoder weights {report.megabytes:.1f} MB; to read as much once a step, and nothing else, takes"
+        f" {report.reading:.2f} ms here and now: our p50 is {ours / report.reading:.2f} times that"
     )
     for reason in report.missing:
         out.print(f"not measured: {reason}")
