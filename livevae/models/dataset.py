@@ -1,17 +1,18 @@
 """Data sets of training windows: built from music files, split by song, memory-mapped from disk.
 
-A data set is a folder: `train.npy` and `test.npy` (windows [N, steps] uint8), `train_set.npy` and
-`test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what was
-used, what was refused and why. No torch.
+A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums),
+`train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what
+was used, what was refused and why. No torch.
 """
 
 import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from livevae.errors import MusicError
-from livevae.models.data import abc, midi, musicxml
+from livevae.models.data import abc, drum_lines, midi, musicxml
 from livevae.models.data.lines import Line, runs
 from livevae.models.data.names import held_out
-from livevae.models.data.windows import Tokens, shape_key, windows
+from livevae.models.data.windows import shape_key, windows
 
 SPLITS = ("train", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -36,16 +37,16 @@ class Dataset:
     Attributes:
         path: its folder.
         info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
-        train: [N, steps] uint8, memory-mapped.
-        test: [N, steps] uint8, of songs that are not in `train`.
+        train: [N, steps] uint8 (drums: uint16), memory-mapped.
+        test: [N, steps], of songs that are not in `train`.
         train_set: [N] uint8, index into `info["sets"]`.
         test_set: [N] uint8.
     """
 
     path: Path
     info: Mapping[str, Any]
-    train: Tokens
-    test: Tokens
+    train: NDArray[Any]
+    test: NDArray[Any]
     train_set: NDArray[np.uint8]
     test_set: NDArray[np.uint8]
 
@@ -91,11 +92,12 @@ def build(
     name: str,
     paths: Iterable[Path],
     *,
+    music: str = "melody",
     steps: int = 32,
     share: float = 0.05,
     note: Callable[[Path], object] | None = None,
 ) -> Dataset:
-    """Read music files, cut them to melody windows, split them by song, write the data set.
+    """Read music files, cut them to windows, split them by song, write the data set.
 
     Exact duplicates are kept once; a training window that is also in the test windows, in any transposition,
     is left out of training.
@@ -103,6 +105,7 @@ def build(
     Args:
         name: a name or a folder, see `home`.
         paths: files and folders; each path given is one named set.
+        music: melody, or drums (of MIDI files).
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         note: called with every file before it is read.
@@ -119,12 +122,14 @@ def build(
         if label in sets:
             raise MusicError(f"two sets are named {label!r}; give each folder a name of its own")
         sets.append(label)
-        reports[label] = _read_set(path, steps, share, note, _Store(found, len(sets) - 1))
-    held = {shape_key(np.frombuffer(key, np.uint8)) for key in found["test"]}
+        reports[label] = _read_set(path, steps, share, note, _Store(music, found, len(sets) - 1))
+    kind = DTYPES[music]
+    shape = shape_key if music == "melody" else np.ndarray.tobytes
+    held = {shape(np.frombuffer(key, kind)) for key in found["test"]}
     train = {
         key: label
         for key, label in found["train"].items()
-        if key not in found["test"] and shape_key(np.frombuffer(key, np.uint8)) not in held
+        if key not in found["test"] and shape(np.frombuffer(key, kind)) not in held
     }
     shared = len(found["train"]) - len(train)
     if not train or not found["test"]:
@@ -135,7 +140,7 @@ def build(
     digest = hashlib.sha256()
     for split, windows_of in zip(SPLITS, (train, found["test"]), strict=True):
         ordered = sorted(windows_of)
-        array = np.frombuffer(b"".join(ordered), np.uint8).reshape(-1, steps)
+        array = np.frombuffer(b"".join(ordered), kind).reshape(-1, steps)
         labels = np.array([windows_of[key] for key in ordered], np.uint8)
         digest.update(array.tobytes())
         np.save(folder / f"{split}.npy", array)
@@ -143,7 +148,7 @@ def build(
         for index, label in enumerate(sets):
             reports[label][f"{split}_windows"] = int((labels == index).sum())
     info = {
-        "music": "melody",
+        "music": music,
         "steps": steps,
         "held_out_share": share,
         "sets": sets,
@@ -160,10 +165,11 @@ def build(
 class _Store:
     """Where the windows of one set go: by split, the first set that has a window keeps it."""
 
+    music: str
     found: dict[str, dict[bytes, int]]
     index: int
 
-    def add(self, split: str, window: Tokens) -> None:
+    def add(self, split: str, window: NDArray[Any]) -> None:
         self.found[split].setdefault(window.tobytes(), self.index)
 
 
@@ -183,19 +189,16 @@ def _read_set(
             continue
         if note is not None:
             note(file)
+        before = cut
         try:
-            lines = read_lines(file, refused)
+            for song, window in CUTTERS[store.music](file, steps, refused):
+                split = SPLITS[held_out(song, share)]
+                store.add(split, window)
+                songs[split].add(song)
+                cut += 1
         except MusicError as error:
             refused[f"files: {_without(str(error), file.name)}"] += 1
             continue
-        before = cut
-        for line in lines:
-            split = SPLITS[held_out(line.song, share)]
-            for run in runs(line.bars, refused):
-                for window in windows(run, steps, refused):
-                    store.add(split, window)
-                    songs[split].add(line.song)
-                    cut += 1
         used += cut > before
         if cut == before:
             refused["files: nothing in it made a window"] += 1
@@ -222,6 +225,32 @@ def read_lines(file: Path, refused: Counter[str]) -> list[Line]:
         refused.update(f"tunes: {fault}" for fault in faults)
         return lines
     return midi.read(file) if suffix in {".mid", ".midi"} else musicxml.read(file)
+
+
+Cutter = Callable[[Path, int, Counter[str]], Iterator[tuple[str, NDArray[Any]]]]
+"""A file, the steps of a window and the count of what is refused, to (song, window)s."""
+
+
+def _melodies(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    for line in read_lines(file, refused):
+        for run in runs(line.bars, refused):
+            for window in windows(run, steps, refused):
+                yield line.song, window
+
+
+def _drums(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    if file.suffix.lower() not in {".mid", ".midi"}:
+        raise MusicError("drums are read from MIDI files only")
+    song, stretches = drum_lines.read(file, refused)
+    for stretch in stretches:
+        for window in drum_lines.windows(stretch, steps, refused):
+            yield song, window
+
+
+CUTTERS: Mapping[str, Cutter] = MappingProxyType({"melody": _melodies, "drums": _drums})
+DTYPES: Mapping[str, type[np.unsignedinteger[Any]]] = MappingProxyType(
+    {"melody": np.uint8, "drums": np.uint16}
+)
 
 
 def _without(text: str, name: str) -> str:

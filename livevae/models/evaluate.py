@@ -1,7 +1,8 @@
-"""Scores of a melody model on windows it has not seen, and of its samples beside the music."""
+"""Scores of a melody or drum model on windows it has not seen, and of its samples beside the music."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from livevae.models import recurrence, sample_statistics
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram
 from livevae.music import melody
+
+FIRST_NOTE: Mapping[str, int] = MappingProxyType({"melody": melody.OFF + 1, "drums": 1})
+"""The first token of each vocabulary that strikes something."""
 
 ACTIVE = 0.01
 """A dimension of z is active if the variance of its mu over the data is above this (Burda et al. 2016)."""
@@ -31,7 +35,7 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
     """How well windows come back from their mu.
 
     Args:
-        model: a melody model.
+        model: of melodies or drums, with categorical outputs.
         windows: [N, steps] int64.
         batch: windows at a time.
 
@@ -42,6 +46,7 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
         draw; kl: nats a window; active: dimensions of z that are, see `ACTIVE`.
     """
     names = ("teacher_forced", "free_running", "note_teacher_forced", "note_free_running", "exact")
+    first = FIRST_NOTE[model.config.music]
     sums = dict.fromkeys((*names, "nll", "sampled_nll", "kl"), 0.0)
     mus: list[Tensor] = []
     chance = torch.Generator().manual_seed(0)
@@ -50,7 +55,7 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
         noise = torch.randn(mu.shape, generator=chance).to(mu)
         outputs = logits(model, mu, part)
         said, free = outputs.argmax(-1), greedy(model, mu)
-        notes = part > melody.OFF
+        notes = part >= first
         sums["nll"] += nats(outputs, part)
         sums["sampled_nll"] += nats(logits(model, mu + sigma * noise, part), part)
         sums["kl"] += float(kl(mu, sigma).sum())
@@ -60,7 +65,7 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
         sums["note_free_running"] += float(((free == part) & notes).sum())
         sums["exact"] += float((free == part).all(1).sum())
         mus.append(mu)
-    count, notes_seen = len(windows), int((windows > melody.OFF).sum())
+    count, notes_seen = len(windows), int((windows >= first).sum())
     spread = torch.cat(mus).var(0) if count > 1 else torch.zeros(1)
     scores = {name: value / (notes_seen if "note" in name else count) for name, value in sums.items()}
     return {**scores, "active": float((spread > ACTIVE).sum())}
@@ -126,8 +131,8 @@ class Evaluation:
 
 def evaluate(
     model: MusicVAE,
-    train: NDArray[np.uint8],
-    test: NDArray[np.uint8],
+    train: NDArray[Any],
+    test: NDArray[Any],
     *,
     windows: int = 2000,
     samples: int = 2000,
@@ -137,7 +142,7 @@ def evaluate(
     """Score a model on held-out windows and its samples from the prior beside the music.
 
     Args:
-        model: a melody model.
+        model: of melodies or drums, with categorical outputs.
         train: training windows; as many as `samples` are described, the nearest that a model could hope to come.
         test: held-out windows.
         windows: how many of these are scored, evenly spread; 0 for all.
@@ -146,12 +151,13 @@ def evaluate(
         beside: other models, only sampled from.
 
     Raises:
-        ModelError: the model is no melody model of the data's length.
+        ModelError: the model is of another kind, or not of the data's length.
     """
-    if model.config.music != "melody" or model.config.steps != test.shape[1]:
+    config = model.config
+    if config.music not in FIRST_NOTE or config.head != "categorical" or config.steps != test.shape[1]:
         raise ModelError(
-            f"{model.config.name} plays {model.config.music} of {model.config.steps} steps; "
-            f"the data is melodies of {test.shape[1]}"
+            f"{config.name} plays {config.music} of {config.steps} steps; evaluation knows melodies and drums, "
+            f"and the data has {test.shape[1]} steps"
         )
     device = next(model.parameters()).device
     chosen = torch.from_numpy(spread(test, windows or len(test)).astype(np.int64)).to(device)
@@ -162,7 +168,7 @@ def evaluate(
     }
     for name, other in (beside or {}).items():
         sources[name] = prior_samples(other, samples, temperature=temperature)
-    found = {name: sample_statistics.statistics(tokens) for name, tokens in sources.items()}
+    found = {name: sample_statistics.statistics(tokens, config.music) for name, tokens in sources.items()}
     return Evaluation(
         scores=reconstruction_scores(model, chosen),
         statistics=found,
@@ -175,8 +181,8 @@ def evaluate(
     )
 
 
-def spread(windows: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+def spread(windows: NDArray[Any], count: int) -> NDArray[Any]:
     """`count` of the windows (all, if there are fewer), evenly spread."""
     places = np.linspace(0, len(windows) - 1, min(len(windows), count)).astype(int)
-    chosen: NDArray[np.uint8] = windows[places]
+    chosen: NDArray[Any] = windows[places]
     return chosen

@@ -50,7 +50,7 @@ def save(run: Path, state: RunState, tensors: Mapping[str, Tensor], model: Music
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"format": FORMAT, "state": json.dumps(about)}
     write_whole(run / "state.safetensors", to_bytes(plain, metadata))
-    asked = {name: getattr(options, name) for name in type(options).__slots__}
+    asked = {name: getattr(options, name) for name in type(options).__slots__ if name != "run"}
     checkpoint.save(run / "model.safetensors", model, {"training": {**about, "options": asked}})
 
 

@@ -1,4 +1,4 @@
-"""What melodies are like in numbers: to lay a model's samples beside the music that it learnt from.
+"""What melodies and drums are like in numbers: to lay a model's samples beside the music that it learnt from.
 
 Each statistic is a histogram over notes (or windows) that sums to 1. The distance of two is their total variation: the
 share of notes that would have to change. Pure numpy.
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.music import melody
+from livevae.music import drums, melody
+from livevae.music.notes import STEPS_PER_BAR
 
 Tokens = NDArray[Any]
 Histogram = NDArray[np.float64]
@@ -104,10 +105,27 @@ STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = Map
 """Every statistic by name."""
 
 
-def statistics(windows: Tokens) -> dict[str, Histogram]:
-    """Every statistic of windows [N, steps]."""
+def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
+    """Every statistic of windows [N, steps] of melodies, or of drums."""
+    if music == "drums":
+        return drum_statistics(np.asarray(windows).astype(np.int64))
     found = notes(windows)
     return {name: of(found, windows) for name, of in STATISTICS.items()}
+
+
+def drum_statistics(windows: NDArray[np.int64]) -> dict[str, Histogram]:
+    """Instruments, where in the bar they are struck, how many at once, how many steps of a window."""
+    steps = windows.shape[1]
+    hits = windows[..., None] >> np.arange(len(drums.NAMES)) & 1  # [N, steps, drums]
+    places = np.broadcast_to(np.arange(steps) % STEPS_PER_BAR, windows.shape)
+    return {
+        "instruments": _histogram(np.nonzero(hits)[2], len(drums.NAMES)),
+        "onset positions": _histogram(places[windows > 0], STEPS_PER_BAR),
+        "kick positions": _histogram(places[hits[..., 0] > 0], STEPS_PER_BAR),
+        "snare positions": _histogram(places[hits[..., 1] > 0], STEPS_PER_BAR),
+        "struck together": _histogram(hits.sum(-1)[windows > 0], len(drums.NAMES) + 1),
+        "steps struck a window": _histogram((windows > 0).sum(1), steps + 1),
+    }
 
 
 def distance(a: Histogram, b: Histogram) -> float:

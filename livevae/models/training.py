@@ -23,7 +23,7 @@ from livevae.errors import ModelError
 from livevae.models import growth, processes, recurrence, runs
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
-from livevae.models.evaluate import reconstruction_scores, spread
+from livevae.models.evaluate import FIRST_NOTE, reconstruction_scores, spread
 from livevae.models.networks import MusicVAE, kl
 from livevae.models.processes import Crew
 from livevae.models.runs import RunState
@@ -104,12 +104,15 @@ class Trainer:
     def __init__(self, options: Options, train: Any, test: Any, crew: Crew) -> None:
         self.options, self.crew, self.test = options, crew, test
         self.config = configuration(options.config)
-        if self.config.music != "melody":
+        if self.config.music not in FIRST_NOTE or self.config.head != "categorical":
+            raise ModelError(f"training knows melodies and drums so far; {self.config.name} is neither")
+        if train.shape[1] != self.config.steps:
             raise ModelError(
-                f"training reads melody data so far; {self.config.name} plays {self.config.music}"
+                f"{self.config.name} hears {self.config.steps} steps; the data has {train.shape[1]}"
             )
         self.device = torch.device(options.device)
-        self.batches = Batches(train, options.batch, options.transpose, options.seed)
+        transpose = options.transpose if self.config.music == "melody" else (0, 0)
+        self.batches = Batches(train, options.batch, transpose, options.seed)
         self.state = runs.load(Path(options.run)) or RunState.new()
         self.model = self._new_model(wide=self.state.wide or not options.narrow)
         self.average = growth.tensors(self._new_model(wide=self.state.wide or not options.narrow))
@@ -272,7 +275,7 @@ class Trainer:
         loss = nll + self.beta() * torch.clamp(divergence - free, min=0)
         with torch.no_grad():
             right = logits.argmax(-1) == tokens
-            notes = tokens > 1
+            notes = tokens >= FIRST_NOTE[self.config.music]
             on_notes = (right & notes).sum() / notes.sum().clamp(min=1)
         return loss, [loss.detach(), nll.detach(), divergence.detach(), right.float().mean(), on_notes]
 

@@ -34,6 +34,7 @@ def _add_dataset(commands: Any) -> None:
     build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
     build.add_argument("name", help="a name, or a folder (with a / in it)")
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
+    build.add_argument("--music", choices=["melody", "drums"], default="melody")
     build.add_argument("--steps", type=int, default=32, help="sixteenths a window (default 32: two bars)")
     build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
     build.set_defaults(run=_build)
@@ -120,6 +121,7 @@ def _build(args: argparse.Namespace) -> None:
         built = dataset.build(
             args.name,
             args.paths,
+            music=args.music,
             steps=args.steps,
             share=args.held_out,
             note=lambda path: progress.update(task, advance=1, description=path.name[:40]),
@@ -159,6 +161,7 @@ def _train(args: argparse.Namespace) -> None:
     from rich.console import Console
 
     from livevae.models import dataset, processes, training
+    from livevae.models.config import configuration
 
     if args.resume and not (Path(args.run_folder) / "state.safetensors").exists():
         raise LivevaeError(f"there is nothing to resume in {args.run_folder}")
@@ -169,6 +172,9 @@ def _train(args: argparse.Namespace) -> None:
     if args.processes > 1 and "RANK" not in os.environ:
         processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
     data = dataset.load(args.data)
+    plays = configuration(args.config).music
+    if data.info["music"] != plays:
+        raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {plays}")
     options = training.Options(
         run=args.run_folder,
         device=device,

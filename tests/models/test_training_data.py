@@ -10,7 +10,7 @@ import pytest
 
 from livevae.errors import MusicError
 from livevae.models import dataset
-from livevae.models.data import abc, midi, musicxml
+from livevae.models.data import abc, drum_lines, midi, musicxml
 from livevae.models.data.lines import Bar, Sung, runs
 from livevae.models.data.names import held_out, song_name
 from livevae.models.data.windows import longest_silence, quantise, shape_key, windows
@@ -245,3 +245,52 @@ def test_nothing_but_music_that_does_not_fit_is_an_error(tmp_path):
     (tmp_path / "jig.abc").write_text("X:1\nT:Jig\nM:6/8\nL:1/8\nK:C\nCDE FGA|CDE FGA|\n")
     with pytest.raises(MusicError, match="no music"):
         dataset.build(str(tmp_path / "data"), [tmp_path / "jig.abc"])
+
+
+# drums
+
+
+def write_drums(path, hits, bars=4, numerator=4):
+    """`hits` as (step, pitch) on channel 10, in every bar."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    track = mido.MidiTrack()
+    track.append(mido.MetaMessage("time_signature", numerator=numerator, denominator=4))
+    now = 0
+    for step, pitch in sorted((bar * 16 + step, pitch) for bar in range(bars) for step, pitch in hits):
+        track.append(mido.Message("note_on", channel=9, note=pitch, time=step * 120 + 20 - now))
+        now = step * 120 + 20
+    file.tracks.append(track)
+    file.save(path)
+
+
+def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path):
+    write_drums(tmp_path / "a.mid", [(0, 36), (4, 38), (8, 36), (8, 42), (12, 40)])
+    song, (stretch,) = drum_lines.read(tmp_path / "a.mid", Counter())
+    assert song == "a"
+    found = list(drum_lines.windows(stretch, 32, Counter()))
+    assert len(found) == 3
+    for window in found:
+        assert {step: int(token) for step, token in enumerate(window[:16]) if token} == {
+            0: 1,
+            4: 2,
+            8: 5,
+            12: 2,
+        }
+
+
+def test_drums_in_other_metres_are_refused_and_counted(tmp_path):
+    write_drums(tmp_path / "a.mid", [(0, 36)], numerator=3)
+    refused = Counter()
+    assert drum_lines.read(tmp_path / "a.mid", refused)[1] == []
+    assert list(refused) == ["stretches in 3/4, which does not fit the 4/4 grid"]
+
+
+def test_a_data_set_of_drums_holds_tokens_beyond_a_byte(tmp_path):
+    (tmp_path / "kit").mkdir()
+    for number in range(40):
+        hits = [(0, 36), (number % 16, 51), (4, 38), (12, 49), ((number * 3) % 16, 42)]
+        write_drums(tmp_path / "kit" / f"{number}.mid", hits)
+    built = dataset.build(str(tmp_path / "data"), [tmp_path / "kit"], music="drums", share=0.2)
+    assert built.train.dtype == np.uint16
+    assert built.train.max() >= 256
+    assert built.info["music"] == "drums"

@@ -28,13 +28,8 @@ def read(path: Path) -> list[Line]:
     Raises:
         MusicError: the file is no MIDI file, has no beats (SMPTE time), or holds no such line.
     """
-    try:
-        file = mido.MidiFile(path, clip=True)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise MusicError(f"{path.name} is not a MIDI file that can be read ({error})") from error
-    if file.ticks_per_beat <= 0 or file.type == 2:
-        raise MusicError(f"{path.name} has no beats to cut at")
-    metres = _metres(file)
+    file = open_midi(path)
+    metres = metres_of(file)
     song = song_name(path.stem)
     lines = [
         Line(song, tuple(_bars(notes, metres, file.ticks_per_beat)))
@@ -46,11 +41,27 @@ def read(path: Path) -> list[Line]:
     return lines
 
 
+def open_midi(path: Path) -> mido.MidiFile:
+    """A MIDI file that has beats.
+
+    Raises:
+        MusicError: it cannot be read, or has no beats (SMPTE time, or songs one after the other).
+    """
+    try:
+        file = mido.MidiFile(path, clip=True)
+    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise MusicError(f"{path.name} is not a MIDI file that can be read ({error})") from error
+    if file.ticks_per_beat <= 0 or file.type == 2:
+        raise MusicError(f"{path.name} has no beats to cut at")
+    return file
+
+
 Span = tuple[int, int, int]
 """Start and end in the file's ticks, pitch."""
 
 
-def _metres(file: mido.MidiFile) -> list[tuple[int, tuple[int, int]]]:
+def metres_of(file: mido.MidiFile) -> list[tuple[int, tuple[int, int]]]:
+    """Every time signature with the tick from which it holds; 4/4 where none is written."""
     changes = {0: (4, 4)}
     for track in file.tracks:
         tick = 0
