@@ -91,6 +91,13 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action="append",
         help="an output's name or a part of it, `virtual` (default: a port called livevae) or `none`; may be repeated",
     )
+    command.add_argument(
+        "--midi-in",
+        metavar="NAME",
+        action="append",
+        help="listen to an input: notes to record, controllers that turn settings, program changes for scenes;"
+        " a name or a part of it, or `virtual` for a port of our own; may be repeated",
+    )
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
     command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
     command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
@@ -130,6 +137,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         host=host,
         port=port,
         midi=tuple(arguments.midi or ("virtual",)),
+        midi_in=tuple(arguments.midi_in or ()),
         record=arguments.record,
         seed=seed,
         lead=arguments.lead,
@@ -222,11 +230,12 @@ def _positive(text: str) -> int:
 
 
 def _run_ports(_: argparse.Namespace) -> None:
-    from livevae.midi import list_ports
+    from livevae.midi import list_inputs, list_ports
 
     found = list_ports()
-    for system, name in found:
-        _say(f"{system:<8} {name}")
+    for option, ports in (("--midi", found), ("--midi-in", list_inputs())):
+        for system, name in ports:
+            _say(f"{option:<10} {system:<8} {name}")
     if not found:
         _say(
             "no MIDI output is here to connect to; `livevae serve` opens one of its own, `livevae doctor` says more"

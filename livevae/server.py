@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livevae import __version__
+from livevae.edges.midi_in import open_inputs
 from livevae.edges.udp import UdpEdge, open_udp
 from livevae.errors import LivevaeError
 from livevae.perform.engine import Engine
@@ -43,6 +44,7 @@ class Options:
         host: address to hear OSC on.
         port: UDP port to hear OSC on.
         midi: outputs: `virtual`, `none`, or part of a port's name; the first is the default.
+        midi_in: inputs: `virtual`, or part of a port's name.
         record: MIDI file that gets what is sent.
         seed: the night's random numbers.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
@@ -53,6 +55,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 7770
     midi: tuple[str, ...] = ("virtual",)
+    midi_in: tuple[str, ...] = ()
     record: Path | None = None
     seed: int = 0
     lead: float | None = None
@@ -143,6 +146,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         stack.callback(osc.close)
         session.load(options.scene)
+        for heard in open_inputs(options.midi_in, session.heard, say):
+            stack.callback(heard.close)
         say(
             f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
         )

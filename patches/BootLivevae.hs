@@ -45,6 +45,8 @@
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
 --   /livevae/tap
+--   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
+--   /livevae/learn [voice] [setting value] [least value] [most value]
 --   /livevae/panic
 --   /livevae/scene name
 --   /livevae/blend voice name number ... [over beats]
@@ -72,6 +74,10 @@ bpm = pF "bpm"
 over = pF "over"
 beats = pF "beats"
 ms = pF "ms"
+cc = pI "cc"
+setting = pS "setting"
+least = pF "least"
+most = pF "most"
 name = pS "name"
 u1 = pF "u1"
 u2 = pF "u2"

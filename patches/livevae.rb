@@ -16,6 +16,8 @@
 #   /livevae/tempo bpm [over beats]
 #   /livevae/nudge [beats] [ms ms] [over beats]
 #   /livevae/tap
+#   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
+#   /livevae/learn [voice] [setting value] [least value] [most value]
 #   /livevae/panic
 #   /livevae/scene name
 #   /livevae/blend voice name number ... [over beats]

@@ -16,10 +16,13 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from livevae.perform.blend import FURTHEST
+from livevae.perform.controls import MOST_CONTROLLER
 from livevae.perform.requests import (
     Blend,
     Latent,
+    Learn,
     LoadScene,
+    Map,
     Nudge,
     Panic,
     PersonaList,
@@ -39,7 +42,7 @@ from livevae.perform.requests import (
     Tap,
     Tempo,
 )
-from livevae.perform.settings import SETTINGS, Setting
+from livevae.perform.settings import BY_NAME, SETTINGS, Setting
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM
 
 Scalar: TypeAlias = int | float | str
@@ -112,11 +115,29 @@ COORDINATES = tuple(
     )
     for i in range(1, 9)
 )
+CC = Setting("cc", int, 0, 0, MOST_CONTROLLER, "", "a MIDI controller, by its number")
+SETTING = Setting("setting", str, "", None, None, "", "a setting of the voice, or tempo without one")
+LEAST = Setting(
+    "least", float, 0.0, None, None, "", "the setting's value at 0; its usual least where it is left out"
+)
+MOST = Setting(
+    "most", float, 0.0, None, None, "", "the setting's value at 127; less than least turns the knob around"
+)
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
 def _voice(values: Values) -> str:
     return str(values.get(VOICE.name, VOICE.default))
+
+
+def _turn(values: Values) -> tuple[str, float | None, float | None]:
+    least, most = (float(values[one.name]) if one.name in values else None for one in (LEAST, MOST))
+    return str(values.get(SETTING.name, "")), least, most
+
+
+def _map(values: Values, at: float | None) -> Request:
+    controller = int(values[CC.name]) if CC.name in values else None
+    return Map(controller, _voice(values), *_turn(values), int(values.get("channel", 0)), at=at)
 
 
 def _persona(values: Values) -> str:
@@ -214,6 +235,24 @@ ADDRESSES: tuple[Address, ...] = (
         "Tap on the beats: from the third tap on, the tempo is that of the taps.",
         ("bpm", "taps"),
         lambda _, at: Tap(at=at),
+    ),
+    Address(
+        "/livevae/map",
+        "Let a MIDI controller turn a setting; without a setting, free it; without a controller, list what is mapped.",
+        ("cc", "channel", "target", "least", "most"),
+        _map,
+        word=CC,
+        settings=(VOICE, SETTING, LEAST, MOST, BY_NAME["channel"]),
+        example=(74, "voice", "lead", "setting", "temp", "most", 1.2),
+    ),
+    Address(
+        "/livevae/learn",
+        "Let the next MIDI controller that moves turn a setting; a second answer says which it was.",
+        ("learning", "cc", "channel", "target", "least", "most"),
+        lambda values, at: Learn(_voice(values), *_turn(values), at=at),
+        word=VOICE,
+        settings=(SETTING, LEAST, MOST),
+        example=("lead", "setting", "temp"),
     ),
     Address(
         "/livevae/panic",

@@ -1,67 +1,138 @@
-"""MIDI in: messages from keyboards and knobs, with the moment at which they came, to the session's loop.
+"""MIDI in: what arrives on rtmidi's threads, as whole messages with the time of their arrival, on the server's loop.
 
-rtmidi calls from a thread of its own; the moment is taken there, before anything else can delay it, and the message is
-handed to the event loop. A port that is not there is said so, and is never the end of a show.
+Nothing that arrives can stop the server or fill its memory: what is broken is left out by `MessageStream`, system
+exclusive is left out before Python sees it, and of a flood that the loop does not keep up with, the rest is dropped
+and counted, note-offs last.
 """
 
 import asyncio
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from livevae.errors import PortError
 from livevae.midi import open_input
+from livevae.music.stream import SYSEX, MessageStream
 
-CLIENT = "livevae"
-"""What ALSA, JACK and CoreMIDI call us."""
+CLIENT = "livevae-in"
+"""What ALSA, JACK and CoreMIDI call our inputs; outputs belong to the player's process, under another name."""
 
-Heard = Callable[[bytes, float], object]
-"""One MIDI message, and the moment it came in seconds of CLOCK_MONOTONIC (asyncio's `loop.time()`)."""
+MOST_WAITING = 4096
+"""Messages that wait for the loop; a DIN wire brings a thousand a second."""
+
+AT_ONCE = 64
+"""Messages after which the loop is given a chance to do something else."""
+
+Heard = Callable[[bytes, float], None]
+"""Takes a whole channel message and when it arrived, in seconds of the loop's clock."""
+
+_log = logging.getLogger(__name__)
 
 
 class MidiInput:
-    """An open input. `close` gives it back.
+    """One input's messages, from its thread to the loop. `arrived` is called on any thread, the rest on the loop's.
+
+    Args:
+        heard: called on the loop with each channel message.
+        loop: the loop.
 
     Attributes:
         name: what the system calls it.
+        dropped: messages that came faster than the loop could take them.
     """
 
-    def __init__(self, port: Any, name: str, heard: Heard) -> None:
-        """Listen; `heard` is called on the running loop."""
-        self._port = port
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, heard: Heard, loop: asyncio.AbstractEventLoop) -> None:
         self._heard = heard
-        self.name = name
-        port.ignore_types(sysex=True, timing=True, active_sense=True)
-        port.set_callback(self._came)
+        self._loop = loop
+        self._stream = MessageStream()
+        self._waiting: deque[tuple[bytes, float]] = deque()
+        self._lock = threading.Lock()
+        self._called = False
+        self._client: Any = None
+        self.name = ""
+        self.dropped = 0
+
+    def open(self, target: str) -> None:
+        """Listen to an output, by part of its name, or open a port of our own (`virtual`).
+
+        Raises:
+            PortError: there is no such output, or no MIDI system opens.
+        """
+        self._client, self.name = open_input(target, CLIENT, "in")
+        self._client.set_callback(self._call)
 
     def close(self) -> None:
-        """Stop listening; no error if the port is gone."""
-        for end in ("cancel_callback", "close_port", "delete"):
-            with suppress(Exception):
-                getattr(self._port, end)()
+        """Stop listening; what still waits is not heard."""
+        client, self._client = self._client, None
+        if client is not None:
+            for end in (client.cancel_callback, client.close_port, client.delete):
+                with suppress(Exception):
+                    end()
+        with self._lock:
+            self._waiting.clear()
 
-    def _came(self, event: tuple[list[int], float], _: object = None) -> None:
-        """In rtmidi's own thread."""
+    def arrived(self, data: bytes, when: float) -> None:
+        """Bytes came at `when`, in seconds of the loop's clock. From any one thread."""
+        messages = [message for message in self._stream.feed(data) if message[0] < SYSEX]
+        if not messages:
+            return
+        with self._lock:
+            for message in messages:
+                if len(self._waiting) >= MOST_WAITING * (2 if _ends(message) else 1):
+                    self.dropped += 1
+                else:
+                    self._waiting.append((message, when))
+            call, self._called = not self._called, True
+        if call:
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                self._loop.call_soon_threadsafe(self._hand_over)
+
+    def _call(self, event: tuple[Sequence[int], float], _: object = None) -> None:
+        """On rtmidi's thread: one message, or what should be one."""
         when = time.monotonic()
-        with suppress(RuntimeError):  # the loop is closed: the show is over
-            self._loop.call_soon_threadsafe(self._heard, bytes(event[0]), when)
+        self.arrived(bytes(event[0]), when)
+
+    def _hand_over(self) -> None:
+        for _ in range(AT_ONCE):
+            with self._lock:
+                if not self._waiting:
+                    self._called = False
+                    return
+                message, when = self._waiting.popleft()
+            try:
+                self._heard(message, when)
+            except Exception:  # a fault while hearing one message must not deafen us to the next
+                _log.exception("a fault while hearing %s", message.hex(" "))
+        self._loop.call_soon(self._hand_over)
 
 
-def open_inputs(targets: Sequence[str], heard: Heard, say: Callable[[str], object]) -> Iterator[MidiInput]:
-    """Listen to inputs, on the running loop; those that do not open are said and left out.
+def open_inputs(
+    targets: Sequence[str], heard: Heard, say: Callable[[str], object] = lambda _: None
+) -> list[MidiInput]:
+    """The inputs that open, listening; what does not open is said, and the others go on. Call it on the loop.
 
     Args:
-        targets: `virtual`, or a part of an input's name.
-        heard: called with each message.
+        targets: parts of names of outputs that exist, or `virtual` for a port of our own.
+        heard: called on the loop with each channel message and when it arrived.
         say: shows the performer a line.
     """
+    inputs = []
     for target in targets:
+        one = MidiInput(heard, asyncio.get_running_loop())
         try:
-            port, name = open_input(target, CLIENT, "in")
+            one.open(target)
         except PortError as error:
-            say(f"midi in {error}")
-            continue
-        say(f"midi in {name}")
-        yield MidiInput(port, name, heard)
+            say(f"midi in {target} is not open, playing goes on without it: {error}")
+        else:
+            inputs.append(one)
+            say(f"midi in {one.name}")
+    return inputs
+
+
+def _ends(message: bytes) -> bool:
+    """Whether it is a note-off."""
+    return message[0] & 0xF0 == 0x80 or (message[0] & 0xF0 == 0x90 and message[2] == 0)

@@ -19,7 +19,7 @@ from livevae.edges.asking import ask
 from livevae.edges.osc import Message, OscError, decode, encode
 from livevae.edges.timetags import Timetags
 from livevae.errors import LivevaeError
-from livevae.perform.requests import PersonaTrain, Reply, Request
+from livevae.perform.requests import Learn, PersonaTrain, Reply, Request
 
 HOST = "127.0.0.1"
 PORT = 7770
@@ -159,7 +159,7 @@ class UdpEdge(asyncio.DatagramProtocol):
         try:
             asked = ask(message)
             request = asked.request(self._timetags.at(timetag))
-            if isinstance(request, PersonaTrain):
+            if isinstance(request, PersonaTrain | Learn):
                 request = replace(request, tell=lambda later: self._send(answers.reply(message, later), addr))
             self._requests += 1
             answer = self._do(request)

@@ -96,6 +96,46 @@ class Tap(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Map(Request):
+    """Let a MIDI controller turn a setting; without a setting, free it; without a controller, say what is mapped.
+
+    Attributes:
+        controller: 0 to 119.
+        voice: whose setting; "" for the tempo.
+        setting: a voice's setting, or `tempo`.
+        least: the value at 0; None is the setting's usual least.
+        most: the value at 127; None is the setting's usual most.
+        channel: 1 to 16; 0 is every channel.
+    """
+
+    controller: int | None = None
+    voice: str = ""
+    setting: str = ""
+    least: float | None = None
+    most: float | None = None
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Learn(Request):
+    """Let the next MIDI controller that moves turn a setting; without a setting, no longer wait for one.
+
+    Attributes:
+        voice: whose setting; "" for the tempo.
+        setting: a voice's setting, or `tempo`.
+        least: the value at 0; None is the setting's usual least.
+        most: the value at 127; None is the setting's usual most.
+        tell: hears which controller it became.
+    """
+
+    voice: str = ""
+    setting: str = ""
+    least: float | None = None
+    most: float | None = None
+    tell: "Callable[[Reply], None] | None" = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Panic(Request):
     """Stop everything and silence every channel of every port."""
 

@@ -3,13 +3,14 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import RequestError, SceneError
 from livevae.perform import blend
 from livevae.perform.blend import Blend, Place
+from livevae.perform.controls import Binding, MidiMap, binding
 from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings
 from livevae.tempo.timeline import TempoError, checked_bpm
 
@@ -32,11 +33,13 @@ class Scene:
         title: what the performer calls it.
         tempo: beats a minute.
         voices: by name, in the file's order.
+        midi: knobs and program changes; None leaves those of the scene before.
     """
 
     title: str = ""
     tempo: float = 120.0
     voices: Mapping[str, SceneVoice] = field(default_factory=dict)
+    midi: MidiMap | None = None
 
 
 def parse(text: str, source: str = "scene") -> Scene:
@@ -53,7 +56,7 @@ def parse(text: str, source: str = "scene") -> Scene:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SceneError(f"{source}: not TOML: {error}") from None
-    _known(table, ("title", "tempo", "voice"), source, "")
+    _known(table, ("title", "tempo", "voice", "midi"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
         raise SceneError(f"{source}: title must be text, not {title!r}")
@@ -61,8 +64,60 @@ def parse(text: str, source: str = "scene") -> Scene:
     if not isinstance(voices, dict):
         raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
     return Scene(
-        title, _tempo(table.get("tempo", 120.0), source), {n: _voice(n, v, source) for n, v in voices.items()}
+        title,
+        _tempo(table.get("tempo", 120.0), source),
+        {n: _voice(n, v, source) for n, v in voices.items()},
+        _midi(table["midi"], voices, source) if "midi" in table else None,
     )
+
+
+def _midi(table: object, voices: Collection[str], source: str) -> MidiMap:
+    """`[midi]`: `scenes = ["verse", "chorus"]`, and `[midi.map]`: `74 = "lead.temp"`."""
+    if not isinstance(table, dict):
+        raise SceneError(f"{source}: midi must be a table, such as [midi]")
+    _known(table, ("map", "scenes"), source, "midi")
+    knobs = table.get("map", {})
+    if not isinstance(knobs, dict):
+        raise SceneError(f'{source}: midi.map must be a table of controllers, such as 74 = "lead.temp"')
+    try:
+        scenes = _programs(table.get("scenes", []))
+    except RequestError as error:
+        raise SceneError(f"{source}: midi.scenes: {error}") from None
+    return MidiMap(tuple(_knob(key, value, voices, source) for key, value in knobs.items()), scenes)
+
+
+def _programs(given: object) -> dict[int, str]:
+    """A list of scenes, from program 0 on, or a table of programs and scenes."""
+    if isinstance(given, list):
+        given = {str(number): name for number, name in enumerate(given)}
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given.values()):
+        raise RequestError('scenes are a list of names, or a table such as 5 = "chorus"')
+    for key in given:
+        if not (key.isascii() and key.isdecimal() and int(key) < 128):
+            raise RequestError(f"a program is 0 to 127, not {key[:40]}")
+    return {int(key): name for key, name in given.items()}
+
+
+def _knob(key: str, value: object, voices: Collection[str], source: str) -> Binding:
+    where = f"midi.map.{key}"
+    table = {"to": value} if isinstance(value, str) else value
+    if not isinstance(table, dict) or not isinstance(table.get("to"), str):
+        raise SceneError(
+            f'{source}: {where} must be a setting, such as "lead.temp" or {{ to = "lead.temp", most = 1.2 }}'
+        )
+    _known(table, ("to", "least", "most", "channel"), source, where)
+    voice, _, setting = str(table["to"]).rpartition(".")
+    if voice and voice not in voices:
+        raise SceneError(f"{source}: {where}: there is no voice {voice} in this scene")
+    channel = table.get("channel", 0)
+    if not (key.isascii() and key.isdecimal()) or not isinstance(channel, int):
+        raise SceneError(f"{source}: {where}: controllers and channels are whole numbers")
+    try:
+        return binding(
+            int(key), voice, setting, least=table.get("least"), most=table.get("most"), channel=channel
+        )
+    except RequestError as error:
+        raise SceneError(f"{source}: {where}: {error}") from None
 
 
 def _tempo(value: object, source: str) -> float:

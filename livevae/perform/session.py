@@ -13,6 +13,7 @@ from livevae.perform import blend
 from livevae.perform import requests as ask
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
+from livevae.perform.controls import Controls
 from livevae.perform.engine import DecodeTimes, Engine
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
@@ -96,6 +97,9 @@ class Session:
         ports: names of the MIDI ports; the first is where voices play that name none.
         personas: the personas that voices can blend; None where there are none.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
+
+    Attributes:
+        controls: what MIDI that comes in does.
     """
 
     def __init__(
@@ -125,6 +129,8 @@ class Session:
             self._desk = Desk(personas, self.clock, self.timing, self._blending, self._takes)
         self._strict = strict
         self._voices: dict[str, Voice] = {}
+        self.controls = Controls(self.do, self.clock, self._voices.keys)
+        self.controls.listeners.append(self.recording.heard)
         self._title = ""
         self._taps = Taps()
         self._shots = 0
@@ -171,6 +177,10 @@ class Session:
                 return self._nudge(request)
             case ask.Tap():
                 return self._tap(request)
+            case ask.Map():
+                return self.controls.map(request)
+            case ask.Learn():
+                return self.controls.learn(request)
             case ask.Panic():
                 self.panic()
                 return Reply(beat=self.beat)
@@ -369,8 +379,8 @@ class Session:
         return Reply(pairs=pairs, beat=start / TICKS_PER_BEAT)
 
     def heard(self, data: bytes, when: float) -> None:
-        """A MIDI message from the input, that came at `when` seconds of the session's clock."""
-        self.recording.heard(self.clock.timeline.tick_at(when), data)
+        """One whole MIDI message from an input, which came at `when` (seconds of the session's clock)."""
+        self.controls.hear(data, when)
 
     def _takes(self) -> tuple[Riff, ...]:
         self.recording.due(self.clock.tick())
@@ -398,6 +408,8 @@ class Session:
             self._end(name, self._voices[name])
             del self._voices[name]
         self._title = scene.title
+        if scene.midi is not None:
+            self.controls.use(scene.midi)
         if scene.tempo != self.clock.timeline.bpm:
             self.player.set_tempo(scene.tempo, tick=self._future_tick(at))
         starts = []
@@ -448,6 +460,7 @@ class Session:
             alarm.cancel()
         self._later.clear()
         self.player.panic()
+        self.controls.panicked()
 
     async def close(self) -> None:
         """Stop all voices; the engine and the player are closed by whoever made them.

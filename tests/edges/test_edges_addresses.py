@@ -10,7 +10,9 @@ from livevae.edges.manual import table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
 from livevae.perform.requests import (
+    Learn,
     LoadScene,
+    Map,
     Nudge,
     Panic,
     Ping,
@@ -61,6 +63,15 @@ def _value(text):
         ("/livevae/nudge 0.25", Nudge(0.25)),
         ("/livevae/nudge ms -20 over 4", Nudge(0.0, -20.0, 4.0)),
         ("/livevae/tap", Tap()),
+        ("/livevae/map", Map()),
+        ("/livevae/map 74", Map(74)),
+        (
+            "/livevae/map 74 voice lead setting temp least 1.2 most 0.2 channel 2",
+            Map(74, "lead", "temp", 1.2, 0.2, 2),
+        ),
+        ("/livevae/map 1 setting tempo", Map(1, "", "tempo")),
+        ("/livevae/learn lead setting temp", Learn("lead", "temp")),
+        ("/livevae/learn", Learn()),
         ("/livevae/panic", Panic()),
         ("/livevae/scene first-light", LoadScene("first-light")),
         ("/dirt/play voice lead bars 2", Sample("lead", {"bars": 2})),

@@ -1,0 +1,118 @@
+"""A keyboard on a real MIDI graph: what it plays arrives, what it breaks changes nothing that plays."""
+
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from stage_graph import Receiver, Stage, wait_for
+
+from livevae.edges.client import Client
+
+pytestmark = pytest.mark.real
+
+SCENE = """
+tempo = 120
+[midi]
+scenes = ["first-light"]
+[midi.map]
+74 = { to = "lead.temp", least = 0, most = 2 }
+[voice.lead]
+temp = 0.5
+bars = 1
+"""
+
+
+class Keyboard:
+    """A virtual MIDI output."""
+
+    def __init__(self, name: str) -> None:
+        import rtmidi  # noqa: PLC0415  (needs the system's libasound2)
+
+        self.name = name
+        self._out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
+        self._out.open_virtual_port("keys")
+
+    def send(self, *data: int) -> None:
+        self._out.send_message(bytes(data))
+
+    def close(self) -> None:
+        self._out.close_port()
+        self._out.delete()
+
+
+@pytest.fixture
+def keyboard(graph: str) -> Iterator[Keyboard]:
+    one = Keyboard(f"keyboard-{graph}")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> str:
+    path = tmp_path / "knobs.toml"
+    path.write_text(SCENE)
+    return str(path)
+
+
+def test_knobs_turn_settings_are_learned_and_programs_change_scenes(
+    serve: Callable[..., Stage], receiver: Receiver, keyboard: Keyboard, scene: str
+) -> None:
+    stage = serve(scene, "--midi", receiver.name, "--midi-in", keyboard.name)
+    assert f"midi in {keyboard.name}" in stage.said
+    with Client(port=stage.osc) as livevae:
+
+        def temp() -> float:
+            return float(livevae.ask("/livevae/set", "lead")["temp"])
+
+        assert temp() == 0.5
+        keyboard.send(0xB0, 74, 127)
+        wait_for(lambda: temp() == 2.0)
+        assert livevae.ask("/livevae/learn", "lead", setting="drift", most=0.9)["learning"] == "lead.drift"
+        keyboard.send(0xB3, 20, 127)
+        wait_for(lambda: "cc20.4" in livevae.ask("/livevae/map"))
+        assert round(float(livevae.ask("/livevae/set", "lead")["drift"]), 3) == 0.9
+        keyboard.send(0xC0, 0)
+        wait_for(lambda: livevae.ask("/livevae/status")["title"] == "First light")
+        keyboard.send(0xB0, 123, 0)
+        wait_for(lambda: any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard))
+        wait_for(lambda: not receiver.sounding())
+
+
+def test_an_input_of_our_own_can_be_connected_to(
+    serve: Callable[..., Stage], receiver: Receiver, keyboard: Keyboard, scene: str
+) -> None:
+    stage = serve(scene, "--midi", receiver.name, "--midi-in", "virtual")
+    subprocess.run(
+        ["jack_connect", f"{keyboard.name}:keys", "livevae-in:in"], check=True, capture_output=True
+    )
+    with Client(port=stage.osc) as livevae:
+        keyboard.send(0xB0, 74, 0)
+        wait_for(lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 0.0)
+
+
+def test_broken_input_changes_nothing_that_plays(
+    serve: Callable[..., Stage], receiver: Receiver, keyboard: Keyboard, scene: str
+) -> None:
+    """Sysex floods, notes without offs, and bytes that are no message; the music goes on and knobs still turn."""
+    stage = serve(scene, "--midi", receiver.name, "--midi-in", keyboard.name)
+    with Client(port=stage.osc) as livevae:
+        before = livevae.ask("/livevae/set", "lead")
+        wait_for(lambda: len(receiver.ons()) > 4)
+        rng = random.Random(7)
+        for i in range(400):
+            keyboard.send(0xF0, *(rng.randrange(128) for _ in range(400)), 0xF7)
+            keyboard.send(0x90, i % 128, 100)
+            keyboard.send(0xF8)
+            keyboard.send(0x3C, 0x40)
+            if i % 20 == 0:
+                time.sleep(0.01)  # a wire carries 31250 bits a second; this is a thousand times that
+        played = len(receiver.ons())
+        wait_for(lambda: len(receiver.ons()) > played + 4)
+        after = livevae.ask("/livevae/set", "lead")
+        assert {**after, "beat": 0, "id": 0} == {**before, "beat": 0, "id": 0}
+        assert livevae.ask("/livevae/status")["lead"] == "playing"
+        keyboard.send(0xB0, 74, 64)
+        wait_for(lambda: 1.0 < float(livevae.ask("/livevae/set", "lead")["temp"]) < 1.02)
