@@ -236,3 +236,17 @@ def _named_otherwise(hint: str) -> str:
 
 def _or(configs: Sequence[Config]) -> str:
     return " or ".join(config.name for config in configs)
+
+
+def with_silent_encoder(variables: Variables) -> dict[str, NDArray[Any]]:
+    """Variables whose encoder has biases but lost its kernels, with zeros in their place: it decodes, and only that.
+
+    Google Creative Lab's copy of Magenta's mel_2bar_small is such a one.
+    """
+    filled = dict(variables)
+    for way in ("fw", "bw"):
+        cell = f"encoder/cell_0/bidirectional_rnn/{way}/multi_rnn_cell/cell_0/lstm_cell"
+        units = len(variables[f"{cell}/bias"]) // 4
+        width = len(variables["decoder/output_projection/bias"])
+        filled.setdefault(f"{cell}/kernel", np.zeros((width + units, 4 * units), np.float32))
+    return filled

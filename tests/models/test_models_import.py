@@ -157,6 +157,30 @@ def test_magenta_js_and_back_is_the_same_model(tmp_path, variables):
     assert "magenta.js" in same_weights(path)["origin"]
 
 
+@pytest.mark.parametrize(("kind", "near"), [("float16", 5e-4), ("uint16", 1e-5), ("uint8", 3e-3)])
+def test_quantised_weights_are_near_the_plain_ones(tmp_path, variables, kind, near):
+    weights, data = [], b""
+    for name, value in variables.items():
+        low, high = float(value.min()), float(value.max())
+        quantised = {"dtype": kind, "original_dtype": "float32"}
+        if kind == "float16":
+            stored_values = value.astype("<f2")
+        else:
+            scale = (high - low) / np.iinfo(kind).max or 1.0
+            quantised |= {"scale": scale, "min": low}
+            stored_values = np.round((value - low) / scale).astype(kind)
+        weights.append(
+            {"name": name, "shape": list(value.shape), "dtype": "float32", "quantization": quantised}
+        )
+        data += stored_values.tobytes()
+    folder = write_js(tmp_path / "js", variables, weights=weights)
+    (folder / "group1-shard1of1").write_bytes(data)
+    found = js_checkpoint.variables(folder)
+    for name, value in variables.items():
+        spread = max(1e-3, float(value.max() - value.min()))
+        assert np.abs(found[name] - value).max() <= near * max(spread, float(np.abs(value).max()))
+
+
 def test_our_own_checkpoints_are_imported_too(tmp_path):
     torch.manual_seed(0)
     checkpoint.save(tmp_path / "friend.safetensors", MusicVAE(SMALL), {"origin": "a friend"})
