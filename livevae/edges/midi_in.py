@@ -105,7 +105,7 @@ class MidiInput:
                 message, when = self._waiting.popleft()
             try:
                 self._heard(message, when)
-            except Exception:  # a fault while hearing one message must not deafen us to the next
+            except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
                 _log.exception("a fault while hearing %s", message.hex(" "))
         self._loop.call_soon(self._hand_over)
 
