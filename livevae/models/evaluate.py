@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from livevae.errors import ModelError
+from livevae.latent.vectors import slerp
 from livevae.models import recurrence, sample_statistics
+from livevae.models.batches import transposed
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram
 from livevae.music import melody
@@ -101,18 +103,34 @@ def prior_samples(
     return torch.cat(parts).numpy()
 
 
+@torch.no_grad()
+def interpolation(model: MusicVAE, a: NDArray[Any], b: NDArray[Any], count: int = 9) -> NDArray[np.int64]:
+    """Tokens [count, steps] from window a to window b, greedily decoded along the arc between their mus."""
+    ends = torch.from_numpy(np.stack([a, b]).astype(np.int64))
+    first, last = model.posterior(ends)[0].cpu().numpy()
+    arc = np.stack([slerp(first, last, t) for t in np.linspace(0, 1, count)])
+    return greedy(model, torch.from_numpy(arc).float()).numpy()
+
+
+def changes(path: NDArray[Any]) -> list[float]:
+    """Share of tokens that change from each window of an interpolation to the next."""
+    return [float(share) for share in (path[1:] != path[:-1]).mean(1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Everything that `livevae evaluate` found.
 
     Attributes:
         scores: see `reconstruction_scores`.
+        samples: tokens of the model's samples.
         statistics: histograms by source ("held out", "training", "samples", ...) and statistic.
         distances: to the held-out music, by source.
         distinct: share of distinct samples, by source.
     """
 
     scores: Mapping[str, float]
+    samples: NDArray[np.int64]
     statistics: Mapping[str, Mapping[str, Histogram]]
     distances: Mapping[str, Mapping[str, float]]
     distinct: Mapping[str, float]
@@ -166,11 +184,15 @@ def evaluate(
         "training": spread(train, samples),
         "samples": prior_samples(model, samples, temperature=temperature),
     }
+    if config.music == "melody":  # what the model really saw: every key alike
+        moved = transposed(sources["training"].astype(np.int64), (-7, 7), np.random.default_rng(0))
+        sources["training, transposed"] = moved
     for name, other in (beside or {}).items():
         sources[name] = prior_samples(other, samples, temperature=temperature)
     found = {name: sample_statistics.statistics(tokens, config.music) for name, tokens in sources.items()}
     return Evaluation(
         scores=reconstruction_scores(model, chosen),
+        samples=sources["samples"],
         statistics=found,
         distances={
             name: sample_statistics.distances(of, found["held out"])

@@ -214,8 +214,9 @@ def _evaluate(args: argparse.Namespace) -> None:
         return checkpoint.load(name if Path(name).is_file() else store.find(name))[0]
 
     data = dataset.load(args.data)
+    model = opened(args.model)
     found = evaluate.evaluate(
-        opened(args.model),
+        model,
         data.train,
         data.test,
         windows=args.windows,
@@ -230,6 +231,17 @@ def _evaluate(args: argparse.Namespace) -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
         pictures.statistics(found.statistics, args.out / "statistics.png")
+        if model.config.music == "melody":
+            pictures.rolls(
+                [(str(i), window) for i, window in enumerate(found.samples[:32])], args.out / "samples.png"
+            )
+            a, b = data.test[len(data.test) // 3], data.test[2 * len(data.test) // 3]
+            path = evaluate.interpolation(model, a, b)
+            shares = ["", *(f"{100 * share:.0f} % new" for share in evaluate.changes(path))]
+            pictures.rolls(list(zip(shares, path, strict=True)), args.out / "interpolation.png", columns=3)
+        log = Path(args.model).parent / "log.jsonl"
+        if log.is_file():
+            pictures.curves(log, args.out / "curves.png")
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -184,3 +184,33 @@ def test_a_curriculum_that_is_none_is_refused():
     assert training_commands._lengths("8:0.05,16:0.1") == ((8, 0.05), (16, 0.1))
     with pytest.raises(LivevaeError, match="8:0"):
         training_commands._lengths("eight")
+
+
+def test_an_interpolation_begins_and_ends_with_the_reconstructions():
+    model = small_model()
+    a, b = melodies(2)
+    path = evaluate.interpolation(model, a, b, 5)
+    assert path.shape == (5, 32)
+    mu, _ = model.posterior(torch.from_numpy(np.stack([a, b]).astype(np.int64)))
+    with torch.no_grad():
+        assert (path[[0, -1]] == evaluate.greedy(model, mu).numpy()).all()
+    assert len(evaluate.changes(path)) == 4
+
+
+def test_a_model_is_evaluated_beside_its_music_and_other_models():
+    found = evaluate.evaluate(
+        small_model(),
+        melodies(30),
+        melodies(12, seed=1),
+        windows=6,
+        samples=8,
+        beside={"other": small_model(1)},
+    )
+    assert set(found.distances) == {"training", "training, transposed", "samples", "other"}
+    assert found.samples.shape == (8, 32)
+    assert set(found.as_json()) == {"scores", "distances", "distinct"}
+
+
+def test_a_model_of_another_length_is_refused():
+    with pytest.raises(ModelError, match="16 steps"):
+        evaluate.evaluate(small_model(), melodies(4, 16), melodies(4, 16))
