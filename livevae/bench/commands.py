@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-BENCHES = ("livevae.bench.jitter", "livevae.bench.decode_table")
+BENCHES = ("livevae.bench.jitter", "livevae.bench.decode_table", "livevae.bench.persona_speed")
 """Modules with a measurement each: `add_command(subparsers)`."""
 
 

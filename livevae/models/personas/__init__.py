@@ -1,0 +1,1 @@
+"""The personas that come with livevae, and the riffs they came from."""

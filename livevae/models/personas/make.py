@@ -1,0 +1,66 @@
+"""Train the personas that come with livevae anew: `python -m livevae.models.personas.make [MUSIC...]`.
+
+To be run whenever the default model's weights change, because a persona speaks one model's z only. With folders of
+music it finds the model's directions of attributes too.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from livevae.errors import LivevaeError
+from livevae.latent import attributes
+from livevae.latent.personas import Persona
+from livevae.models import directions, midime, persona_file, persona_training, riffs
+
+HERE = Path(__file__).parent
+RIFFS = HERE / "riffs"
+LICENCES = {
+    "arcade": "BSD-3-Clause (Freedoom), see riffs/README.md",
+    "fiddle": "public domain (Ryan's Mammoth Collection, 1883), see riffs/README.md",
+    "lied": "CC0 (OpenScore Lieder), see riffs/README.md",
+}
+"""The licence of each persona's riffs, which its file tells."""
+
+MOST_WINDOWS = 4000
+"""Windows that directions are found in."""
+
+
+def main(arguments: list[str]) -> int:
+    """Train all of them; the exit status."""
+    console = Console(highlight=False)
+    try:
+        base = persona_training.Base.open()
+        for folder in sorted(path for path in RIFFS.iterdir() if path.is_dir()):
+            made = persona(folder, base)
+            console.print(f"{made.name}: {made.about['windows']} windows, {made.about['losses']}")
+        if arguments:
+            attributes_of(base, [Path(argument) for argument in arguments], console)
+    except LivevaeError as error:
+        console.print(f"livevae: {error}")
+        return 1
+    return 0
+
+
+def persona(folder: Path, base: persona_training.Base) -> Persona:
+    """The persona of one folder of riffs, written beside it."""
+    found = riffs.read([folder], base.config)
+    trained = persona_training.train(folder.name, found, base, midime.Options())
+    made = replace(trained, about={**trained.about, "licence": LICENCES[folder.name]})
+    persona_file.write(HERE / f"{folder.name}{persona_file.SUFFIX}", made)
+    return made
+
+
+def attributes_of(base: persona_training.Base, music: list[Path], console: Console) -> None:
+    """The model's directions, found in music, written beside its weights."""
+    windows = riffs.read(music, base.config).windows
+    windows = windows[:: max(1, len(windows) // MOST_WINDOWS)]
+    found = attributes.found(base.encode(windows).mu, directions.table(base.config, windows))
+    directions.save(directions.SHIPPED / f"{base.identity}.safetensors", found, base.identity)
+    console.print(f"directions of {', '.join(found.vectors)} in {len(windows)} windows")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
