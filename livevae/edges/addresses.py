@@ -164,7 +164,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/ping",
         "Are you there?",
-        ("bpm",),
+        ("version", "bpm"),
         lambda _, at: Ping(at=at),
     ),
     Address(

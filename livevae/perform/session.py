@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
 from livevae.perform import blend
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 ONE_SHOT = "sample"
 """The voice of a `/livevae/sample` that names none."""
+
+SLACK = 0.005
+"""Seconds by which a timetag may miss the grid point that it means: some times what clocks of two programs differ by."""
 
 MOST_VOICES = 64
 """More voices than this are a typing error or a flood."""
@@ -160,7 +164,9 @@ class Session:
     def _do(self, request: Request) -> Reply:
         match request:
             case ask.Ping():
-                return Reply(pairs=(("bpm", self.clock.timeline.bpm),), beat=self.beat)
+                return Reply(
+                    pairs=(("version", __version__), ("bpm", self.clock.timeline.bpm)), beat=self.beat
+                )
             case ask.Status():
                 return Reply(pairs=self._status(), beat=self.beat)
             case ask.Play():
@@ -244,7 +250,7 @@ class Session:
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
         at = self._tick(request.at)
-        start = next_grid(max(at, self._soonest()), voices.grid(settings))
+        start = self._first(at, settings)
         called = f"{name}#{self._shots}"
         recipe = voices.recipe(seeded, voice=called, index=0, session_seed=self.seed, tick=start)
         shot = self._start(name, base, voices.play_once(name, start, settings, recipe, self, base.counters))
@@ -525,7 +531,7 @@ class Session:
     def _begin(self, name: str, at: float | None) -> int:
         """Start a voice's coroutine, unless it plays already; gives the tick on which it is heard."""
         one = self._voices[name]
-        start = next_grid(max(self._tick(at), self._soonest()), voices.grid(one.settings))
+        start = self._first(self._tick(at), one.settings)
         if not one.playing:
             one.fault = ""
             if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
@@ -562,6 +568,15 @@ class Session:
 
     def _tick(self, at: float | None) -> float:
         return self.clock.timeline.tick_at(self.clock.now() if at is None else at)
+
+    def _first(self, tick: float, settings: VoiceSettings) -> int:
+        """The first grid point at or after `tick` for which a riff can be ready.
+
+        A tick that is a hair past a grid point means that point: clocks of two programs never quite agree.
+        """
+        grid = voices.grid(settings)
+        slack = SLACK / self.clock.timeline.seconds_per_tick if grid > 1 else 0.0
+        return next_grid(max(tick - slack, self._soonest()), grid)
 
     def _soonest(self) -> float:
         """The first tick for which a riff that is asked for now can be ready."""

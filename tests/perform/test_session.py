@@ -89,6 +89,15 @@ def test_a_sample_sounds_on_the_first_grid_point_after_its_timetag_on_the_beat_i
     assert not stand.hanging()
 
 
+def test_a_timetag_a_hair_past_a_grid_point_means_that_point() -> None:
+    async def line(stand: Stand) -> None:
+        assert stand.do(ask.Sample(settings={"quantum": 1}, at=1.0004)).beat == 2.0
+        assert stand.do(ask.Sample(settings={"quantum": 1}, at=1.02)).beat == 3.0
+        assert stand.do(ask.Sample(settings={"quantum": 0, "bars": 1}, at=1.0004)).beat == 1921 / 960
+
+    perform(line)
+
+
 def test_quantum_zero_plays_at_the_timetag_itself() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Sample(settings={"quantum": 0, "bars": 1}, at=0.7))
