@@ -32,7 +32,7 @@ ONE_SHOT = "sample"
 """The voice of a `/livevae/sample` that names none."""
 
 SLACK = 0.005
-"""Seconds by which a timetag may miss the grid point that it means: some times what clocks of two programs differ by."""
+"""Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
 
 MOST_VOICES = 64
 """More voices than this are a typing error or a flood."""
