@@ -24,6 +24,8 @@ Decode = Callable[[Floats, Floats], NDArray[Any]]
 
 OURS = "livevae"
 READING = "reading"
+ONNX_MOST = 1 << 30
+"""Bytes of weights above which onnxruntime is left out: a serialised graph may not reach 2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +203,15 @@ def _references(config: Config, weights: Mapping[str, Floats]) -> tuple[dict[str
         missing.append(f"torch ({error})")
     else:
         found |= bench_torch.references(config, weights)
+    if sum(weight.nbytes for weight in weights.values()) > ONNX_MOST:
+        missing.append("onnxruntime (a graph of 2 GB or more cannot be handed over)")
+        return found, missing
+    try:
+        from livevae.bench import decode_onnx  # noqa: PLC0415  (only where it is installed)
+    except ImportError as error:
+        missing.append(f"onnxruntime ({error}; pip install onnxruntime onnx)")
+    else:
+        found["onnxruntime"] = decode_onnx.reference(config, weights)
     return found, missing
 
 

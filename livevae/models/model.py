@@ -92,12 +92,23 @@ class Model:
         Raises:
             ModelError: shapes that do not fit.
         """
+        outputs, _ = self._teacher_forced(z, y, controls)
+        return outputs.cpu() if isinstance(z, Tensor) else outputs.cpu().numpy()
+
+    def loss(self, z: Numbers, y: Numbers, controls: Numbers | None = None) -> Any:
+        """Teacher-forced reconstruction loss of each row, `[N]`, nats summed over steps. Arguments as `logits`."""
+        outputs, music = self._teacher_forced(z, y, controls)
+        with torch.inference_mode():
+            loss = self.network.reconstruction_loss(outputs, music).cpu()
+        return loss if isinstance(z, Tensor) else loss.numpy()
+
+    def _teacher_forced(self, z: Numbers, y: Numbers, controls: Numbers | None) -> tuple[Tensor, Tensor]:
         latent, music = self._latent(z), self._music("y", y, {self.config.output_depth})
         if len(latent) != len(music):
             raise ModelError(f"z has {len(latent)} rows and y {len(music)}")
         with torch.inference_mode():
-            outputs = self.network.teacher_forced(latent, music, self._controls(controls, len(latent))).cpu()
-        return outputs if isinstance(z, Tensor) else outputs.numpy()
+            outputs = self.network.teacher_forced(latent, music, self._controls(controls, len(latent)))
+        return outputs, music
 
     def tokens(
         self, z: Numbers, temperature: float = 1.0, seed: int | None = None, controls: Numbers | None = None

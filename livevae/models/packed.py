@@ -5,8 +5,10 @@ At batch 1 a decode is little more than reading the weights once a step, so ever
 * z (with all biases) is projected once a segment, and the one-hot input is a row gathered, not a product.
 * What hears a layer's h is stacked: one product gives the next layer's input and the layer's own next
   recurrence (for the top layer: the outputs and its recurrence), with the biases as one more column.
-* Gates lie as i, f, o, g with i, f, o halved, since sigmoid(x) = (tanh(x / 2) + 1) / 2: one tanh serves all
-  four. h is kept doubled and its weights halved. Powers of two change no bit of a float32.
+* Gates lie as g, f, i, o behind c, the sigmoids' halved, since sigmoid(x) = (tanh(x / 2) + 1) / 2: one tanh
+  serves all four, one product makes f c and i g. h is kept doubled and its weights halved. Powers of two change
+  no bit of a float32.
+* The weights lie in one block that the system can map with large pages.
 
 Nothing imports torch here, so a server can play before torch would be loaded. The plain reference that this
 is tested against is `networks.free_running`.
@@ -33,6 +35,10 @@ in every batch; the weights stay in the cache meanwhile. Beyond, reading them on
 HALF = np.float32(0.5)
 ONE = np.float32(1)
 TWO = np.float32(2)
+LINE = 16
+"""Floats of a cache line."""
+LARGE_PAGE = 2 << 20
+"""Bytes."""
 
 
 class Packed:
@@ -117,6 +123,24 @@ class _Layer:
         self.weights: Floats = np.asfortranarray(np.concatenate([heard, column[:, None]], 1), np.float32)
 
 
+def _in_one_block(layers: Sequence[_Layer]) -> None:
+    """Move the layers' weights beside each other, from a page boundary on.
+
+    numpy asks for large pages for arrays of 4 MB and more only (`NUMPY_MADVISE_HUGEPAGE`), and these are smaller.
+    """
+    room = sum(layer.weights.size + LINE for layer in layers)
+    raw = np.empty(4 * room + 2 * LARGE_PAGE, np.uint8)
+    start = -raw.ctypes.data % LARGE_PAGE
+    block = raw[start : start + 4 * room].view(np.float32)
+    at = 0
+    for layer in layers:
+        rows, columns = layer.weights.shape
+        place = block[at : at + rows * columns].reshape(columns, rows).T
+        place[...] = layer.weights
+        layer.weights = place
+        at += -(-rows * columns // LINE) * LINE
+
+
 class _LayerState:
     """What changes of one layer while decoding, for one row or many, and views into it."""
 
@@ -125,32 +149,35 @@ class _LayerState:
         self.weights = layer.weights
         self.h = np.ones((*rows, units + 1), np.float32)
         self.hidden = self.h[..., :units]
-        self.c = np.zeros((*rows, units), np.float32)
         self.out = np.empty((*rows, len(layer.weights)), np.float32)
         self.above = self.out[..., : layer.split]
         self.recurrence = self.out[..., layer.split :]
-        self.gates = np.empty((*rows, 4 * units), np.float32)
-        self.sigmoids = self.gates[..., : 3 * units]
-        self.i, self.f, self.o, self.g = (self.gates[..., k * units : (k + 1) * units] for k in range(4))
+        # c, then the gates g, f, i, o: so that [c, g] and [f, i] are multiplied at once
+        self.cell = np.zeros((*rows, 5 * units), np.float32)
+        self.c = self.cell[..., :units]
+        self.gates = self.cell[..., units:]
+        self.c_g, self.f_i = self.cell[..., : 2 * units], self.cell[..., 2 * units : 4 * units]
+        self.sigmoids, self.o = self.cell[..., 2 * units :], self.cell[..., 4 * units :]
+        self.products = np.empty((*rows, 2 * units), np.float32)
+        self.kept, self.new = self.products[..., :units], self.products[..., units:]
         self.spare = np.empty((*rows, units), np.float32)
 
     def advance(self) -> None:
         """From `gates` before their nonlinearity to the new c and doubled h."""
-        np.tanh(self.gates, out=self.gates)
-        np.add(self.sigmoids, ONE, out=self.sigmoids)
-        np.multiply(self.f, self.c, out=self.c)
-        np.multiply(self.i, self.g, out=self.spare)
-        np.add(self.c, self.spare, out=self.c)
-        np.multiply(self.c, HALF, out=self.c)
-        np.tanh(self.c, out=self.spare)
-        np.multiply(self.o, self.spare, out=self.hidden)
+        np.tanh(self.gates, self.gates)
+        np.add(self.sigmoids, ONE, self.sigmoids)
+        np.multiply(self.c_g, self.f_i, self.products)
+        np.add(self.kept, self.new, self.c)
+        np.multiply(self.c, HALF, self.c)
+        np.tanh(self.c, self.spare)
+        np.multiply(self.o, self.spare, self.hidden)
 
     def hear(self) -> None:
         """The layer's one product: from h to the input above and its own next recurrence."""
         if self.h.ndim == 1:
-            np.dot(self.weights, self.h, out=self.out)
+            np.dot(self.weights, self.h, self.out)
         else:
-            np.dot(self.h, self.weights.T, out=self.out)
+            np.dot(self.h, self.weights.T, self.out)
 
 
 class _Recurrent:
@@ -165,6 +192,7 @@ class _Recurrent:
             _Layer(units, w_hh, *heard)
             for units, (_, w_hh, _), heard in zip(sizes, found, above, strict=True)
         ]
+        _in_one_block(self.layers)
         self.initial = weights[f"{prefix}.initial.dense.weight"], weights[f"{prefix}.initial.dense.bias"]
         self._state: list[_LayerState] = []
         self._rows: tuple[int, ...] | None = None
@@ -194,7 +222,7 @@ class _Recurrent:
 def advance(state: Sequence[_LayerState], given: Floats) -> Floats:
     """One step with the first layer's input product given; what the top layer's hearer says of it."""
     for at in state:
-        np.add(given, at.recurrence, out=at.gates)
+        np.add(given, at.recurrence, at.gates)
         at.advance()
         at.hear()
         given = at.above
@@ -250,6 +278,9 @@ class _Core:
         """Fill `into [steps, ..., width]`, starting after the music `last [..., width]` (None: nothing)."""
         state = self.stack.start(embedding)
         base = product(self.latent, embedding) + self.stack.first_bias
+        if base.ndim == 1 and self.head == "categorical" and self.width == 1 and controls is None:
+            _play(state, base, self.music, chance, last, into)
+            return
         given = np.empty_like(base)
         for t, now in enumerate(into):
             heard = base
@@ -275,6 +306,60 @@ class _Core:
         for part, start in enumerate(self.parts[:-1]):
             base = np.add(base, self.music[start + last[..., part]], out=given)
         return base
+
+
+def _play(
+    state: Sequence[_LayerState],
+    base: Floats,
+    music: Floats,
+    chance: Floats | None,
+    last: NDArray[Any] | None,
+    into: NDArray[Any],
+) -> None:
+    """`_Core.decode` for one row of one softmax, which is what plays live: the same, with every name at hand."""
+    add, multiply, tanh, dot = np.add, np.multiply, np.tanh, np.dot
+    layers = [
+        (at.recurrence, at.gates, at.sigmoids, at.c_g, at.f_i, at.products, at.kept, at.new, at.c, at.spare,
+         at.o, at.hidden, at.weights, at.h, at.out, at.above)
+        for at in state
+    ]  # fmt: skip
+    outputs = state[-1].above
+    given = np.empty_like(base)
+    below = base if last is None else add(base, music[last[0]], given)
+    for t in range(len(into)):
+        for (
+            recurrence,
+            gates,
+            sigmoids,
+            c_g,
+            f_i,
+            products,
+            kept,
+            new,
+            c,
+            spare,
+            o,
+            hidden,
+            weights,
+            h,
+            out,
+            above,
+        ) in layers:
+            add(below, recurrence, gates)
+            tanh(gates, gates)
+            add(sigmoids, ONE, sigmoids)
+            multiply(c_g, f_i, products)
+            add(kept, new, c)
+            multiply(c, HALF, c)
+            tanh(c, spare)
+            multiply(o, spare, hidden)
+            dot(weights, h, out)
+            below = above
+        if chance is not None:
+            add(outputs, chance[t], outputs)
+        token = outputs.argmax()
+        into[t, 0] = token
+        below = add(base, music[token], given)
 
 
 def _groove(outputs: Floats, chance: Floats | None, into: Floats) -> None:
@@ -309,6 +394,6 @@ def _lstm(weights: Weights, prefix: str, sizes: Sequence[int]) -> Iterator[tuple
 
 
 def _gates(rows: Floats) -> Floats:
-    """Rows of gates from i, f, g, o to i, f, o, g, the sigmoids' halved."""
+    """Rows of gates from i, f, g, o to g, f, i, o, the sigmoids' halved."""
     i, f, g, o = np.split(np.asarray(rows, np.float32), 4)
-    return np.concatenate([i * HALF, f * HALF, o * HALF, g])
+    return np.concatenate([g, f * HALF, i * HALF, o * HALF])

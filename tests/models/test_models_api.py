@@ -67,6 +67,7 @@ def test_what_was_imported_answers_with_magentas_numbers(folder):
     if "teacher_forced" in ref:
         logits = model.logits(ref["z"], ref["y"], ref.get("controls"))
         assert np.allclose(logits, ref["teacher_forced"], atol=5e-6)
+        assert np.allclose(model.loss(ref["z"], ref["y"], ref.get("controls")), ref["r_loss"], rtol=1e-6)
     if "greedy" in ref and folder.name != "hierdec-trio_16bar":  # one toss-up, see test_models_reference
         controls = ref["controls"][0] if "controls" in ref else None
         assert np.array_equal(model.tokens(ref["z"], 0, controls=controls), ref["greedy"].argmax(-1))
