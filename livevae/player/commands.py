@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from livevae.tempo.events import PlayNote
-from livevae.tempo.timeline import Timeline, checked_bpm
+from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline, checked_bpm
 
 __all__ = [
     "COMMANDS",
@@ -19,9 +19,13 @@ __all__ = [
     "Quit",
     "Release",
     "Send",
+    "SetClock",
+    "SetPlaying",
     "SetTempo",
     "SetTimeline",
 ]
+
+TICKS_PER_BAR = 4 * TICKS_PER_BEAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,30 @@ class SetTimeline:
 
 
 @dataclass(frozen=True, slots=True)
+class SetClock:
+    """Whose clock to go by from now on. Nothing that plays jumps: what is out of phase is caught up with.
+
+    Attributes:
+        source: `internal`, or another of clocks.py.
+        quantum: ticks of the grid on which we agree with it.
+    """
+
+    source: str
+    quantum: int = TICKS_PER_BAR
+
+    def __post_init__(self) -> None:
+        if self.quantum < 1:
+            raise ValueError(f"a quantum is at least one tick, not {self.quantum}")
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlaying:
+    """We play from now on, or stop: for others that go by our clock, or share one with us."""
+
+    playing: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OpenPorts:
     """The ports from now on: new ones are opened, those not named are released and closed."""
 
@@ -154,7 +182,20 @@ class Quit:
     """Release what sounds, and end."""
 
 
-Command = Play | Send | Cancel | SetTempo | Nudge | SetTimeline | OpenPorts | Release | Panic | Quit
+Command = (
+    Play
+    | Send
+    | Cancel
+    | SetTempo
+    | Nudge
+    | SetTimeline
+    | SetClock
+    | SetPlaying
+    | OpenPorts
+    | Release
+    | Panic
+    | Quit
+)
 COMMANDS: tuple[type[Command], ...] = (
     Play,
     Send,
@@ -162,6 +203,8 @@ COMMANDS: tuple[type[Command], ...] = (
     SetTempo,
     Nudge,
     SetTimeline,
+    SetClock,
+    SetPlaying,
     OpenPorts,
     Release,
     Panic,

@@ -3,7 +3,18 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from livevae.player.commands import Cancel, Command, Nudge, Panic, Play, Send, SetTempo
+from livevae.player.commands import (
+    TICKS_PER_BAR,
+    Cancel,
+    Command,
+    Nudge,
+    Panic,
+    Play,
+    Send,
+    SetClock,
+    SetPlaying,
+    SetTempo,
+)
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.reports import Counters, Report, TimelineChanged
 from livevae.tempo.events import PlayNote
@@ -69,6 +80,14 @@ class LocalPlayer:
     def nudge(self, ticks: float, over: int = 0) -> None:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
         self._do(Nudge(ticks, over))
+
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR) -> None:
+        """Go by our own clock: the only one there is in virtual time."""
+        self._do(SetClock(source, quantum))
+
+    def set_playing(self, playing: bool) -> None:
+        """Nobody shares our clock."""
+        self._do(SetPlaying(playing))
 
     def panic(self) -> None:
         """Drop what waits, release what sounds, silence every channel of every port."""

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from livevae.errors import PortError
-from livevae.player.commands import Command, OpenPorts, PortSpec, Quit
+from livevae.player.clocks import INTERNAL, Clock, ClockError, open_clock
+from livevae.player.commands import Command, Nudge, OpenPorts, PortSpec, Quit, SetClock, SetPlaying
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.ports import Port, open_port
 from livevae.player.reports import (
+    ClockChanged,
     Counters,
     Hello,
     PortBack,
@@ -25,6 +27,7 @@ from livevae.player.reports import (
     Problem,
     Report,
     TimelineChanged,
+    Transport,
 )
 from livevae.player.tape import TapeWriter
 from livevae.player.wire import LineSplitter, WireError, decode_command, encode
@@ -80,6 +83,10 @@ class PlayerLoop:
         self._done: list[tuple[Sent, float]] = []
         self._late: list[float] = []
         self._counted = Counters()
+        self._clock: Clock | None = None
+        self._clocked = ClockChanged(INTERNAL)
+        self._look_at = 0.0
+        self._playing: bool | None = None
         self._ended = False
         self._wake = _signal_pipe()
 
@@ -96,6 +103,8 @@ class PlayerLoop:
             time.sleep(DRAIN)
             for port in self._ports.values():
                 port.close()
+            if self._clock is not None:
+                self._clock.close()
 
     def _step(self) -> None:
         now = time.monotonic()
@@ -108,6 +117,9 @@ class PlayerLoop:
             self._read_at = now
             self._obey(self._lines.popleft())
             self._settle()
+            return
+        if self._clock is not None and now >= self._look_at and not near:
+            self._look(self._clock, now)
             return
         if now >= self._report_at and not near:
             self._count(now)
@@ -127,6 +139,9 @@ class PlayerLoop:
             self._read_at = time.monotonic()
         if self._late and (timeout is None or timeout > REPORT_EVERY):
             timeout = REPORT_EVERY
+        if self._clock is not None and listen:
+            until = max(0.0, self._look_at - time.monotonic())
+            timeout = until if timeout is None else min(timeout, until)
         readers: list[socket.socket] = [self._wake]
         writers: list[socket.socket] = []
         if listen:
@@ -166,8 +181,45 @@ class PlayerLoop:
         match command:
             case OpenPorts(ports):
                 self._open(ports)
+            case SetClock():
+                self._set_clock(command)
+            case SetPlaying(playing):
+                self._playing = playing
+                if self._clock is not None:
+                    self._clock.play(playing, time.monotonic())
+            case Nudge(ticks):
+                if self._clock is not None:
+                    self._clock.shift += ticks
             case Quit():
                 self._ended = True
+
+    def _set_clock(self, wanted: SetClock) -> None:
+        now = time.monotonic()
+        if self._clock is not None:
+            self._clock.close()
+        self._clock, why = None, ""
+        try:
+            self._clock = open_clock(wanted, now, self._core.pace)
+        except ClockError as error:
+            why = str(error)
+        self._playing, self._look_at = None, now
+        self._clocked = ClockChanged(wanted.source if self._clock is not None else INTERNAL, why=why)
+        self._report(self._clocked)
+
+    def _look(self, clock: Clock, now: float) -> None:
+        """Go where the clock goes, and tell what it tells."""
+        self._look_at = now + clock.every
+        told = clock.look(now, self._core.pace)
+        if told.line is not None:
+            self._core.follow(told.line, now, at_once=told.at_once)
+        if told.playing is not None and told.playing != self._playing:
+            if self._playing is not None:
+                self._report(Transport(told.playing, told.since))
+            self._playing = told.playing
+        if told.peers != self._clocked.peers:
+            self._clocked = ClockChanged(self._clocked.source, told.peers)
+            self._report(self._clocked)
+        self._settle()
 
     def _open(self, ports: tuple[PortSpec, ...]) -> None:
         wanted = {spec.name: spec for spec in ports}

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from livevae.errors import LivevaeError
+from livevae.player.clocks import INTERNAL
 from livevae.player.commands import (
+    TICKS_PER_BAR,
     Cancel,
     Command,
     Nudge,
@@ -21,6 +23,8 @@ from livevae.player.commands import (
     PortSpec,
     Quit,
     Send,
+    SetClock,
+    SetPlaying,
     SetTempo,
     SetTimeline,
 )
@@ -65,6 +69,7 @@ class PlayerProcess:
         self.on_timeline: Callable[[Timeline], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._specs = ports
+        self._clock = SetClock(INTERNAL)
         self._tape = tape
         self._realtime = realtime
         self._recorder: subprocess.Popen[bytes] | None = None
@@ -133,6 +138,15 @@ class PlayerProcess:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
         self._do(Nudge(ticks, over))
 
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR) -> None:
+        """Go by another clock; the answer comes as a report."""
+        self._clock = SetClock(source, quantum)
+        self._do(self._clock)
+
+    def set_playing(self, playing: bool) -> None:
+        """Tell whoever shares the clock that we play, or stop."""
+        self._do(SetPlaying(playing))
+
     def panic(self) -> None:
         """Drop what waits, release what sounds, silence every channel of every port."""
         self._do(Panic())
@@ -197,6 +211,8 @@ class PlayerProcess:
             self._child = child = _Child(self._tape, realtime=self._realtime)
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
+            if self._clock.source != INTERNAL:
+                child.write(encode(self._clock))
             if why:
                 self._tell(PlayerDied(why, resumption.released))
             why = await child.listen(self._hear)

@@ -47,6 +47,34 @@ class TimelineChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockChanged:
+    """Whose clock we go by now, and who else does.
+
+    Attributes:
+        source: `internal`, or another of clocks.py.
+        peers: how many others share it.
+        why: a sentence, where it is not the clock that was asked for.
+    """
+
+    source: str
+    peers: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """Whoever leads the clock began to play, or stopped.
+
+    Attributes:
+        playing: whether they play now.
+        tick: since when.
+    """
+
+    playing: bool
+    tick: float
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """How it goes, about once a second while something happens.
 
@@ -99,11 +127,24 @@ class Problem:
     text: str
 
 
-Report = Hello | PortsOpened | TimelineChanged | Counters | PortLost | PortBack | PlayerDied | Problem
+Report = (
+    Hello
+    | PortsOpened
+    | TimelineChanged
+    | ClockChanged
+    | Transport
+    | Counters
+    | PortLost
+    | PortBack
+    | PlayerDied
+    | Problem
+)
 REPORTS: tuple[type[Report], ...] = (
     Hello,
     PortsOpened,
     TimelineChanged,
+    ClockChanged,
+    Transport,
     Counters,
     PortLost,
     PortBack,

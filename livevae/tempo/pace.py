@@ -113,17 +113,20 @@ class Pace:
             now: the present, in seconds.
             at_once: whether the present may jump.
         """
-        self._drop_ramps()
         here, there = self.timeline.tick_at(now), line.tick_at(now)
-        off = abs(there - here) * line.seconds_per_tick
-        if line.bpm == self.timeline.bpm == self.bpm and off < SAME:
-            return
-        self.bpm = line.bpm
-        if at_once or off <= IN_PHASE:
+        rest = self._bend.rest(here) if self._bend is not None else 0.0
+        off = abs(there - here - rest) * line.seconds_per_tick
+        other_tempo = line.bpm != self.bpm
+        if other_tempo:
+            self._drop_ramps()
+            self.bpm = line.bpm
+        if at_once or (self._bend is None and SAME <= off <= IN_PHASE):
             self._drop_bend()
             self.timeline = Timeline(there, now, line.bpm)
-        else:
+        elif off > IN_PHASE:
             self._bend_by(there - here, here, TICKS_PER_BEAT)
+        elif other_tempo:
+            self._turn(here)
 
     def step(self) -> None:
         """Do what is due at `next_tick`."""
