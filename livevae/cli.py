@@ -98,6 +98,12 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="listen to an input: notes to record, controllers that turn settings, program changes for scenes;"
         " a name or a part of it, or `virtual` for a port of our own; may be repeated",
     )
+    command.add_argument(
+        "--clock",
+        choices=("internal", "link"),
+        default="internal",
+        help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]",
+    )
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
     command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
     command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
@@ -138,6 +144,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         port=port,
         midi=tuple(arguments.midi or ("virtual",)),
         midi_in=tuple(arguments.midi_in or ()),
+        clock=arguments.clock,
         record=arguments.record,
         seed=seed,
         lead=arguments.lead,

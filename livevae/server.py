@@ -15,12 +15,24 @@ from livevae.errors import LivevaeError
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
+from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
+from livevae.player.clocks import INTERNAL, why_not
 from livevae.player.commands import PortSpec
 from livevae.player.process import PlayerProcess
-from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost, PortsOpened, Problem, Report
+from livevae.player.reports import (
+    ClockChanged,
+    Hello,
+    PlayerDied,
+    PortBack,
+    PortLost,
+    PortsOpened,
+    Problem,
+    Report,
+    Transport,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +57,7 @@ class Options:
         port: UDP port to hear OSC on.
         midi: outputs: `virtual`, `none`, or part of a port's name; the first is the default.
         midi_in: inputs: `virtual`, or part of a port's name.
+        clock: whose clock to go by.
         record: MIDI file that gets what is sent.
         seed: the night's random numbers.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
@@ -56,6 +69,7 @@ class Options:
     port: int = 7770
     midi: tuple[str, ...] = ("virtual",)
     midi_in: tuple[str, ...] = ()
+    clock: str = INTERNAL
     record: Path | None = None
     seed: int = 0
     lead: float | None = None
@@ -137,14 +151,18 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             scenes=options.shelf,
             has_model=models.known,
             personas=models.personas,
+            clocks=why_not(),
             ports=names,
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
+        said.follow(session)
         osc = await open_udp(
             session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}")
         )
         stack.callback(osc.close)
+        if options.clock != INTERNAL and not (followed := session.do(Clock(options.clock))).ok:
+            raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
         for heard in open_inputs(options.midi_in, session.heard, say):
             stack.callback(heard.close)
@@ -179,10 +197,15 @@ def port_names(targets: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Said:
-    """The player's reports as lines for the performer."""
+    """The player's reports as lines for the performer, and, where they concern it, to the session."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
+        self._session: Session | None = None
+
+    def follow(self, session: Session) -> None:
+        """Tell `session` whose clock it is, and when others start and stop."""
+        self._session = session
 
     def report(self, report: Report) -> None:
         match report:
@@ -199,6 +222,15 @@ class _Said:
                 self._say(f"midi    {port} is gone: {why}")
             case PortBack(port):
                 self._say(f"midi    {port} is back")
+            case ClockChanged(source, peers, why):
+                others = f", {peers} {'other' if peers == 1 else 'others'}" if source != INTERNAL else ""
+                self._say(f"clock   {why or source + others}")
+                if self._session is not None:
+                    self._session.clock_changed(source, peers)
+            case Transport(playing, tick):
+                self._say("clock   the others play" if playing else "clock   the others stopped")
+                if self._session is not None:
+                    self._session.transport(playing, tick)
             case PlayerDied(why, released):
                 self._say(f"player  died ({why}); another one plays on, {released} notes released")
             case Problem(text):

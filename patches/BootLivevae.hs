@@ -45,6 +45,7 @@
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
 --   /livevae/tap
+--   /livevae/clock [source]
 --   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
 --   /livevae/learn [voice] [setting value] [least value] [most value]
 --   /livevae/panic
@@ -74,6 +75,7 @@ bpm = pF "bpm"
 over = pF "over"
 beats = pF "beats"
 ms = pF "ms"
+source = pS "source"
 cc = pI "cc"
 setting = pS "setting"
 least = pF "least"

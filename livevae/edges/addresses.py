@@ -19,6 +19,8 @@ from livevae.perform.blend import FURTHEST
 from livevae.perform.controls import MOST_CONTROLLER
 from livevae.perform.requests import (
     Blend,
+    Call,
+    Clock,
     Latent,
     Learn,
     LoadScene,
@@ -115,6 +117,7 @@ COORDINATES = tuple(
     )
     for i in range(1, 9)
 )
+SOURCE = Setting("source", str, "", None, None, "", "whose clock it is: internal, midi or link")
 CC = Setting("cc", int, 0, 0, MOST_CONTROLLER, "", "a MIDI controller, by its number")
 SETTING = Setting("setting", str, "", None, None, "", "a setting of the voice, or tempo without one")
 LEAST = Setting(
@@ -237,6 +240,17 @@ ADDRESSES: tuple[Address, ...] = (
         lambda _, at: Tap(at=at),
     ),
     Address(
+        "/livevae/clock",
+        "Go by another clock, without a jump: internal, midi or link. Without a source, say whose it is.",
+        ("clock", "peers"),
+        lambda values, at: Clock(
+            str(values.get(SOURCE.name, "")), float(values.get("quantum", BY_NAME["quantum"].default)), at=at
+        ),
+        word=SOURCE,
+        settings=(BY_NAME["quantum"],),
+        example=("link",),
+    ),
+    Address(
         "/livevae/map",
         "Let a MIDI controller turn a setting; without a setting, free it; without a controller, list what is mapped.",
         ("cc", "channel", "target", "least", "most"),
@@ -292,6 +306,23 @@ ADDRESSES: tuple[Address, ...] = (
         settings=(OVER,),
         numbers=COORDINATES,
         example=("lead", 0.5, -1.0, 0.0, 0.25),
+    ),
+    Address(
+        "/livevae/call",
+        "Answer what was just played into the MIDI input, once, in the manner of a voice's personas.",
+        ("voice", "seed", "notes"),
+        lambda values, at: Call(
+            _voice(values), float(values.get("distance", 0.5)), int(values.get("bars", 2)), at=at
+        ),
+        word=VOICE,
+        needs_word=True,
+        settings=(
+            Setting(
+                "distance", float, 0.5, 0.0, 1.0, "", "0 is a copy, 0.5 in the personas' manner, 1 is free"
+            ),
+            Setting("bars", int, 2, 1, 32, "bars", "how much of what was played is the call"),
+        ),
+        example=("lead", "distance", 0.4),
     ),
     Address(
         "/livevae/persona/list",

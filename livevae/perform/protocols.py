@@ -39,5 +39,11 @@ class Player(Protocol):
     def nudge(self, ticks: float, over: int = 0) -> None:
         """The music `ticks` further on than it would be, over `over` ticks; 0 is at once."""
 
+    def set_clock(self, source: str, quantum: int = 3840) -> None:
+        """Go by another clock, on a grid of `quantum` ticks; what comes of it is told later."""
+
+    def set_playing(self, playing: bool) -> None:
+        """Tell whoever shares the clock that all of us play, or stop."""
+
     def panic(self) -> None:
         """Silence every port; the agenda is emptied."""

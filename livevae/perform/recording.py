@@ -1,5 +1,6 @@
 """What a performer plays in: notes from a MIDI input, by tick, punched in and out on bar lines. Pure."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -45,6 +46,28 @@ class Recording:
         self._takes: list[Riff] = []
         self._open: Take | None = None
         self._sounding: dict[tuple[int, int], _Sounding] = {}
+        self._recent: deque[Note] = deque(maxlen=MOST_NOTES)
+        self._held: dict[tuple[int, int], _Sounding] = {}
+
+    def last(self, tick: float, bars: int) -> tuple[tuple[int, int, int, int], ...]:
+        """What was played in the last bars before the bar line nearest to `tick`, recorded or not.
+
+        Gives (start, length, pitch, velocity), on the grid, from the first of these bars on.
+        """
+        end = next_grid(tick - TICKS_PER_BAR / 2, TICKS_PER_BAR)
+        start = end - bars * TICKS_PER_BAR
+        held = (
+            Note(one.tick, max(1, round(tick) - one.tick), key[1], one.velocity)
+            for key, one in self._held.items()
+        )
+        inside = (
+            Note(note.start - start, note.length, note.pitch, note.velocity)
+            for note in (*self._recent, *held)
+            if start - EARLY <= note.start < end - EARLY
+        )
+        return tuple(
+            (note.start, note.length, note.pitch, note.velocity) for note in sorted(quantised(inside))
+        )
 
     @property
     def takes(self) -> tuple[Riff, ...]:
@@ -86,6 +109,8 @@ class Recording:
     def heard(self, tick: float, data: bytes) -> Riff | None:
         """One MIDI message from the input at a tick; gives the take that it was the first to come after."""
         done = self.due(tick)
+        if len(data) >= 3:
+            self._remember(round(tick), data)
         take = self._open
         if take is None or len(data) < 3:
             return done
@@ -104,6 +129,13 @@ class Recording:
         if take is None or not take.length or tick < take.start + take.length + EARLY:
             return None
         return self.stop(take.start + take.length)
+
+    def _remember(self, now: int, data: bytes) -> None:
+        kind, key = data[0] & 0xF0, (data[0] & 0x0F, data[1])
+        if kind in (0x80, 0x90) and (held := self._held.pop(key, None)) is not None:
+            self._recent.append(Note(held.tick, max(1, now - held.tick), data[1], held.velocity))
+        if kind == 0x90 and data[2]:
+            self._held[key] = _Sounding(now, data[2])
 
     def _add(self, take: Take, held: _Sounding, pitch: int, end: int) -> None:
         start = held.tick - take.start

@@ -96,6 +96,19 @@ class Tap(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Clock(Request):
+    """Whose clock to go by; nothing that plays jumps. Without a source, say whose it is.
+
+    Attributes:
+        source: `internal`, `midi` or `link`.
+        quantum: beats of the grid on which we agree with it.
+    """
+
+    source: str = ""
+    quantum: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
 class Map(Request):
     """Let a MIDI controller turn a setting; without a setting, free it; without a controller, say what is mapped.
 
@@ -163,6 +176,21 @@ class Latent(Request):
     voice: str
     position: tuple[float, ...] = ()
     over: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Request):
+    """Answer what was just played in, once: encode it, and play it in the manner of a voice's personas.
+
+    Attributes:
+        voice: who answers.
+        distance: 0 a copy, 0.5 in the personas' manner, 1 free.
+        bars: how much of what was played is the call, and how long the answer is.
+    """
+
+    voice: str
+    distance: float = 0.5
+    bars: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from livevae import __version__
@@ -42,6 +43,22 @@ MOST_ONE_SHOTS = 256
 
 FARTHEST_NUDGE = TICKS_PER_BAR // 2
 """Ticks; the nearest bar is never farther away."""
+
+OURS: Mapping[str, str] = MappingProxyType({"internal": ""})
+"""The clocks that there always are: our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The clock that we go by, and how many others do."""
+
+    source: str
+    peers: int = 0
+
+    @property
+    def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
+        """For answers."""
+        return (("clock", self.source), ("peers", self.peers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +116,13 @@ class Session:
         scenes: finds a scene by name (raises LivevaeError).
         has_model: whether a model of that name can be loaded; asked before a setting names it.
         ports: names of the MIDI ports; the first is where voices play that name none.
+        clocks: clocks that can be followed, each with the reason why not here; empty where it can.
         personas: the personas that voices can blend; None where there are none.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
         controls: what MIDI that comes in does.
+        followed: whose clock we go by.
     """
 
     def __init__(
@@ -116,6 +135,7 @@ class Session:
         scenes: Callable[[str], Scene] | None = None,
         has_model: Callable[[str], bool] = lambda name: name == "",
         ports: Sequence[str] = ("main",),
+        clocks: Mapping[str, str] = OURS,
         personas: Book | None = None,
         strict: bool = False,
     ) -> None:
@@ -137,6 +157,8 @@ class Session:
         self.controls.listeners.append(self.recording.heard)
         self._title = ""
         self._taps = Taps()
+        self._clocks = clocks
+        self.followed = Followed(next(iter(clocks)))
         self._shots = 0
         self._requests = 0
         self._errors = 0
@@ -183,6 +205,8 @@ class Session:
                 return self._nudge(request)
             case ask.Tap():
                 return self._tap(request)
+            case ask.Clock():
+                return self._clock(request)
             case ask.Map():
                 return self.controls.map(request)
             case ask.Learn():
@@ -194,6 +218,8 @@ class Session:
                 return self._scene(request)
             case ask.Blend():
                 return self._blend(request)
+            case ask.Call():
+                return self._call(request)
             case ask.Latent():
                 return self._latent(request)
             case ask.PersonaRecord():
@@ -219,12 +245,16 @@ class Session:
         for name in names:
             self._voice(name)
         first = min(self._begin(name, request.at) for name in names)
+        if not request.voice:
+            self.player.set_playing(True)
         return Reply(pairs=(("playing", len(names)),), beat=first / TICKS_PER_BEAT)
 
     def _stop(self, request: ask.Stop) -> Reply:
         names = [request.voice] if request.voice else list(self._voices)
         stopping = [(name, self._voice(name)) for name in names]
         tick = self._future_tick(request.at)
+        if not request.voice:
+            self._at(request.at, self.player.set_playing, False)
         for name, one in stopping:
             if tick is None:
                 self._end(name, one)
@@ -233,7 +263,20 @@ class Session:
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
         return Reply(pairs=(("stopped", len(names)),), beat=beat)
 
-    def _sample(self, request: ask.Sample) -> Reply:
+    def _call(self, request: ask.Call) -> Reply:
+        heard = self.recording.last(self._tick(request.at), request.bars)
+        if not heard:
+            raise RequestError(
+                f"nothing was played in the last {request.bars} bars that could be answered (see --midi-in)"
+            )
+        reply = self._sample(
+            ask.Sample(request.voice, {"bars": request.bars}, at=request.at), heard, request.distance
+        )
+        return replace(reply, pairs=(*reply.pairs, ("notes", len(heard))))
+
+    def _sample(
+        self, request: ask.Sample, call: tuple[tuple[int, int, int, int], ...] = (), distance: float = 1.0
+    ) -> Reply:
         if request.voice:
             base = self._voice(request.voice)
             name, settings = request.voice, base.settings
@@ -253,6 +296,7 @@ class Session:
         start = self._first(at, settings)
         called = f"{name}#{self._shots}"
         recipe = voices.recipe(seeded, voice=called, index=0, session_seed=self.seed, tick=start)
+        recipe = replace(recipe, call=call, distance=distance)
         shot = self._start(name, base, voices.play_once(name, start, settings, recipe, self, base.counters))
         base.shots.add(shot)
         shot.add_done_callback(base.shots.discard)
@@ -289,10 +333,7 @@ class Session:
                 f"a nudge is at most {FARTHEST_NUDGE // TICKS_PER_BEAT} beats, not {ticks / TICKS_PER_BEAT:g}"
             )
         over = round(request.over * TICKS_PER_BEAT)
-        if self._future_tick(request.at) is None:
-            self.player.nudge(ticks, over)
-        else:
-            self._when(request.at, self.player.nudge, ticks, over)
+        self._at(request.at, self.player.nudge, ticks, over)
         return Reply(pairs=(("beats", ticks / TICKS_PER_BEAT),), beat=self._next_beat(request.at))
 
     def _tap(self, request: ask.Tap) -> Reply:
@@ -303,6 +344,33 @@ class Session:
         return Reply(
             pairs=(("bpm", bpm or self.clock.timeline.bpm), ("taps", self._taps.count)), beat=self.beat
         )
+
+    def _clock(self, request: ask.Clock) -> Reply:
+        if request.source:
+            if (why := self._clocks.get(request.source)) is None:
+                there = ", ".join(self._clocks)
+                raise RequestError(f"there is no clock {request.source[:40]!r}; there are: {there}")
+            if why:
+                raise RequestError(why)
+            quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
+            self._at(request.at, self.player.set_clock, request.source, quantum)
+            self.followed = Followed(request.source)
+        return Reply(pairs=self.followed.pairs, beat=self.beat)
+
+    def clock_changed(self, source: str, peers: int) -> None:
+        """The player goes by this clock now, and so do so many others."""
+        self.followed = Followed(source, peers)
+
+    def transport(self, playing: bool, tick: float) -> None:
+        """Whoever leads the clock plays since `tick`, or has stopped: all voices do as they do."""
+        at = self.clock.timeline.time_at(tick)
+        if playing:
+            for name, one in self._voices.items():
+                if not one.only_shots:
+                    self._begin(name, at)
+        else:
+            for name, one in self._voices.items():
+                self._end(name, one)
 
     def _scene(self, request: ask.LoadScene) -> Reply:
         if self._scenes is None:
@@ -319,6 +387,7 @@ class Session:
             ("voices", len(picture.voices)),
             ("decode_ms_p99", round(picture.decode.p99 * 1000, 3)),
             ("errors", picture.errors),
+            *self.followed.pairs,
         ]
         for one in picture.voices:
             names = one.settings.blend.names
@@ -592,6 +661,13 @@ class Session:
 
     def _next_beat(self, at: float | None) -> float:
         return max(self._tick(at), self.clock.tick()) / TICKS_PER_BEAT
+
+    def _at(self, at: float | None, act: Callable[..., None], *args: object) -> None:
+        """Do it at the time of a timetag; now, where that is past or none."""
+        if self._future_tick(at) is None:
+            act(*args)
+        else:
+            self._when(at, act, *args)
 
     def _when(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         alarm: asyncio.TimerHandle

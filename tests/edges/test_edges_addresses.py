@@ -10,6 +10,7 @@ from livevae.edges.manual import table_text
 from livevae.edges.osc import Message
 from livevae.errors import RequestError
 from livevae.perform.requests import (
+    Clock,
     Learn,
     LoadScene,
     Map,
@@ -63,6 +64,9 @@ def _value(text):
         ("/livevae/nudge 0.25", Nudge(0.25)),
         ("/livevae/nudge ms -20 over 4", Nudge(0.0, -20.0, 4.0)),
         ("/livevae/tap", Tap()),
+        ("/livevae/clock", Clock()),
+        ("/livevae/clock link", Clock("link")),
+        ("/livevae/clock midi quantum 8", Clock("midi", 8.0)),
         ("/livevae/map", Map()),
         ("/livevae/map 74", Map(74)),
         (

@@ -536,3 +536,68 @@ def test_three_taps_are_a_tempo_by_arrival_or_by_timetag() -> None:
         assert stand.session.clock.timeline.bpm == 75
 
     perform(line)
+
+
+class Ensemble(LocalPlayer):
+    """A local player that remembers what it was told of clocks."""
+
+    def __init__(self, bpm: float) -> None:
+        super().__init__(bpm)
+        self.told: list[tuple[object, ...]] = []
+
+    def set_clock(self, source: str, quantum: int = 3840) -> None:
+        self.told.append(("clock", source, quantum))
+
+    def set_playing(self, playing: bool) -> None:
+        self.told.append(("playing", playing))
+
+
+CLOCKS = {"internal": "", "link": "", "midi": "no MIDI input is open"}
+
+
+def test_a_clock_is_followed_where_it_can_be_and_why_not_where_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
+
+    async def line(stand: Stand) -> None:
+        assert stand.do(ask.Clock()).pairs == (("clock", "internal"), ("peers", 0))
+        assert stand.do(ask.Clock("link", quantum=8)).pairs == (("clock", "link"), ("peers", 0))
+        stand.session.clock_changed("link", 2)
+        assert stand.do(ask.Clock()).pairs == (("clock", "link"), ("peers", 2))
+        assert dict(stand.do(ask.Status()).pairs)["clock"] == "link"
+        assert stand.do(ask.Clock("midi")).text == "no MIDI input is open"
+        assert (
+            "there is no clock 'sundial'; there are: internal, link, midi"
+            in stand.do(ask.Clock("sundial")).text
+        )
+        stand.do(ask.Clock("internal", at=1.0))
+        assert stand.player.told == [("clock", "link", 7680)]
+        await asyncio.sleep(1.5)
+        assert stand.player.told == [("clock", "link", 7680), ("clock", "internal", 3840)]
+
+    perform(line, clocks=CLOCKS)
+
+
+def test_all_voices_start_and_stop_with_the_others_and_the_others_with_all_voices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", {"bars": 1}))
+        stand.session.transport(True, 900.0)
+        await asyncio.sleep(6.9)
+        stand.session.transport(False, 13000.0)
+        await asyncio.sleep(5)
+        stand.do(ask.Play("a"))
+        stand.do(ask.Stop("a"))
+        assert stand.player.told == []  # one voice of many is nobody's business
+        stand.do(ask.Play())
+        stand.do(ask.Stop(at=20.0))
+        assert stand.player.told == [("playing", True)]
+        await asyncio.sleep(9)
+        assert stand.player.told == [("playing", True), ("playing", False)]
+
+    stand = perform(line)
+    ticks = [tick for tick, _, _ in stand.ons()]
+    assert [tick for tick in ticks if tick < 5 * BAR] == list(range(BAR, 13249, 960))
+    assert not stand.hanging()

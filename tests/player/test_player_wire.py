@@ -33,7 +33,10 @@ commands = st.one_of(
     st.builds(c.Send, ints, names, st.binary(max_size=5).map(lambda b: b"\xb0" + b), names),
     st.builds(c.Cancel, names, maybe_tick),
     st.builds(c.SetTempo, st.floats(20, 999), maybe_tick, st.integers(0, 9999)),
+    st.builds(c.Nudge, floats, st.integers(0, 9999)),
     st.builds(c.SetTimeline, lines_of_time),
+    st.builds(c.SetClock, names, st.integers(1, 99999)),
+    st.builds(c.SetPlaying, st.booleans()),
     st.builds(
         c.OpenPorts,
         st.lists(st.builds(c.PortSpec, names, names, floats, st.booleans()), max_size=3).map(tuple),
@@ -45,7 +48,9 @@ pairs = st.lists(st.tuples(names, names), max_size=3).map(tuple)
 reports = st.one_of(
     st.builds(r.Hello, ints, st.booleans(), names),
     st.builds(r.PortsOpened, pairs, pairs),
-    st.builds(r.TimelineChanged, lines_of_time),
+    st.builds(r.TimelineChanged, lines_of_time, st.floats(20, 999)),
+    st.builds(r.ClockChanged, names, ints, names),
+    st.builds(r.Transport, st.booleans(), floats),
     st.builds(r.Counters, ints, ints, ints, ints, floats, floats, floats),
     st.builds(r.PortLost, names, names),
     st.builds(r.PortBack, names),
