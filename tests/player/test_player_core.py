@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from livevae.player.commands import (
     Cancel,
+    Nudge,
     OpenPorts,
     Panic,
     Play,
@@ -81,6 +82,10 @@ commands = st.one_of(
         Send, st.integers(0, 8000), st.sampled_from(PORTS), st.just(b"\xc0\x05"), st.sampled_from(("", "a"))
     ),
     st.builds(SetTimeline, st.builds(Timeline, st.floats(0, 8000), st.floats(0, 10), st.floats(20, 999))),
+    st.builds(Nudge, st.floats(-2000, 2000), st.sampled_from((0, 480))),
+    st.builds(
+        Timeline, st.floats(0, 8000), st.floats(0, 10), st.floats(20, 999)
+    ),  # another clock says where it is
     st.just(Panic()),
     st.sampled_from((("lost", "synth"), ("back", "synth"), ("lost", "drums"), ("back", "drums"))),
     st.lists(st.sampled_from(PORTS), unique=True).map(
@@ -108,6 +113,8 @@ def play_script(script, *, late=0.0):
             elif port in lost:
                 out += core.port_back(port, now)
                 lost.discard(port)
+        elif isinstance(command, Timeline):
+            core.follow(command, now, at_once=command.bpm > 500)
         else:
             out += core.handle(command, now)
             if isinstance(command, OpenPorts):
@@ -359,3 +366,22 @@ def test_a_note_that_midi_cannot_say_is_refused(wrong):
 def test_send_takes_no_notes(data):
     with pytest.raises(ValueError, match=r"status|Play"):
         Send(0, "", data)
+
+
+def test_a_nudge_at_once_loses_no_off_and_drops_only_what_is_far_behind():
+    core = fresh()
+    core.handle(Play((note(0, 960, 60), note(960, 480, 62), note(1440, 960, 64))), 0.0)
+    heard = core.due(0.0)
+    core.handle(
+        Nudge(1500.0), 0.0
+    )  # 0.78 s further on: the second note would be 0.28 s late, the third 0.03 s
+    heard += core.due(0.0)
+    core.handle(Nudge(-1500.0), 0.0)
+    heard += until_empty(core)
+    assert listing(heard) == [
+        "1.1.000 synth 1 on 60",
+        "1.2.000 synth 1 off 60",
+        "1.2.480 synth 1 on 64",
+        "1.3.480 synth 1 off 64",
+    ]
+    assert core.counters().dropped_ons == 1
