@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livevae import __version__
-from livevae.edges.midi_in import open_inputs
+from livevae.edges.midi_in import MidiInputs
 from livevae.edges.udp import UdpEdge, open_udp
 from livevae.errors import LivevaeError
 from livevae.perform.engine import Engine
@@ -164,8 +164,9 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if options.clock != INTERNAL and not (followed := session.do(Clock(options.clock))).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
-        for heard in open_inputs(options.midi_in, session.heard, say):
-            stack.callback(heard.close)
+        inputs = MidiInputs(options.midi_in, session.heard, say)
+        stack.push_async_callback(inputs.close)
+        await inputs.open()
         say(
             f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
         )

@@ -24,6 +24,11 @@ CLIENT = "livevae-in"
 MOST_WAITING = 4096
 """Messages that wait for the loop; a DIN wire brings a thousand a second."""
 
+LOOK_EVERY = 2.0
+"""Seconds between two looks at which inputs are there."""
+
+VIRTUAL = "virtual"
+
 AT_ONCE = 64
 """Messages after which the loop is given a chance to do something else."""
 
@@ -37,15 +42,18 @@ class MidiInput:
     """One input's messages, from its thread to the loop. `arrived` is called on any thread, the rest on the loop's.
 
     Args:
+        target: part of the name of an output that exists or will, or `virtual` for a port of our own.
         heard: called on the loop with each channel message.
         loop: the loop.
 
     Attributes:
-        name: what the system calls it.
+        target: as given.
+        name: what the system calls it; "" before it was ever there.
         dropped: messages that came faster than the loop could take them.
     """
 
-    def __init__(self, heard: Heard, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, target: str, heard: Heard, loop: asyncio.AbstractEventLoop) -> None:
+        self.target = target
         self._heard = heard
         self._loop = loop
         self._stream = MessageStream()
@@ -56,14 +64,32 @@ class MidiInput:
         self.name = ""
         self.dropped = 0
 
-    def open(self, target: str) -> None:
-        """Listen to an output, by part of its name, or open a port of our own (`virtual`).
+    def open(self) -> None:
+        """Listen. Takes some 50 ms, so a running server calls it on another thread.
 
         Raises:
             PortError: there is no such output, or no MIDI system opens.
         """
-        self._client, self.name = open_input(target, CLIENT, "in")
-        self._client.set_callback(self._call)
+        self._stream = MessageStream()
+        client, self.name = open_input(self.target, CLIENT, "in")
+        client.set_callback(self._call)
+        self._client = client
+
+    @property
+    def there(self) -> bool:
+        """Whether it is open, and what it listens to still there."""
+        if self._client is None or self.target == VIRTUAL:
+            return self._client is not None
+        try:
+            names = self._client.get_ports()
+        except Exception:  # noqa: BLE001  (the system's MIDI itself is gone)
+            return False
+        return any(self.name.startswith(name) for name in names)
+
+    @property
+    def opened(self) -> bool:
+        """Whether it listens, as far as we know."""
+        return self._client is not None
 
     def close(self) -> None:
         """Stop listening; what still waits is not heard."""
@@ -110,27 +136,59 @@ class MidiInput:
         self._loop.call_soon(self._hand_over)
 
 
-def open_inputs(
-    targets: Sequence[str], heard: Heard, say: Callable[[str], object] = lambda _: None
-) -> list[MidiInput]:
-    """The inputs that open, listening; what does not open is said, and the others go on. Call it on the loop.
+class MidiInputs:
+    """All inputs of a server, looked after: one that goes is listened to again when it comes back.
 
     Args:
-        targets: parts of names of outputs that exist, or `virtual` for a port of our own.
+        targets: what to listen to; see `MidiInput`.
         heard: called on the loop with each channel message and when it arrived.
         say: shows the performer a line.
     """
-    inputs = []
-    for target in targets:
-        one = MidiInput(heard, asyncio.get_running_loop())
+
+    def __init__(self, targets: Sequence[str], heard: Heard, say: Callable[[str], object]) -> None:
+        loop = asyncio.get_running_loop()
+        self.inputs = tuple(MidiInput(target, heard, loop) for target in targets)
+        self._say = say
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Listen to those that are there, and go on looking for the others."""
+        for one in self.inputs:
+            await self._open(one, f"midi in {one.target} is not there yet, playing goes on without it")
+        if self.inputs:
+            self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="midi inputs")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait((self._keeper,))
+        for one in self.inputs:
+            one.close()
+
+    async def look(self) -> None:
+        """See which inputs went and which are there again."""
+        for one in self.inputs:
+            if one.opened and not one.there:
+                one.close()
+                self._say(f"midi in {one.name or one.target} is gone")
+            elif not one.opened:
+                await self._open(one)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            await self.look()
+
+    async def _open(self, one: MidiInput, complaint: str = "") -> None:
+        again = bool(one.name)
         try:
-            one.open(target)
+            await asyncio.to_thread(one.open)
         except PortError as error:
-            say(f"midi in {target} is not open, playing goes on without it: {error}")
+            if complaint:
+                self._say(f"{complaint}: {error}")
         else:
-            inputs.append(one)
-            say(f"midi in {one.name}")
-    return inputs
+            self._say(f"midi in {one.name}{' is back' if again else ''}")
 
 
 def _ends(message: bytes) -> bool:

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from livevae.edges.midi_in import MOST_WAITING, MidiInput, open_inputs
+from livevae.edges.midi_in import MOST_WAITING, MidiInput, MidiInputs
+from livevae.errors import PortError
 
 pytestmark = pytest.mark.asyncio
 
@@ -18,7 +19,7 @@ async def settled(one: MidiInput) -> None:
 
 async def test_messages_from_another_thread_are_heard_in_order_with_their_arrival() -> None:
     heard: list[tuple[bytes, float]] = []
-    one = MidiInput(lambda data, when: heard.append((data, when)), asyncio.get_running_loop())
+    one = MidiInput("keys", lambda data, when: heard.append((data, when)), asyncio.get_running_loop())
     sent = [(bytes((0x90, 60, 1 + i % 127)), i / 1000) for i in range(2000)]
 
     def play() -> None:
@@ -35,7 +36,7 @@ async def test_messages_from_another_thread_are_heard_in_order_with_their_arriva
 
 async def test_what_is_broken_is_left_out_and_realtime_bytes_are_not_for_us() -> None:
     heard = []
-    one = MidiInput(lambda data, _: heard.append(data), asyncio.get_running_loop())
+    one = MidiInput("keys", lambda data, _: heard.append(data), asyncio.get_running_loop())
     one.arrived(b"\x90\x3c\xf8\x40\xfe", 0)
     one.arrived(b"\x3e\x41\x99\xf0\x01\x02", 0)
     one.arrived(b"\x03\xf7\xf2\x01\x02\xb0\x07", 0)
@@ -46,7 +47,7 @@ async def test_what_is_broken_is_left_out_and_realtime_bytes_are_not_for_us() ->
 
 async def test_a_flood_is_bounded_and_counted_and_ends_of_notes_get_through() -> None:
     heard = []
-    one = MidiInput(lambda data, _: heard.append(data), asyncio.get_running_loop())
+    one = MidiInput("keys", lambda data, _: heard.append(data), asyncio.get_running_loop())
     for i in range(3 * MOST_WAITING):
         one.arrived(bytes((0xB0, 7, i % 128)), 0)
     one.arrived(b"\x80\x3c\x00", 0)
@@ -74,25 +75,65 @@ async def test_a_fault_while_hearing_one_message_does_not_deafen_to_the_next(
             raise ZeroDivisionError
         heard.append(data)
 
-    one = MidiInput(hear, asyncio.get_running_loop())
+    one = MidiInput("keys", hear, asyncio.get_running_loop())
     one.arrived(b"\x90\x3c\x40\x3d\x40", 0)
     await settled(one)
     assert heard == [b"\x90\x3d\x40"]
     assert "a fault while hearing 90 3c 40" in caplog.text
 
 
-async def test_an_input_that_is_not_there_is_said_and_the_rest_goes_on(
+class Studio:
+    """A system's MIDI: outputs that come and go; stands in for rtmidi's clients."""
+
+    def __init__(self) -> None:
+        self.there: list[str] = []
+        self.callbacks: list[object] = []
+
+    def open(self, target: str, _client: str, _label: str) -> tuple["Studio", str]:
+        if not any(target in name for name in self.there):
+            raise PortError(f"no MIDI input has {target!r} in its name")
+        return self, next(name for name in self.there if target in name)
+
+    def get_ports(self) -> list[str]:
+        return self.there
+
+    def set_callback(self, callback: object) -> None:
+        self.callbacks.append(callback)
+
+    def cancel_callback(self) -> None:
+        self.callbacks.pop()
+
+    def close_port(self) -> None:
+        """Nothing to close."""
+
+    delete = close_port
+
+
+async def test_a_keyboard_that_comes_later_goes_and_comes_back_is_listened_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
-    said: list[str] = []
-    assert open_inputs(["no such keyboard"], lambda *_: None, said.append) == []
-    [line] = said
-    assert line.startswith("midi in no such keyboard is not open, playing goes on without it")
+    studio, said, heard = Studio(), [], []
+    monkeypatch.setattr("livevae.edges.midi_in.open_input", studio.open)
+    inputs = MidiInputs(["keys"], lambda data, _: heard.append(data), said.append)
+    await inputs.open()
+    for there in ([], ["keys 1"], ["keys 1"], [], [], ["keys 1", "pads"]):
+        studio.there = there
+        await inputs.look()
+    assert said == [
+        "midi in keys is not there yet, playing goes on without it: no MIDI input has 'keys' in its name",
+        "midi in keys 1",
+        "midi in keys 1 is gone",
+        "midi in keys 1 is back",
+    ]
+    studio.callbacks[-1](([0x90, 60, 100], 0.0), None)
+    await settled(inputs.inputs[0])
+    assert heard == [b"\x90\x3c\x64"]
+    await inputs.close()
+    assert studio.callbacks == []
 
 
 async def test_closing_twice_is_no_error() -> None:
-    one = MidiInput(lambda *_: None, asyncio.get_running_loop())
+    one = MidiInput("keys", lambda *_: None, asyncio.get_running_loop())
     one.arrived(b"\x90\x3c\x40", 0)
     one.close()
     one.close()

@@ -116,3 +116,21 @@ def test_broken_input_changes_nothing_that_plays(
         assert livevae.ask("/livevae/status")["lead"] == "playing"
         keyboard.send(0xB0, 74, 64)
         wait_for(lambda: 1.0 < float(livevae.ask("/livevae/set", "lead")["temp"]) < 1.02)
+
+
+def test_a_keyboard_that_is_unplugged_is_listened_to_when_it_comes_back(
+    graph: str, serve: Callable[..., Stage], receiver: Receiver, scene: str
+) -> None:
+    keyboard = Keyboard(f"hot-{graph}")
+    stage = serve(scene, "--midi", receiver.name, "--midi-in", "hot-", "--midi-in", "nothing of this name")
+    assert "midi in nothing of this name is not there yet" in stage.said
+    keyboard.close()
+    wait_for(lambda: "is gone" in stage.said)
+    played = len(receiver.ons())
+    keyboard = Keyboard(f"hot-{graph}")
+    wait_for(lambda: "is back" in stage.said)
+    with Client(port=stage.osc) as livevae:
+        keyboard.send(0xB0, 74, 127)
+        wait_for(lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0)
+    wait_for(lambda: len(receiver.ons()) > played)
+    keyboard.close()
