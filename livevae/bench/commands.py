@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-BENCHES = ("livevae.bench.jitter", "livevae.bench.decode_table", "livevae.bench.persona_speed")
+BENCHES = (
+    "livevae.bench.jitter",
+    "livevae.bench.decode_table",
+    "livevae.bench.persona_speed",
+    "livevae.bench.persona_stage",
+)
 """Modules with a measurement each: `add_command(subparsers)`."""
 
 

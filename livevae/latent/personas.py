@@ -94,6 +94,10 @@ class Persona:
             x = np.maximum(self._dense(f"encoder.{i}", x), 0)
         return Gaussian(self._dense("mu", x), np.logaddexp(0, self._dense("sigma", x)))
 
+    def answer(self, z: ArrayLike) -> Vector:
+        """A z as this performer would have played it: the middle of where it lies, decoded again."""
+        return self.decode(self.encode(z).mu)
+
     def _dense(self, layer: str, x: Array) -> Array:
         return np.asarray(x @ self.weights[f"{layer}.weight"].T + self.weights[f"{layer}.bias"])
 

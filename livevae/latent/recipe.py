@@ -19,6 +19,8 @@ class Recipe:
         model: name of the base model; "" is the default.
         blend: (persona, weight) pairs; empty is the base model's prior. Weights are positive and sum to 1.
         position: fixed coordinates in the personas' own small latent space, in place of the walk's noise.
+        call: notes to answer, (start, length, pitch, velocity) in ticks; empty where nothing was played.
+        distance: how far the answer is from the call: 0 a copy, 0.5 in the personas' manner, 1 free.
         attributes: (name, amount) pairs: how far z is pushed along directions such as density; see `attributes`.
     """
 
@@ -31,3 +33,5 @@ class Recipe:
     blend: tuple[tuple[str, float], ...] = ()
     position: tuple[float, ...] | None = None
     attributes: tuple[tuple[str, float], ...] = ()
+    call: tuple[tuple[int, int, int, int], ...] = ()
+    distance: float = 1.0

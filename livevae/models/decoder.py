@@ -19,9 +19,11 @@ from livevae.latent.personas import MAX_LATENT, Personas
 from livevae.latent.recipe import BASE, Recipe
 from livevae.latent.vectors import Vector, barycentre, memory, walk
 from livevae.models import directions, store, stored
+from livevae.models.calls import Listener, answered
 from livevae.models.config import Config
 from livevae.models.identity import identity
 from livevae.models.packed import Packed
+from livevae.models.packed_encoder import PackedEncoder
 from livevae.models.vocabulary import to_riff
 from livevae.music.notes import Riff, join
 
@@ -39,6 +41,9 @@ class Persona(Protocol):
 
     def decode(self, u: Vector) -> NDArray[Any]:
         """A point of its own latent space `[latent]` to z of the base model."""
+
+    def answer(self, z: Vector) -> NDArray[Any]:
+        """A z as it would have played it: encoded and decoded again."""
 
 
 class Network(Protocol):
@@ -63,6 +68,7 @@ class LiveDecoder:
         network: Network,
         personas: Mapping[str, Persona] | None = None,
         directions: Directions | None = None,
+        listener: Listener | None = None,
     ) -> None:
         """A decoder around a network.
 
@@ -73,11 +79,13 @@ class LiveDecoder:
             network: decodes on whatever device it lives.
             personas: by name, for the blends of recipes; looked up at every decode, so the mapping may change.
             directions: for the attributes of recipes; without any, attributes change nothing.
+            listener: for the calls of recipes; without one, calls are not heard.
         """
         self.config = config
         self._network = network
         self._personas: Mapping[str, Persona] = {} if personas is None else personas
         self._directions = directions
+        self._listener = listener
         self._threads = ThreadpoolController()
 
     @classmethod
@@ -100,14 +108,19 @@ class LiveDecoder:
             personas = personas.of(called)
         if config.controls:
             raise ModelError(f"{config.name} needs controls (chords or hits): it cannot play on its own")
+        # its weights are read again when somebody first calls: most performances never do
+        path = store.find(name)
+        listener = Listener(config, lambda: PackedEncoder(config, stored.read(path)[2]))
         if device == "cuda" or (device == "auto" and _may_have_cuda()):
             from livevae.models.live_torch import TorchNetwork, usable  # noqa: PLC0415  (torch is slow to import)
 
             if device == "cuda" or usable():
-                return cls(config, TorchNetwork(config, weights, "cuda"), personas, directions.load(called))
+                return cls(
+                    config, TorchNetwork(config, weights, "cuda"), personas, directions.load(called), listener
+                )
         elif device not in ("auto", "cpu"):
             raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
-        return cls(config, Packed(config, weights), personas, directions.load(called))
+        return cls(config, Packed(config, weights), personas, directions.load(called), listener)
 
     @property
     def bars(self) -> int:
@@ -151,9 +164,27 @@ class LiveDecoder:
     def _latents(self, recipe: Recipe, count: int) -> Vector:
         """Latent vectors of a recipe's windows, `[count, latent]`."""
         z = self._blended(recipe, count)
+        if recipe.call and self._listener is not None:
+            z = self._answer(recipe, count, z)
         if recipe.attributes and self._directions is not None:
             z = self._directions.pushed(z, recipe.attributes)
         return z
+
+    def _answer(self, recipe: Recipe, count: int, free: Vector) -> Vector:
+        """The way from what was played to free play, `[count, latent]`."""
+        assert self._listener is not None  # noqa: S101  (for the type checker)
+        call = self._listener.z(recipe, count)
+        shares = [
+            (persona, weight)
+            for name, weight in recipe.blend
+            if (persona := self._personas.get(name)) is not None
+        ]
+        manner = call
+        if shares:
+            spoken = [np.stack([persona.answer(z) for z in call]) for persona, _ in shares]
+            weights = [weight for _, weight in shares]
+            manner = np.stack([barycentre([one[i] for one in spoken], weights) for i in range(count)])
+        return answered(call, manner, free, recipe.distance)
 
     def _blended(self, recipe: Recipe, count: int) -> Vector:
         """The spherical mean of the blend's z's; a persona that is not there leaves its share to the base model."""

@@ -282,3 +282,22 @@ def test_a_session_without_personas_says_so() -> None:
             await session.close()
 
         loop.run_until_complete(main())
+
+
+def test_a_call_is_answered_once_by_a_voice_at_a_distance() -> None:
+    async def line(stand: Stand) -> None:
+        assert "nothing was played" in stand.do(ask.Call("lead")).text
+        await asyncio.sleep(4)
+        stand.do(ask.Blend("lead", (("nora", 1),)))
+        stand.play_in(0.0, [60, 62, 64, 65] * 4, jitter=0.02)
+        reply = stand.do(ask.Call("lead", distance=0.25, bars=2))
+        assert reply.ok, reply.text
+        assert dict(reply.pairs)["notes"] == 16
+        await asyncio.sleep(8)
+
+    stand = perform(line)
+    (recipe,) = stand.recipes
+    assert recipe.distance == 0.25
+    assert recipe.blend == (("nora", 1.0),)
+    assert [start for start, _, _, _ in recipe.call] == [480 * i for i in range(16)]
+    assert stand.player.sent
