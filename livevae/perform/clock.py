@@ -2,7 +2,7 @@
 
 import asyncio
 
-from livevae.tempo.timeline import Timeline
+from livevae.tempo.timeline import Timeline, next_grid
 
 
 class TickClock:
@@ -34,6 +34,17 @@ class TickClock:
     def tick(self) -> float:
         """The present, in ticks."""
         return self._timeline.tick_at(self.now())
+
+    def future_tick(self, at: float | None) -> int | None:
+        """The tick of a timetag (seconds) that is still to come; None for now."""
+        if at is None or at <= self.now():
+            return None
+        return next_grid(self._timeline.tick_at(at), 1)
+
+    def beat_at(self, at: float | None) -> float:
+        """The beat of a timetag, or of now where that is past or None."""
+        now = self.now()
+        return self._timeline.beat_at(now if at is None else max(at, now))
 
     async def until(self, tick: float, before: float = 0.0) -> None:
         """Wait until `before` seconds before `tick`; returns at once when that is past.

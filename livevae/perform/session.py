@@ -5,16 +5,16 @@ import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
+from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import blend
 from livevae.perform import requests as ask
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
+from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
 from livevae.perform.engine import DecodeTimes, Engine
 from livevae.perform.personas import Book, Desk
@@ -24,8 +24,7 @@ from livevae.perform.requests import Reply, Request
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.voice import Counters, Timing
-from livevae.tempo.taps import Taps
-from livevae.tempo.timeline import TempoError, Timeline, checked_bpm, next_grid
+from livevae.tempo.timeline import TempoError, Timeline, next_grid
 
 logger = logging.getLogger(__name__)
 
@@ -40,25 +39,6 @@ MOST_VOICES = 64
 
 MOST_ONE_SHOTS = 256
 """Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
-
-FARTHEST_NUDGE = TICKS_PER_BAR // 2
-"""Ticks; the nearest bar is never farther away."""
-
-OURS: Mapping[str, str] = MappingProxyType({"internal": ""})
-"""The clocks that there always are: our own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """The clock that we go by, and how many others do."""
-
-    source: str
-    peers: int = 0
-
-    @property
-    def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
-        """For answers."""
-        return (("clock", self.source), ("peers", self.peers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +102,7 @@ class Session:
 
     Attributes:
         controls: what MIDI that comes in does.
-        followed: whose clock we go by.
+        conductor: tempo, and whose clock we go by.
     """
 
     def __init__(
@@ -153,12 +133,10 @@ class Session:
             self._desk = Desk(personas, self.clock, self.timing, self._blending, self._takes)
         self._strict = strict
         self._voices: dict[str, Voice] = {}
+        self.conductor = Conductor(player, self.clock, clocks, self._at)
         self.controls = Controls(self.do, self.clock, self._voices.keys)
         self.controls.listeners.append(self.recording.heard)
         self._title = ""
-        self._taps = Taps()
-        self._clocks = clocks
-        self.followed = Followed(next(iter(clocks)))
         self._shots = 0
         self._requests = 0
         self._errors = 0
@@ -199,14 +177,8 @@ class Session:
                 return self._sample(request)
             case ask.Set():
                 return self._set(request)
-            case ask.Tempo():
-                return self._tempo(request)
-            case ask.Nudge():
-                return self._nudge(request)
-            case ask.Tap():
-                return self._tap(request)
-            case ask.Clock():
-                return self._clock(request)
+            case ask.Tempo() | ask.Nudge() | ask.Tap() | ask.Clock():
+                return self.conductor.do(request)
             case ask.Map():
                 return self.controls.map(request)
             case ask.Learn():
@@ -252,7 +224,7 @@ class Session:
     def _stop(self, request: ask.Stop) -> Reply:
         names = [request.voice] if request.voice else list(self._voices)
         stopping = [(name, self._voice(name)) for name in names]
-        tick = self._future_tick(request.at)
+        tick = self.clock.future_tick(request.at)
         if not request.voice:
             self._at(request.at, self.player.set_playing, False)
         for name, one in stopping:
@@ -309,57 +281,12 @@ class Session:
         if old is None and len(self._voices) >= MOST_VOICES:
             raise RequestError(f"{MOST_VOICES} voices are the most; {request.voice} would be one more")
         changed = self._changed(old.settings if old else VoiceSettings(), request.settings)
-        if self._future_tick(request.at) is None:
+        if self.clock.future_tick(request.at) is None:
             self._change(request.voice, changed)
         else:
             self._when(request.at, self._change_by, request.voice, request.settings)
         pairs = changed.pairs()
-        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
-
-    def _tempo(self, request: ask.Tempo) -> Reply:
-        bpm = checked_bpm(request.bpm)
-        tick = self._future_tick(request.at)
-        self.player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
-        return Reply(pairs=(("bpm", bpm),), beat=self._next_beat(request.at))
-
-    def _nudge(self, request: ask.Nudge) -> Reply:
-        ticks = request.beats * TICKS_PER_BEAT + request.ms / 1000 / self.clock.timeline.seconds_per_tick
-        if not ticks:
-            raise RequestError(
-                "a nudge is some beats or some ms: send /livevae/nudge 0.1 or /livevae/nudge ms 20"
-            )
-        if abs(ticks) > FARTHEST_NUDGE:
-            raise RequestError(
-                f"a nudge is at most {FARTHEST_NUDGE // TICKS_PER_BEAT} beats, not {ticks / TICKS_PER_BEAT:g}"
-            )
-        over = round(request.over * TICKS_PER_BEAT)
-        self._at(request.at, self.player.nudge, ticks, over)
-        return Reply(pairs=(("beats", ticks / TICKS_PER_BEAT),), beat=self._next_beat(request.at))
-
-    def _tap(self, request: ask.Tap) -> Reply:
-        self._taps = self._taps.tapped(self.clock.now() if request.at is None else request.at)
-        bpm = self._taps.bpm
-        if bpm is not None:
-            self.player.set_tempo(bpm)
-        return Reply(
-            pairs=(("bpm", bpm or self.clock.timeline.bpm), ("taps", self._taps.count)), beat=self.beat
-        )
-
-    def _clock(self, request: ask.Clock) -> Reply:
-        if request.source:
-            if (why := self._clocks.get(request.source)) is None:
-                there = ", ".join(self._clocks)
-                raise RequestError(f"there is no clock {request.source[:40]!r}; there are: {there}")
-            if why:
-                raise RequestError(why)
-            quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
-            self._at(request.at, self.player.set_clock, request.source, quantum)
-            self.followed = Followed(request.source)
-        return Reply(pairs=self.followed.pairs, beat=self.beat)
-
-    def clock_changed(self, source: str, peers: int) -> None:
-        """The player goes by this clock now, and so do so many others."""
-        self.followed = Followed(source, peers)
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
     def transport(self, playing: bool, tick: float) -> None:
         """Whoever leads the clock plays since `tick`, or has stopped: all voices do as they do."""
@@ -387,7 +314,7 @@ class Session:
             ("voices", len(picture.voices)),
             ("decode_ms_p99", round(picture.decode.p99 * 1000, 3)),
             ("errors", picture.errors),
-            *self.followed.pairs,
+            *self.conductor.followed.pairs,
         ]
         for one in picture.voices:
             names = one.settings.blend.names
@@ -422,7 +349,7 @@ class Session:
         self._check(changed)
         self._change(request.voice, changed)
         pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
-        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
     def _latent(self, request: ask.Latent) -> Reply:
         one = self._voice(request.voice)
@@ -432,11 +359,11 @@ class Session:
         tick, over = self._glide(request.at, request.over)
         self._change(request.voice, replace(one.settings, place=one.settings.place.to(position, tick, over)))
         pairs = tuple((f"u{i}", value) for i, value in enumerate(position or (), 1))
-        return Reply(pairs=(("voice", request.voice), *pairs), beat=self._next_beat(request.at))
+        return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
     def _glide(self, at: float | None, beats: float) -> tuple[int, int]:
         """The tick on which a glide begins, and how many it takes; what is to come takes one at least."""
-        tick = self._future_tick(at)
+        tick = self.clock.future_tick(at)
         if tick is None:
             return math.floor(self.clock.tick()), round(beats * TICKS_PER_BEAT)
         return tick, max(1, round(beats * TICKS_PER_BEAT))
@@ -486,7 +413,7 @@ class Session:
         if scene.midi is not None:
             self.controls.use(scene.midi)
         if scene.tempo != self.clock.timeline.bpm:
-            self.player.set_tempo(scene.tempo, tick=self._future_tick(at))
+            self.player.set_tempo(scene.tempo, tick=self.clock.future_tick(at))
         starts = []
         for name, planned in scene.voices.items():
             self._change(name, planned.settings)
@@ -653,18 +580,9 @@ class Session:
         margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
         return self.clock.timeline.tick_at(self.clock.now() + margin)
 
-    def _future_tick(self, at: float | None) -> int | None:
-        """The tick of a timetag that is still to come; None for now."""
-        if at is None or at <= self.clock.now():
-            return None
-        return next_grid(self.clock.timeline.tick_at(at), 1)
-
-    def _next_beat(self, at: float | None) -> float:
-        return max(self._tick(at), self.clock.tick()) / TICKS_PER_BEAT
-
     def _at(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         """Do it at the time of a timetag; now, where that is past or none."""
-        if self._future_tick(at) is None:
+        if self.clock.future_tick(at) is None:
             act(*args)
         else:
             self._when(at, act, *args)

@@ -1,0 +1,119 @@
+"""What is asked about time: tempo, nudges, taps, and whose clock to go by. The player does it, this understands it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from livevae.errors import RequestError
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT
+from livevae.perform import requests as ask
+from livevae.perform.clock import TickClock
+from livevae.perform.protocols import Player
+from livevae.perform.requests import Reply, Request
+from livevae.tempo.taps import Taps
+from livevae.tempo.timeline import checked_bpm
+
+FARTHEST_NUDGE = TICKS_PER_BAR // 2
+"""Ticks; the nearest bar is never farther away."""
+
+OURS: Mapping[str, str] = MappingProxyType({"internal": ""})
+"""The clocks that there always are: our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The clock that we go by, and how many others do."""
+
+    source: str
+    peers: int = 0
+
+    @property
+    def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
+        """For answers."""
+        return (("clock", self.source), ("peers", self.peers))
+
+
+class Conductor:
+    """The time of one session. Lives on the session's loop; not thread-safe.
+
+    Args:
+        player: who keeps the time.
+        clock: the session's copy of it.
+        clocks: clocks that can be followed, each with the reason why not here; empty where it can.
+        later: does something at the time of a timetag, at once where that is past or None.
+
+    Attributes:
+        followed: whose clock we go by.
+    """
+
+    def __init__(
+        self, player: Player, clock: TickClock, clocks: Mapping[str, str], later: Callable[..., None]
+    ) -> None:
+        self._player = player
+        self._clock = clock
+        self._clocks = clocks
+        self._later = later
+        self._taps = Taps()
+        self.followed = Followed("internal")
+
+    def do(self, request: Request) -> Reply:
+        """Answer a request about time.
+
+        Raises:
+            LivevaeError: it cannot be done; nothing was changed.
+            TempoError: a tempo that nobody plays at.
+        """
+        match request:
+            case ask.Tempo():
+                return self._tempo(request)
+            case ask.Nudge():
+                return self._nudge(request)
+            case ask.Tap():
+                return self._tap(request)
+            case ask.Clock():
+                return self._follow(request)
+            case _:
+                raise RequestError(f"{type(request).__name__} is not a request about time")
+
+    def changed(self, source: str, peers: int) -> None:
+        """The player goes by this clock now, and so do so many others."""
+        self.followed = Followed(source, peers)
+
+    def _tempo(self, request: ask.Tempo) -> Reply:
+        bpm = checked_bpm(request.bpm)
+        tick = self._clock.future_tick(request.at)
+        self._player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
+        return Reply(pairs=(("bpm", bpm),), beat=self._clock.beat_at(request.at))
+
+    def _nudge(self, request: ask.Nudge) -> Reply:
+        ticks = request.beats * TICKS_PER_BEAT + request.ms / 1000 / self._clock.timeline.seconds_per_tick
+        if not ticks:
+            raise RequestError(
+                "a nudge is some beats or some ms: send /livevae/nudge 0.1 or /livevae/nudge ms 20"
+            )
+        if abs(ticks) > FARTHEST_NUDGE:
+            raise RequestError(
+                f"a nudge is at most {FARTHEST_NUDGE // TICKS_PER_BEAT} beats, not {ticks / TICKS_PER_BEAT:g}"
+            )
+        self._later(request.at, self._player.nudge, ticks, round(request.over * TICKS_PER_BEAT))
+        return Reply(pairs=(("beats", ticks / TICKS_PER_BEAT),), beat=self._clock.beat_at(request.at))
+
+    def _tap(self, request: ask.Tap) -> Reply:
+        self._taps = self._taps.tapped(self._clock.now() if request.at is None else request.at)
+        bpm = self._taps.bpm
+        if bpm is not None:
+            self._player.set_tempo(bpm)
+        pairs = (("bpm", bpm or self._clock.timeline.bpm), ("taps", self._taps.count))
+        return Reply(pairs=pairs, beat=self._clock.beat_at(None))
+
+    def _follow(self, request: ask.Clock) -> Reply:
+        if request.source:
+            if (why := self._clocks.get(request.source)) is None:
+                there = ", ".join(self._clocks)
+                raise RequestError(f"there is no clock {request.source[:40]!r}; there are: {there}")
+            if why:
+                raise RequestError(why)
+            quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
+            self._later(request.at, self._player.set_clock, request.source, quantum)
+            self.followed = Followed(request.source)
+        return Reply(pairs=self.followed.pairs, beat=self._clock.beat_at(None))
