@@ -63,7 +63,7 @@ class Clock(Protocol):
 
 def why_not() -> dict[str, str]:
     """The clocks by name, each with the reason why it cannot be followed here; empty where it can. Imports none."""
-    return {INTERNAL: "", LINK: "" if find_spec("link") else NO_LINK}
+    return {INTERNAL: "", MIDI: "", LINK: "" if find_spec("link") else NO_LINK}
 
 
 def open_clock(wanted: SetClock, now: float, pace: Pace) -> Clock | None:
@@ -78,4 +78,8 @@ def open_clock(wanted: SetClock, now: float, pace: Pace) -> Clock | None:
         from livevae.player.link import LinkClock  # noqa: PLC0415  (GPL: only ever loaded when asked for)
 
         return LinkClock(now, pace, wanted.quantum)
+    if wanted.source == MIDI:
+        from livevae.player.midi_clock import MidiClock  # noqa: PLC0415  (it needs Told)
+
+        return MidiClock(wanted.target, wanted.quantum)
     raise ClockError(f"there is no clock {wanted.source[:40]!r}; there are: {', '.join(why_not())}")

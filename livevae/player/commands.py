@@ -141,10 +141,12 @@ class SetClock:
     Attributes:
         source: `internal`, or another of clocks.py.
         quantum: ticks of the grid on which we agree with it.
+        target: for a MIDI clock: `virtual` (a port of our own, livevae-clock), or part of an output's name.
     """
 
     source: str
     quantum: int = TICKS_PER_BAR
+    target: str = "virtual"
 
     def __post_init__(self) -> None:
         if self.quantum < 1:

@@ -81,9 +81,9 @@ class LocalPlayer:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
         self._do(Nudge(ticks, over))
 
-    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR) -> None:
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by our own clock: the only one there is in virtual time."""
-        self._do(SetClock(source, quantum))
+        self._do(SetClock(source, quantum, target))
 
     def set_playing(self, playing: bool) -> None:
         """Nobody shares our clock."""

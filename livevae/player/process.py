@@ -138,9 +138,9 @@ class PlayerProcess:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
         self._do(Nudge(ticks, over))
 
-    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR) -> None:
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by another clock; the answer comes as a report."""
-        self._clock = SetClock(source, quantum)
+        self._clock = SetClock(source, quantum, target)
         self._do(self._clock)
 
     def set_playing(self, playing: bool) -> None:
