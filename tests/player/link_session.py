@@ -5,12 +5,14 @@ Never run it outside one: Link multicasts.
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from livevae.player.process import PlayerProcess
-from livevae.player.reports import ClockChanged, Report, TimelineChanged, Transport
+from livevae.player.reports import ClockChanged, Hello, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
 
 QUANTUM = 4.0
@@ -180,6 +182,12 @@ async def main(seconds: float) -> dict:
         start = loop.time()
         await asyncio.sleep(2)
         out["after_its_return_ms"] = summed(us.errors(peer, start, loop.time()))
+
+        lives = [report.pid for report in us.reports if isinstance(report, Hello)]
+        os.kill(lives[-1], signal.SIGKILL)
+        await until(lambda: len([r for r in us.reports if isinstance(r, Hello)]) == 2 and peers() == 1)
+        out["another_player_in_phase_after_s"] = await until(in_phase)
+        out["another_players_bpm"] = player._bpm
 
         player.set_clock("internal")
         await until(lambda: us.reports[-1] == ClockChanged("internal"))

@@ -134,4 +134,10 @@ def test_a_peer_that_leaves_takes_nothing_along_and_one_that_returns_takes_our_t
 def test_nothing_ever_jumps_and_our_own_clock_goes_on_where_link_was(session: dict) -> None:
     assert session["farthest_jump_ms"] <= 1.0 + 1e-6
     assert session["on_our_own_bpm"] == 120.0
-    assert session["deaths"] == 0
+
+
+@pytest.mark.real
+def test_a_player_that_is_killed_is_replaced_by_one_that_joins_the_session_again(session: dict) -> None:
+    assert session["deaths"] == 1
+    assert session["another_players_bpm"] == 120.0
+    assert session["another_player_in_phase_after_s"] < 15
