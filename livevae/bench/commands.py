@@ -11,6 +11,7 @@ BENCHES = (
     "livevae.bench.decode_table",
     "livevae.bench.persona_speed",
     "livevae.bench.persona_stage",
+    "livevae.bench.persona_morph",
 )
 """Modules with a measurement each: `add_command(subparsers)`."""
 

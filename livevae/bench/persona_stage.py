@@ -44,6 +44,8 @@ JITTER = 0.012
 """Deviation in seconds of when the script plays a note: a good amateur's."""
 
 STEPS_PER_BEAT = 4
+ROUNDS = 4
+"""Turns of playing alone and training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Outcome:
         seconds: from the request to `ready`, of the first.
         recorded: windows that the first persona was trained on.
         played: notes that the script played in.
-        late: riffs of the voices that were late or repeated, from the recording to the end.
+        late_alone: riffs of the voices that were late or repeated while nothing was trained.
+        late_training: and while personas were.
         riffs: riffs that they played.
     """
 
@@ -88,7 +91,8 @@ class Outcome:
     seconds: float
     recorded: int
     played: int
-    late: int
+    late_alone: int
+    late_training: int
     riffs: int
 
 
@@ -114,7 +118,8 @@ def _run(args: argparse.Namespace) -> None:
         )
     console.print(
         f"{outcome.trainings} trainings, the first {outcome.seconds:.2f} s on {outcome.recorded} windows of"
-        f" {outcome.played} notes; {outcome.riffs} riffs, {outcome.late} late or repeated"
+        f" {outcome.played} notes; {outcome.riffs} riffs; late or repeated: {outcome.late_alone} alone,"
+        f" {outcome.late_training} training"
     )
     if args.json is not None:
         args.json.write_text(json.dumps(asdict(outcome), indent=1) + "\n")
@@ -149,23 +154,31 @@ def _perform(
     bpm: float,
     seconds: float,
 ) -> Outcome:
-    receiver.take()
-    time.sleep(seconds)
-    alone = lateness(receiver.take(), bpm)
-    before = _sum(client.ask("/livevae/status"), "late")
     armed = client.ask("/livevae/persona/record", bars)
     played = play_in(client, send, float(armed["beat"]), bars, bpm)
     time.sleep(60 / bpm)
+    before = _late(client)
+    heard: dict[bool, list[Arrival]] = {True: [], False: []}
+    late = {True: 0, False: 0}
+    first, trainings = 0.0, 0
     receiver.take()
-    began, first, trainings = time.monotonic(), 0.0, 0
-    while not trainings or time.monotonic() - began < seconds:
-        client.ask("/livevae/persona/train", "stage")
-        while "training" in str(client.ask("/livevae/persona/list").get("stage", "in training")):
-            time.sleep(0.05)
-        trainings += 1
-        first = first or time.monotonic() - began
-        client.ask("/livevae/persona/undo")
-    training = lateness(receiver.take(), bpm)
+    # alone and training take turns, so that whatever else this machine does falls on both
+    for trains in (False, True) * ROUNDS:
+        until = time.monotonic() + seconds / ROUNDS
+        while time.monotonic() < until:
+            if not trains:
+                time.sleep(seconds / ROUNDS)
+                continue
+            began = time.monotonic()
+            client.ask("/livevae/persona/train", "stage")
+            while "training" in str(client.ask("/livevae/persona/list").get("stage", "in training")):
+                time.sleep(0.05)
+            trainings += 1
+            first = first or time.monotonic() - began
+            client.ask("/livevae/persona/undo")
+        heard[trains] += receiver.take()
+        late[trains] += -before + (before := _late(client))
+    alone, training = lateness(heard[False], bpm), lateness(heard[True], bpm)
     client.ask("/livevae/persona/train", "stage")
     while "here" not in (there := str(client.ask("/livevae/persona/list").get("stage", ""))):
         time.sleep(0.05)
@@ -178,9 +191,15 @@ def _perform(
     status = client.ask("/livevae/status")
     if stopped := [name for name in VOICES if status.get(name) != "playing"]:
         raise LivevaeError(f"{', '.join(stopped)} plays no longer: {said()}")
-    late = _sum(status, "late") - before
     windows = int(there.split()[1])
-    return Outcome(alone, training, blended, trainings, first, windows, played, late, _sum(status, "riffs"))
+    riffs = _sum(status, "riffs")
+    return Outcome(
+        alone, training, blended, trainings, first, windows, played, late[False], late[True], riffs
+    )
+
+
+def _late(client: Client) -> int:
+    return _sum(client.ask("/livevae/status"), "late")
 
 
 def _sum(status: Mapping[str, int | float | str], what: str) -> int:

@@ -114,7 +114,7 @@ class PersonaBook:
                 "out": str(out),
             }
             await _work(wish, told)
-            persona = persona_file.read(out)
+            persona = await asyncio.to_thread(persona_file.read, out)
         about = {**persona.about, "base": model or self._default or store.DEFAULT}
         return replace(persona, name=name, about=about)
 

@@ -38,13 +38,13 @@ class Choice:
         track: number from 1, or a part of the track's name; "" is every track that fits.
         channel: 1 to 16; 0 is every channel that fits.
         skyline: of chords, take the highest note that sounds; without it a track of chords is left out.
-        hop: a window begins on every "bar" or on every "beat".
+        hop: a window begins on every "bar" or on every "beat", which gives four times as many.
     """
 
     track: str = ""
     channel: int = 0
     skyline: bool = False
-    hop: Hop = "bar"
+    hop: Hop = "beat"
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ def read(
 
 
 def from_takes(takes: Sequence[Riff], config: Config) -> Imported:
-    """Riffs that were played in, as windows from every bar; a riff shorter than a window is repeated to fill it.
+    """Riffs that were played in, as windows from every beat; a riff shorter than a window is repeated to fill it.
 
     Raises:
         MusicError: nothing in them makes a window.

@@ -93,6 +93,29 @@ class Blend:
         return tuple(sorted({name for name, _ in (*self.before, *self.after) if name != BASE}))
 
 
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """A blend that never stands still: from stop to stop in `leg` ticks each, and from the last to the first again."""
+
+    stops: tuple[Weights, ...]
+    leg: int
+
+    def at(self, tick: float) -> Weights:
+        """The weights at a tick; tick 0 is at the first stop."""
+        leg = math.floor(tick / self.leg)
+        here, there = (self.stops[(leg + more) % len(self.stops)] for more in (0, 1))
+        return Blend(there, here, leg * self.leg, self.leg).at(tick)
+
+    def to(self, after: Weights, tick: int, over: int) -> Blend:
+        """The blend that leaves the tour where it is at `tick`, for other weights."""
+        return Blend(after, self.at(tick) if over > 0 else after, tick, over)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every persona on the way; not the base model."""
+        return tuple(sorted({name for stop in self.stops for name, _ in stop if name != BASE}))
+
+
 _ALONE: Mapping[str, float] = {BASE: 1.0}
 BASE_ALONE = Blend()
 """No persona."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import RequestError, SceneError
-from livevae.perform import blend
-from livevae.perform.blend import Blend, Place
+from livevae.perform import scene_blend
 from livevae.perform.controls import Binding, MidiMap, binding
 from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings
 from livevae.tempo.timeline import TempoError, checked_bpm
@@ -133,7 +132,7 @@ def _voice(name: str, table: object, source: str) -> SceneVoice:
         raise SceneError(f"{source}: {where}: {bad_name(name)}")
     if not isinstance(table, dict):
         raise SceneError(f"{source}: {where} must be a table, such as [{where}]")
-    _known(table, (*(s.name for s in SETTINGS), "play", "blend", "latent"), source, where)
+    _known(table, (*(s.name for s in SETTINGS), "play", *scene_blend.KEYS), source, where)
     play = table.get("play", True)
     if not isinstance(play, bool):
         raise SceneError(f"{source}: {where}.play must be true or false, not {play!r}")
@@ -141,35 +140,12 @@ def _voice(name: str, table: object, source: str) -> SceneVoice:
         settings = VoiceSettings().changed({key: value for key, value in table.items() if key in BY_NAME})
     except RequestError as error:
         raise SceneError(f"{source}: {where}: {error}") from None
-    settings = replace(settings, blend=_blend(table, source, where), place=_place(table, source, where))
+    try:
+        blend, place = scene_blend.read_blend(table), scene_blend.read_place(table)
+    except SceneError as error:
+        raise SceneError(f"{source}: {where}.{error}") from None
+    settings = replace(settings, blend=blend, place=place)
     return SceneVoice(settings, play)
-
-
-def _blend(table: Mapping[str, Any], source: str, where: str) -> Blend:
-    """`[voice.lead.blend]`: persona = weight; `base` is the base model."""
-    given = table.get("blend")
-    if given is None:
-        return Blend()
-    if not isinstance(given, dict):
-        raise SceneError(
-            f"{source}: {where}.blend must be a table of personas and weights, such as nora = 0.7"
-        )
-    try:
-        return Blend(blend.weights(given.items()))
-    except RequestError as error:
-        raise SceneError(f"{source}: {where}.blend: {error}") from None
-
-
-def _place(table: Mapping[str, Any], source: str, where: str) -> Place:
-    given = table.get("latent")
-    if given is None:
-        return Place()
-    if not isinstance(given, list):
-        raise SceneError(f"{source}: {where}.latent must be a list of coordinates, such as [0.5, -1, 0, 0]")
-    try:
-        return Place(blend.position(given))
-    except RequestError as error:
-        raise SceneError(f"{source}: {where}.latent: {error}") from None
 
 
 def bad_name(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
 from livevae.music import keys
-from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place
+from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
 
@@ -131,7 +131,7 @@ class VoiceSettings:
     height: float = 0.0
     syncopation: float = 0.0
     range: float = 0.0
-    blend: Blend = BASE_ALONE
+    blend: Blend | Tour = BASE_ALONE
     place: Place = WALKING
 
     @property

@@ -40,8 +40,8 @@ def test_a_window_begins_on_every_bar_or_on_every_beat(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.mid", Riff(tuple(Note(i * BEAT, BEAT, 60 + i % 13) for i in range(16)), 4 * BAR)
     )
-    assert len(riffs.read([path], MELODY).windows) == 3
-    assert len(riffs.read([path], MELODY, Choice(hop="beat")).windows) == 9
+    assert len(riffs.read([path], MELODY, Choice(hop="bar")).windows) == 3
+    assert len(riffs.read([path], MELODY).windows) == 9
 
 
 def test_a_riff_of_one_bar_is_repeated_to_fill_the_window(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_what_is_not_there_or_no_music_is_said_so(tmp_path: Path) -> None:
 
 def test_takes_that_were_played_in_become_windows(tmp_path: Path) -> None:
     found = riffs.from_takes([tune(4), tune(1, 48)], MELODY)
-    assert [file.windows for file in found.files] == [3, 1]
+    assert [file.windows for file in found.files] == [9, 1]
     assert [file.name for file in found.files] == ["take 1", "take 2"]
 
 

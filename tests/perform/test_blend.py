@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from livevae.errors import RequestError
 from livevae.latent.recipe import BASE
-from livevae.perform.blend import Blend, Place, position, weights
+from livevae.perform.blend import Blend, Place, Tour, position, weights
 
 names = st.sampled_from(["ana", "ben", "base", "eve"])
 shares = st.floats(0, 1e6, allow_nan=False)
@@ -88,3 +88,18 @@ def test_positions_are_numbers_not_too_far_out() -> None:
     for wrong in (["x"], [float("nan")], [9.0], [True], [0.0] * 17):
         with pytest.raises(RequestError):
             position(wrong)
+
+
+def test_a_tour_goes_round_its_stops_and_a_blend_leaves_it_where_it_is() -> None:
+    tour = Tour((weights([("ana", 1)]), weights([("ben", 1)]), ()), 960)
+    assert [tour.at(tick) for tick in (0, 960, 1920, 2880)] == [
+        (("ana", 1.0),),
+        (("ben", 1.0),),
+        (),
+        (("ana", 1.0),),
+    ]
+    assert tour.at(480) == (("ana", 0.5), ("ben", 0.5))
+    assert tour.names == ("ana", "ben")
+    left = tour.to(weights([("eve", 1)]), 480, 960)
+    assert left.at(480) == tour.at(480)
+    assert left.at(1440) == (("eve", 1.0),)

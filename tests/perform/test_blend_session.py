@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livevae.errors import ModelError
+from livevae.errors import ModelError, SceneError
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.latent.recipe import BASE
 from livevae.perform import requests as ask
@@ -301,3 +301,34 @@ def test_a_call_is_answered_once_by_a_voice_at_a_distance() -> None:
     assert recipe.blend == (("nora", 1.0),)
     assert [start for start, _, _, _ in recipe.call] == [480 * i for i in range(16)]
     assert stand.player.sent
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[voice.a.blend]\nnora = 0", "voice.a.blend: the weights of nora are all 0"),
+        ("[voice.a.blend]\nnora = 'x'", "must be a number"),
+        ("[voice.a]\nblend = 3", "voice.a.blend must be a table"),
+        ("[voice.a.tour]\nstops = ['nora']", "two or more"),
+        ("[voice.a.tour]\nstops = ['nora', 3]", "table of personas"),
+        ("[voice.a.tour]\nstops = ['nora', 'base']\nbeats = 0", "from 1 to"),
+        ("[voice.a.tour]\nstop = 1", "stops and beats"),
+        ("[voice.a.blend]\nnora = 1\n[voice.a.tour]\nstops = ['nora', 'base']", "one of them"),
+        ("[voice.a]\nlatent = 3", "list of coordinates"),
+        ("[voice.a]\nlatent = [9]", "coordinate must be"),
+    ],
+)
+def test_a_scene_that_says_it_wrong_is_told_where(text: str, said: str) -> None:
+    with pytest.raises(SceneError, match=said):
+        parse(text)
+
+
+def test_a_tour_moves_from_riff_to_riff() -> None:
+    scene = parse("[voice.lead.tour]\nstops = ['nora', 'petra']\nbeats = 16\n")
+
+    async def line(stand: Stand) -> None:
+        stand.session.load(scene)
+        await asyncio.sleep(14)
+
+    shares = [dict(recipe.blend).get("petra", 0.0) for recipe in perform(line).recipes]
+    assert shares[:4] == [0.0, 0.5, 1.0, 0.5]
