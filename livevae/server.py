@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +173,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
         )
         host, port = osc.address
-        say(f"osc     {host}:{port}; try: livevae send /livevae/status --osc {host}:{port}")
+        say(f"osc     {host}:{port}; try: {_program()} send /livevae/status --osc {host}:{port}")
         playing = [name for name, voice in options.scene.voices.items() if voice.play]
         what = f"{', '.join(playing)}" if playing else "no voice yet"
         title = options.scene.title or "the scene"
@@ -195,6 +197,11 @@ def port_names(targets: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(targets)) != len(targets):
         raise LivevaeError(f"--midi names the same port twice: {', '.join(targets)}")
     return tuple("livevae" if target == "virtual" else target for target in targets)
+
+
+def _program() -> str:
+    """What to type to run livevae: its name where the shell finds it, else the way to it."""
+    return "livevae" if shutil.which("livevae") else sys.argv[0]
 
 
 class _Said:

@@ -50,7 +50,7 @@ async def test_it_says_what_it_plays_where_and_how_to_talk_to_it_and_answers() -
         text = "\n".join(said)
         assert f"127.0.0.1:{server.osc.address[1]}" in text
         assert "playing Test: a, b, at 240 bpm" in text
-        assert "livevae send /livevae/status" in text
+        assert " send /livevae/status --osc 127.0.0.1" in text
         status = await ask(server, "/livevae/status")
         assert status["a"] == status["b"] == "playing"
         assert (await ask(server, "/livevae/tempo", 300))["bpm"] == 300
