@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+
+FOLLOWING = "LIVEVAE_TRAINING_FOLLOWS"
+"""Environment variable of the processes that `helpers` starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,34 @@ def join(device: str) -> Iterator[Crew]:
 def helpers(count: int, arguments: Sequence[str]) -> list["subprocess.Popen[bytes]"]:
     """Start `count - 1` more processes of this command; this process becomes the first.
 
-    They are in its process group, and end when this one does: their next exchange fails.
+    They are in its process group, and end when this one does, however it ends: see `follow`.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    following = {FOLLOWING: "1"}
     started = []
     for rank in range(1, count):
-        environment = {**os.environ, **shared, "RANK": str(rank)}
+        environment = {**os.environ, **shared, **following, "RANK": str(rank)}
         command = [sys.executable, "-m", "livevae.models.training_commands", *arguments]
-        started.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+        started.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE))
     os.environ.update({**shared, "RANK": "0"})
     return started
+
+
+def follow() -> None:
+    """In a process that `helpers` started: end as soon as the first one is gone, which closes our stdin."""
+    if os.environ.get(FOLLOWING) is None:
+        return
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def is_first() -> bool:
+    """Whether this process is the one that speaks and saves."""
+    return os.environ.get("RANK", "0") == "0"

@@ -169,8 +169,10 @@ def _train(args: argparse.Namespace) -> None:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(args.threads)
+    processes.follow()
+    others = []
     if args.processes > 1 and "RANK" not in os.environ:
-        processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
+        others = processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
     data = dataset.load(args.data)
     plays = configuration(args.config).music
     if data.info["music"] != plays:
@@ -186,7 +188,7 @@ def _train(args: argparse.Namespace) -> None:
             if name not in {"run", "device", "transpose", "lengths"}
         },
     )
-    with _progress() as progress:
+    with _progress(quiet=not processes.is_first()) as progress:
         task = progress.add_task("training", total=1.0)
 
         def show(step: int, done: float, report: "Report") -> None:
@@ -198,7 +200,12 @@ def _train(args: argparse.Namespace) -> None:
                 progress.update(task, completed=done, description=text)
 
         state = training.train(options, data.train, data.test, show)
-    Console().print(f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}")
+    for other in others:
+        other.wait()
+    if processes.is_first():
+        Console().print(
+            f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}"
+        )
 
 
 def _evaluate(args: argparse.Namespace) -> None:
@@ -284,10 +291,10 @@ def _lengths(text: str) -> tuple[tuple[int, float], ...]:
         raise LivevaeError(f"--lengths is like 8:0.05,16:0.15, not {text}") from error
 
 
-def _progress() -> "Progress":
+def _progress(*, quiet: bool = False) -> "Progress":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    return Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=False)
+    return Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), disable=quiet)
 
 
 def main(arguments: list[str] | None = None) -> int:

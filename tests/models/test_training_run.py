@@ -182,3 +182,19 @@ def test_resuming_what_has_not_begun_is_an_error(tmp_path, capsys):
     arguments = ["train", SMALL.name, "--data", "x", "--run", str(tmp_path), "--steps", "1", "--resume"]
     assert training_commands.main(arguments) == 1
     assert "nothing to resume" in capsys.readouterr().err
+
+
+@pytest.mark.real
+def test_the_second_process_of_a_run_ends_when_the_first_is_killed(tmp_path, data):
+    write_data(tmp_path / "data", data)
+    arguments = command(tmp_path, "--steps", "1000000", "--processes", "2")
+    # both write to one pipe: it ends when both are gone
+    first = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    log = tmp_path / "run" / "log.jsonl"
+    for _ in range(600):
+        if log.exists() or first.poll() is not None:
+            break
+        time.sleep(0.1)
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+    assert first.returncode == -signal.SIGKILL
