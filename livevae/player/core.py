@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from livevae.player.clock_out import ANNOUNCED, PULSE, STOP, announcement, next_entry, next_pulse
 from livevae.player.commands import (
     Cancel,
     Command,
@@ -26,12 +27,14 @@ from livevae.player.commands import (
     Quit,
     Release,
     Send,
+    SetPlaying,
     SetTempo,
     SetTimeline,
 )
 from livevae.player.ledger import Key, Ledger, Sounding
 from livevae.player.reports import Counters
 from livevae.tempo.agenda import Agenda, Rank
+from livevae.tempo.follower import TICKS_PER_PULSE
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import Timeline
 
@@ -77,7 +80,19 @@ class _Other:
     voice: str
 
 
-_Item = _On | _Off | _Other
+@dataclass(frozen=True, slots=True)
+class _Pulse:
+    """A MIDI clock's pulse; the next one follows from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Transport:
+    """Start, continue, song position: no voice's, and not dropped with them."""
+
+    data: bytes
+
+
+_Item = _On | _Off | _Other | _Pulse | _Transport
 
 
 @dataclass(slots=True)
@@ -87,6 +102,8 @@ class _Lane:
     agenda: Agenda[_Item]
     offset: float = 0.0
     lost: bool = False
+    clock: bool = False
+    started: bool = False
 
 
 class _Next(NamedTuple):
@@ -113,6 +130,7 @@ class PlayerCore:
         self._ledger = Ledger()
         self._lanes: dict[str, _Lane] = {}
         self._next: _Next | None = None
+        self._playing = True
         self._sent = 0
         self._dropped = 0
 
@@ -140,6 +158,9 @@ class PlayerCore:
                 self.pace.nudge(ticks, now, over)
             case SetTimeline(timeline):
                 self.pace.replace(timeline)
+                self._place_clocks(now)
+            case SetPlaying(playing):
+                return self._set_playing(playing, now)
             case OpenPorts(ports):
                 return self._open_ports(ports, now)
             case Release(notes):
@@ -182,12 +203,14 @@ class PlayerCore:
         """Forget all that waits; the offs of all that sounds."""
         self._next = None
         self.pace.forget()
-        return self._cancel("", None, now)
+        return self._set_playing(playing=False, now=now) + self._cancel("", None, now)
 
     def follow(self, line: Timeline, now: float, *, at_once: bool = False) -> None:
         """Go where another clock goes; see `Pace.follow`."""
         self._next = None
         self.pace.follow(line, now, at_once=at_once)
+        if at_once:
+            self._place_clocks(now)
 
     def port_lost(self, port: str) -> None:
         """The port is gone: its notes stay in the ledger; what falls due for it meanwhile is not sent."""
@@ -195,7 +218,11 @@ class PlayerCore:
 
     def port_back(self, port: str, now: float) -> list[Sent]:
         """The port is there again: the offs of what may still hang at its other end."""
-        self._lane(port).lost = False
+        self._next = None
+        lane = self._lane(port)
+        lane.lost = False
+        if lane.clock:
+            self._place_clock(lane, now)
         return self._release(lambda key, _: key.port == port, now)
 
     def counters(self) -> Counters:
@@ -230,6 +257,11 @@ class PlayerCore:
         if lane.lost:
             return []
         match item:
+            case _Pulse():
+                return self._pulse(port, lane, tick, due, now)
+            case _Transport(data):
+                lane.started = data != STOP
+                return self._out([Sent(tick, port, data, due)])
             case _On(note):
                 if now - due > LATE_ON:
                     self._dropped += 1
@@ -261,7 +293,7 @@ class PlayerCore:
                     return voice in ("", note.voice)
                 case _Other(_, whose):
                     return voice in ("", whose)
-                case _Off():
+                case _Off() | _Pulse() | _Transport():
                     return False
 
         for lane in self._lanes.values():
@@ -305,8 +337,56 @@ class PlayerCore:
         for name in [name for name in self._lanes if name not in named]:
             del self._lanes[name]
         for spec in ports:
-            self._lane(spec.name).offset = spec.offset_ms / 1000.0
+            lane = self._lane(spec.name)
+            lane.offset = spec.offset_ms / 1000.0
+            if lane.clock != spec.clock:
+                lane.clock = spec.clock
+                out += self._stop_clock(spec.name, lane, now)
+                self._place_clock(lane, now)
         return out
+
+    # MIDI clock out
+
+    def _place_clocks(self, now: float) -> None:
+        """After a jump: the pulses go by the new line, and followers are told where the song is."""
+        for lane in self._lanes.values():
+            if lane.clock:
+                self._place_clock(lane, now)
+
+    def _place_clock(self, lane: _Lane, now: float) -> None:
+        lane.agenda.remove(lambda _, item: isinstance(item, _Pulse | _Transport))
+        if lane.clock:
+            tick = self.timeline.tick_at(now - lane.offset)
+            if lane.started:
+                lane.agenda.add(math.floor(tick), Rank.CLOCK, _Transport(STOP))
+            lane.agenda.add(next_pulse(tick), Rank.CLOCK, _Pulse())
+            if self._playing:
+                entry = next_entry(tick)
+                for data in announcement(entry):
+                    lane.agenda.add(entry - ANNOUNCED, Rank.CLOCK, _Transport(data))
+
+    def _pulse(self, port: str, lane: _Lane, tick: int, due: float, now: float) -> list[Sent]:
+        """Send a pulse and put down the next one; those that were missed by far are left out."""
+        if now - due > LATE_ON:
+            self._place_clock(lane, now)
+            return []
+        lane.agenda.add(tick + TICKS_PER_PULSE, Rank.CLOCK, _Pulse())
+        return self._out([Sent(tick, port, PULSE, due)])
+
+    def _set_playing(self, playing: bool, now: float) -> list[Sent]:
+        if playing == self._playing:
+            return []
+        self._playing = playing
+        out = [message for name, lane in self._lanes.items() for message in self._stop_clock(name, lane, now)]
+        self._place_clocks(now)
+        return out
+
+    def _stop_clock(self, port: str, lane: _Lane, now: float) -> list[Sent]:
+        """Tell the port's follower to stop, where it was told to start."""
+        if not lane.started or lane.lost:
+            return []
+        lane.started = False
+        return self._out([Sent(math.floor(self.timeline.tick_at(now)), port, STOP, now)])
 
     def _out(self, messages: list[Sent]) -> list[Sent]:
         self._sent += len(messages)

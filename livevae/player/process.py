@@ -70,6 +70,7 @@ class PlayerProcess:
         self._loop = asyncio.get_running_loop()
         self._specs = ports
         self._clock = SetClock(INTERNAL)
+        self._playing = True
         self._tape = tape
         self._realtime = realtime
         self._recorder: subprocess.Popen[bytes] | None = None
@@ -145,6 +146,7 @@ class PlayerProcess:
 
     def set_playing(self, playing: bool) -> None:
         """Tell whoever shares the clock that we play, or stop."""
+        self._playing = playing
         self._do(SetPlaying(playing))
 
     def panic(self) -> None:
@@ -213,6 +215,8 @@ class PlayerProcess:
                 child.write(encode(command))
             if self._clock.source != INTERNAL:
                 child.write(encode(self._clock))
+            if not self._playing:
+                child.write(encode(SetPlaying(playing=False)))
             if why:
                 self._tell(PlayerDied(why, resumption.released))
             why = await child.listen(self._hear)

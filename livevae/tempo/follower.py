@@ -216,15 +216,16 @@ class ClockFollower:
         """
         recent = list(self._recent)[-max(self._irregular, SUSPECTS) - 1 :]
         intervals = [after[1] - before[1] for before, after in pairwise(recent)]
-        before, period = min(
-            ((split, _median(intervals[split:])) for split in range(len(intervals) - 1)),
-            key=lambda guess: self._misfit(intervals, *guess),
-        )
+        guesses = [
+            self._guess(intervals, change, _median(intervals[change + 1 :]))
+            for change in range(len(intervals) - 1)
+        ]
+        _, change, counts = min(guesses)
         number = recent[0][0]
         pulses = []
-        for place, (interval, (_, time)) in enumerate(zip(intervals, recent[1:], strict=True)):
-            number += periods(interval, self._period if place < before else period)
-            if place >= before - 1:
+        for place, (count, (_, time)) in enumerate(zip(counts, recent[1:], strict=True)):
+            number += count
+            if place >= change:
                 pulses.append((number, time))
         self._number = number
         self._irregular = 0
@@ -232,14 +233,21 @@ class ClockFollower:
         self._recent.extend(pulses)
         self._restart(pulses)
 
-    def _misfit(self, intervals: list[float], before: int, period: float) -> float:
-        """Minus the log likelihood that `before` intervals still belong to the tempo before and the others to ours."""
-        cost = 0.0
+    def _guess(self, intervals: list[float], change: int, period: float) -> tuple[float, int, list[int]]:
+        """How well the intervals fit when the tempo changed within the one numbered `change`, and their pulses.
+
+        The first value is minus the log likelihood.
+        """
+        cost, counts = 0.0, []
+        low, high = sorted((self._period, period))
         for place, interval in enumerate(intervals):
-            expected = self._period if place < before else period
+            expected = self._period if place < change else period
+            if place == change and interval <= high + 2 * self._jitter:
+                expected = min(high, max(low, interval))
             count = periods(interval, expected)
+            counts.append(count)
             cost += ((interval - count * expected) / (2 * self._jitter)) ** 2 + (count - 1) * UNLIKELY
-        return cost
+        return cost, change, counts
 
     def _fit(self) -> None:
         """The line that the window says."""
