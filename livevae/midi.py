@@ -16,6 +16,9 @@ SYSTEMS = (
 )
 """MIDI systems and rtmidi's names for them, in the order in which they are tried."""
 
+MOST_QUEUED = 1 << 14
+"""Messages that an input keeps until somebody looks: half a second of the worst flood that JACK carries."""
+
 
 def list_ports() -> list[tuple[str, str]]:
     """(MIDI system, name) of every output that can be opened by name.
@@ -182,6 +185,8 @@ def _apis(rtmidi: Any) -> list[tuple[str, int]]:
 
 def _client(kind: Any, api: int, name: str) -> Any:
     try:
+        if kind.__name__ == "MidiIn":
+            return kind(api, name=name, queue_size_limit=MOST_QUEUED)
         return kind(api, name=name)
     except Exception:  # noqa: BLE001  (as above)
         return None

@@ -1,13 +1,15 @@
-"""MIDI in: what arrives on rtmidi's threads, as whole messages with the time of their arrival, on the server's loop.
+"""MIDI in: what the system queued for us, as whole messages with the time of their arrival, on the server's loop.
 
-Nothing that arrives can stop the server or fill its memory: what is broken is left out by `MessageStream`, system
-exclusive is left out before Python sees it, and of a flood that the loop does not keep up with, the rest is dropped
-and counted, note-offs last.
+rtmidi can also call Python on the thread that receives. On JACK that is the graph's own real-time thread, which would
+wait there for Python's lock, and every synth with it; so its queue is looked into instead, some hundred times a second,
+and the system's time between messages says when each of them came.
+
+Nothing that arrives can stop the server or fill its memory: the queue is bounded, system exclusive is left out before
+Python sees it, and what is broken is left out by `MessageStream`.
 """
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,16 +23,22 @@ from livevae.music.stream import SYSEX, MessageStream
 CLIENT = "livevae-in"
 """What ALSA, JACK and CoreMIDI call our inputs; outputs belong to the player's process, under another name."""
 
-MOST_WAITING = 4096
-"""Messages that wait for the loop; a DIN wire brings a thousand a second."""
+VIRTUAL = "virtual"
+
+POLL_EVERY = 0.005
+"""Seconds between two looks into the queues: a knob is not felt to lag by three times that."""
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at which inputs are there."""
 
-VIRTUAL = "virtual"
-
-AT_ONCE = 64
+AT_ONCE = 128
 """Messages after which the loop is given a chance to do something else."""
+
+MEMORY = 2.0
+"""Seconds for which a telling is remembered; clocks drift by 0.1 ms in them."""
+
+FARTHEST = 0.2
+"""Seconds between two tellings' lateness after which the system's time has a gap, and we begin anew."""
 
 Heard = Callable[[bytes, float], None]
 """Takes a whole channel message and when it arrived, in seconds of the loop's clock."""
@@ -38,31 +46,51 @@ Heard = Callable[[bytes, float], None]
 _log = logging.getLogger(__name__)
 
 
+class Arrivals:
+    """When messages arrived: the system's own time between them, freed from how late we looked.
+
+    We look late, never early, so of the messages of the last seconds the one that was seen soonest is believed. Law:
+    for messages that are seen in order, however late, the answer is never later than the seeing, nor earlier than the
+    message by more than the clocks drift in `MEMORY`.
+    """
+
+    __slots__ = ("_recent", "_sum")
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._recent: deque[tuple[float, float]] = deque()
+
+    def at(self, seen: float, since_last: float) -> float:
+        """When the message arrived that was seen at `seen`, `since_last` seconds after the one before it."""
+        self._sum += since_last
+        offset = seen - self._sum
+        recent = self._recent
+        while recent and (seen - recent[0][0] > MEMORY or abs(offset - recent[-1][1]) > FARTHEST):
+            recent.popleft()
+        while recent and recent[-1][1] >= offset:
+            recent.pop()
+        recent.append((seen, offset))
+        return self._sum + recent[0][1]
+
+
 class MidiInput:
-    """One input's messages, from its thread to the loop. `arrived` is called on any thread, the rest on the loop's.
+    """One input. Used from the server's loop; `open` from any one thread.
 
     Args:
         target: part of the name of an output that exists or will, or `virtual` for a port of our own.
-        heard: called on the loop with each channel message.
-        loop: the loop.
+        heard: called with each channel message.
 
     Attributes:
         target: as given.
         name: what the system calls it; "" before it was ever there.
-        dropped: messages that came faster than the loop could take them.
     """
 
-    def __init__(self, target: str, heard: Heard, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, target: str, heard: Heard) -> None:
         self.target = target
-        self._heard = heard
-        self._loop = loop
-        self._stream = MessageStream()
-        self._waiting: deque[tuple[bytes, float]] = deque()
-        self._lock = threading.Lock()
-        self._called = False
-        self._client: Any = None
         self.name = ""
-        self.dropped = 0
+        self._heard = heard
+        self._stream, self._arrivals = MessageStream(), Arrivals()
+        self._client: Any = None
 
     def open(self) -> None:
         """Listen. Takes some 50 ms, so a running server calls it on another thread.
@@ -70,14 +98,20 @@ class MidiInput:
         Raises:
             PortError: there is no such output, or no MIDI system opens.
         """
-        self._stream = MessageStream()
+        self._stream, self._arrivals = MessageStream(), Arrivals()
         client, self.name = open_input(self.target, CLIENT, "in")
-        client.set_callback(self._call)
+        # what rtmidi leaves out is left out of its time between messages, too; of sysex, a flood would cost more
+        client.ignore_types(sysex=True, timing=False, active_sense=False)
         self._client = client
 
     @property
+    def opened(self) -> bool:
+        """Whether it listens, as far as we know."""
+        return self._client is not None
+
+    @property
     def there(self) -> bool:
-        """Whether it is open, and what it listens to still there."""
+        """Whether it listens, and what it listens to still exists."""
         if self._client is None or self.target == VIRTUAL:
             return self._client is not None
         try:
@@ -86,54 +120,35 @@ class MidiInput:
             return False
         return any(self.name.startswith(name) for name in names)
 
-    @property
-    def opened(self) -> bool:
-        """Whether it listens, as far as we know."""
-        return self._client is not None
+    def poll(self, most: int = AT_ONCE) -> bool:
+        """Hear what waits, at most so many messages; whether more may wait."""
+        for _ in range(most):
+            event = None
+            with suppress(Exception):  # a port that is gone has nothing to say; `there` will find out
+                event = self._client.get_message() if self._client is not None else None
+            if event is None:
+                return False
+            data, since_last = event
+            self.arrived(bytes(data), self._arrivals.at(time.monotonic(), since_last))
+        return True
+
+    def arrived(self, data: bytes, when: float) -> None:
+        """Bytes came at `when`, in seconds of the loop's clock."""
+        for message in self._stream.feed(data):
+            if message[0] >= SYSEX:
+                continue
+            try:
+                self._heard(message, when)
+            except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
+                _log.exception("a fault while hearing %s", message.hex(" "))
 
     def close(self) -> None:
         """Stop listening; what still waits is not heard."""
         client, self._client = self._client, None
         if client is not None:
-            for end in (client.cancel_callback, client.close_port, client.delete):
+            for end in (client.close_port, client.delete):
                 with suppress(Exception):
                     end()
-        with self._lock:
-            self._waiting.clear()
-
-    def arrived(self, data: bytes, when: float) -> None:
-        """Bytes came at `when`, in seconds of the loop's clock. From any one thread."""
-        messages = [message for message in self._stream.feed(data) if message[0] < SYSEX]
-        if not messages:
-            return
-        with self._lock:
-            for message in messages:
-                if len(self._waiting) >= MOST_WAITING * (2 if _ends(message) else 1):
-                    self.dropped += 1
-                else:
-                    self._waiting.append((message, when))
-            call, self._called = not self._called, True
-        if call:
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                self._loop.call_soon_threadsafe(self._hand_over)
-
-    def _call(self, event: tuple[Sequence[int], float], _: object = None) -> None:
-        """On rtmidi's thread: one message, or what should be one."""
-        when = time.monotonic()
-        self.arrived(bytes(event[0]), when)
-
-    def _hand_over(self) -> None:
-        for _ in range(AT_ONCE):
-            with self._lock:
-                if not self._waiting:
-                    self._called = False
-                    return
-                message, when = self._waiting.popleft()
-            try:
-                self._heard(message, when)
-            except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
-                _log.exception("a fault while hearing %s", message.hex(" "))
-        self._loop.call_soon(self._hand_over)
 
 
 class MidiInputs:
@@ -141,13 +156,12 @@ class MidiInputs:
 
     Args:
         targets: what to listen to; see `MidiInput`.
-        heard: called on the loop with each channel message and when it arrived.
+        heard: called with each channel message and when it arrived.
         say: shows the performer a line.
     """
 
     def __init__(self, targets: Sequence[str], heard: Heard, say: Callable[[str], object]) -> None:
-        loop = asyncio.get_running_loop()
-        self.inputs = tuple(MidiInput(target, heard, loop) for target in targets)
+        self.inputs = tuple(MidiInput(target, heard) for target in targets)
         self._say = say
         self._keeper: asyncio.Task[None] | None = None
 
@@ -175,9 +189,17 @@ class MidiInputs:
             elif not one.opened:
                 await self._open(one)
 
+    async def poll(self) -> None:
+        """Hear all that waits, letting others have their turn."""
+        for one in self.inputs:
+            while one.poll():  # noqa: ASYNC110  (it works, and waits for nothing)
+                await asyncio.sleep(0)
+
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            for _ in range(round(LOOK_EVERY / POLL_EVERY)):
+                await asyncio.sleep(POLL_EVERY)
+                await self.poll()
             await self.look()
 
     async def _open(self, one: MidiInput, complaint: str = "") -> None:
@@ -189,8 +211,3 @@ class MidiInputs:
                 self._say(f"{complaint}: {error}")
         else:
             self._say(f"midi in {one.name}{' is back' if again else ''}")
-
-
-def _ends(message: bytes) -> bool:
-    """Whether it is a note-off."""
-    return message[0] & 0xF0 == 0x80 or (message[0] & 0xF0 == 0x90 and message[2] == 0)
