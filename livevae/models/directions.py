@@ -1,6 +1,5 @@
 """A model's directions of attributes: measured on music, found from its z's, kept by the model's identity. No torch."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ def read(path: Path, identity: str) -> Directions:
         if path.stat().st_size > MOST_BYTES:
             raise ModelError(f"{path} is too large to be directions")
         with safe_open(str(path), framework="np") as file:
-            held: Mapping[str, str] = file.metadata() or {}
+            held: dict[str, str] = file.metadata() or {}
             if held.get("format") != FORMAT or held.get("model") != identity:
                 raise ModelError(f"{path} is not {FORMAT!r} of this model")
             vectors = {name: file.get_tensor(name) for name in file.keys() if name in ATTRIBUTES}  # noqa: SIM118

@@ -12,10 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from livevae.errors import ModelError
-from livevae.models import persona_file, persona_training, riffs, store
+from livevae.latent import attributes
+from livevae.models import directions, persona_file, persona_training, riffs, store
 from livevae.models.identity import identity_of
 from livevae.models.midime import MELODY_EPOCHS, TRIO_EPOCHS, Losses, Options
 from livevae.models.riffs import Choice, Imported
+
+MOST_WINDOWS = 8000
+"""Windows that directions are found in; more change nothing."""
 
 MOST_ROWS = 24
 """Files that a report shows one by one; of more it shows the sums."""
@@ -25,6 +29,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add `persona` to a command line; `args.run(args)` does what was asked."""
     parser = commands.add_parser("persona", help="train personas on a performer's riffs, and keep them")
     verbs = parser.add_subparsers(required=True, metavar="train|list|show|rename|remove|export|import")
+    _add_attributes(commands)
     _add_train(verbs)
     listing = verbs.add_parser("list", help="the personas that can be played")
     listing.set_defaults(run=_list)
@@ -47,6 +52,30 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     bring.add_argument("--name", help="default: the file's")
     bring.add_argument("--force", action="store_true", help="replace a persona of that name")
     bring.set_defaults(run=_import)
+
+
+def _add_attributes(commands: Any) -> None:
+    parser = commands.add_parser(
+        "attributes", help="find a model's directions of density, height, syncopation and range in music"
+    )
+    parser.add_argument("model", help="a model's name or path")
+    parser.add_argument("paths", nargs="+", type=Path, help="files or folders of music that the model knows")
+    parser.set_defaults(run=_attributes)
+
+
+def _attributes(args: argparse.Namespace) -> None:
+    console = Console(highlight=False)
+    with _progress(console) as progress:
+        task = progress.add_task("reading", total=None)
+        base = persona_training.Base.open(args.model)
+        windows = riffs.read(args.paths, base.config, note=lambda _: progress.advance(task)).windows
+        windows = windows[:: -(-len(windows) // MOST_WINDOWS)]
+        progress.update(task, description="encoding", total=len(windows))
+        z = base.encode(windows, lambda done: progress.update(task, completed=done)).mu
+    found = attributes.found(z, directions.table(base.config, windows))
+    path = directions.place(base.identity)
+    directions.save(path, found, base.identity)
+    console.print(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")
 
 
 def _add_train(verbs: Any) -> None:

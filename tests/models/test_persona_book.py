@@ -1,0 +1,198 @@
+"""Personas of a session: identities, files, and trainings in a process of their own."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from livevae.errors import ModelError
+from livevae.latent.attributes import REACH, found
+from livevae.latent.personas import Personas
+from livevae.latent.recipe import Recipe
+from livevae.models import checkpoint, directions, persona_file, persona_training, riffs, store
+from livevae.models.config import configuration
+from livevae.models.decoder import LiveDecoder
+from livevae.models.identity import identity_of
+from livevae.models.midime import Options
+from livevae.models.networks import MusicVAE
+from livevae.models.persona_book import PersonaBook
+from livevae.music.notes import Note, Riff
+
+CONFIG = configuration("cat-mel_2bar_small").replace(encoder=(16,), decoder=(16, 16), latent=12)
+BEAT, BAR = 960, 3840
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A small random model as the only one, and a home that is thrown away."""
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(persona_file, "SHIPPED", tmp_path / "none")
+    return write_model(tmp_path / "mine.safetensors", 1)
+
+
+def write_model(path: Path, seed: int) -> str:
+    torch.manual_seed(seed)
+    made = MusicVAE(CONFIG)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    checkpoint.save(path, made, {})
+    return str(path)
+
+
+def take(first: int) -> Riff:
+    return Riff(tuple(Note(i * BEAT // 2, BEAT // 2, first + i * 5 % 12) for i in range(16)), 2 * BAR)
+
+
+def test_identity_is_the_weights_not_the_name(tmp_path: Path, model: str) -> None:
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(Path(model).read_bytes())
+    assert identity_of(str(copy)) == identity_of(model)
+    assert identity_of(write_model(tmp_path / "other.safetensors", 2)) != identity_of(model)
+    book = PersonaBook(model)
+    assert book.identity("") == identity_of(model)
+    with pytest.raises(ModelError, match="no checkpoint"):
+        book.identity(str(tmp_path / "absent.safetensors"))
+
+
+@pytest.mark.real
+def test_a_training_in_its_own_process_gives_the_persona_that_training_here_gives(model: str) -> None:
+    book = PersonaBook(model)
+    takes = [take(60), take(50), take(67)]
+    told: list[tuple[int, int, float]] = []
+    made = asyncio.run(book.train("nora", "", takes, 40, lambda *said: told.append(said)))
+    base = persona_training.Base.open(model)
+    here = persona_training.train("nora", riffs.from_takes(takes, base.config), base, Options(epochs=40))
+    assert (made.name, made.model, made.about["windows"]) == ("nora", here.model, 3)
+    assert told[-1][:2] == (40, 40)
+    assert [epoch for epoch, _, _ in told] == sorted(epoch for epoch, _, _ in told)
+    u = np.random.default_rng(0).standard_normal((8, 4))
+    assert np.abs(made.decode(u) - here.decode(u)).max() < 0.02
+    book.keep(made)
+    assert book.names() == ("nora",)
+    assert book.find("nora").model == made.model
+
+
+@pytest.mark.real
+def test_a_training_that_cannot_be_says_why(model: str) -> None:
+    sparse = Riff((Note(0, BEAT, 60),), 2 * BAR)
+    with pytest.raises(ModelError, match="fewer than 3 notes"):
+        asyncio.run(PersonaBook(model).train("nora", "", [sparse], 10, lambda *_: None))
+
+
+@pytest.mark.real
+def test_a_training_that_is_killed_says_so_and_one_that_nobody_waits_for_ends(model: str) -> None:
+    async def killed() -> None:
+        book = PersonaBook(model)
+        seen = asyncio.Event()
+        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
+        await asyncio.wait_for(seen.wait(), 60)
+        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        with pytest.raises(ModelError, match="died with status -9"):
+            await training
+
+    async def forgotten() -> None:
+        book = PersonaBook(model)
+        seen = asyncio.Event()
+        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
+        await asyncio.wait_for(seen.wait(), 60)
+        child = child_of(os.getpid())
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+        gone.append(child)
+
+    gone: list[int] = []
+    if not Path("/proc/self/task").exists():
+        pytest.skip("children are found in /proc")
+    asyncio.run(killed())
+    asyncio.run(forgotten())
+    assert not Path(f"/proc/{gone[0]}").exists()
+
+
+def child_of(parent: int) -> int:
+    found = [
+        int(child)
+        for task in Path(f"/proc/{parent}/task").iterdir()
+        for child in (task / "children").read_text().split()
+        if b"persona_worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    return found[0]
+
+
+def test_a_persona_of_another_model_is_never_played(tmp_path: Path, model: str) -> None:
+    base = persona_training.Base.open(model)
+    found = riffs.from_takes([take(60), take(50)], base.config)
+    personas = Personas({"nora": persona_training.train("nora", found, base, Options(epochs=30))})
+    recipe = Recipe(3, temperature=0.0, blend=(("nora", 1.0),))
+    mine = LiveDecoder.open(model, device="cpu", personas=personas)
+    other_model = write_model(tmp_path / "other.safetensors", 2)
+    other = LiveDecoder.open(other_model, device="cpu", personas=personas)
+    assert mine._personas.get("nora") is personas["nora"]
+    assert other._personas.get("nora") is None
+    plain = LiveDecoder.open(other_model, device="cpu").decode([Recipe(3, temperature=0.0)])
+    assert other.decode([recipe]) == plain
+    personas.put("nora", None)
+    assert list(mine._personas) == []
+
+
+def test_directions_are_kept_by_the_models_identity(model: str) -> None:
+    book = PersonaBook(model)
+    assert book.attributes("") == ()
+    base = persona_training.Base.open(model)
+    random = np.random.default_rng(0)
+    takes = [
+        Riff(take(int(pitch)).notes[::every], 2 * BAR)
+        for pitch in random.integers(40, 80, 40)
+        for every in (1, 3)
+    ]
+    windows = riffs.from_takes(takes, CONFIG).windows
+    values = directions.table(CONFIG, windows)
+    made = found(base.encode(windows).mu, values)
+    directions.save(directions.place(base.identity), made, base.identity)
+    again = directions.load(base.identity)
+    assert again is not None
+    assert set(again.vectors) == set(values)
+    assert set(PersonaBook(model).attributes("")) == set(values)
+    directions.place(base.identity).write_bytes(b"broken")
+    with pytest.raises(ModelError, match="broken"):
+        directions.load(base.identity)
+
+
+def test_a_direction_points_where_its_attribute_grows() -> None:
+    random = np.random.default_rng(1)
+    values = {"density": random.standard_normal(400) * 3 + 7, "height": random.standard_normal(400)}
+    truth = random.standard_normal((2, 6))
+    z = np.stack([(values["density"] - 7) / 3, values["height"]], -1) @ truth
+    directions_ = found(z, values)
+    assert np.allclose(directions_.vectors["density"], truth[0] * values["density"].std() / 3, atol=0.15)
+    assert np.allclose(
+        directions_.pushed(np.zeros(6), [("height", -1.0)]), -REACH * directions_.vectors["height"]
+    )
+    with pytest.raises(ModelError, match="too few"):
+        found(z[:5], {name: value[:5] for name, value in values.items()})
+    with pytest.raises(ModelError, match="same in every"):
+        found(z, {**values, "range": np.ones(400)})
+
+
+def test_the_measures_of_a_riff_are_what_they_say() -> None:
+    straight = Riff(tuple(Note(i * BEAT, BEAT, 60 + i) for i in range(4)), BAR)
+    off = straight.moved(BEAT // 2)
+    a, b = directions.measured(straight), directions.measured(off)
+    assert a == {"density": 4.0, "height": 61.5, "syncopation": 0.0, "range": 3.0}
+    assert b["syncopation"] > 1
+
+
+SHIPPED = Path(persona_file.__file__).parent / "personas"
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_shipped_personas_speak_the_bundled_model(path: Path) -> None:
+    """Where this fails: python -m livevae.models.personas.make."""
+    card = persona_file.describe(path)
+    assert card.model == identity_of(str(store.BUNDLED / f"{store.DEFAULT}.safetensors"))
+    assert "licence" in card.about
+    assert persona_file.read(path).dim == 256
