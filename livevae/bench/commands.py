@@ -12,6 +12,7 @@ BENCHES = (
     "livevae.bench.persona_speed",
     "livevae.bench.persona_stage",
     "livevae.bench.persona_morph",
+    "livevae.bench.persona_recognition",
 )
 """Modules with a measurement each: `add_command(subparsers)`."""
 

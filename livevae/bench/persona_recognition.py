@@ -5,15 +5,19 @@ the ceiling (what the classifier makes of real riffs that it never saw). Then it
 the base model's own. Beside it: exact copies of training windows, and how much samples differ among themselves.
 """
 
+import argparse
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
 
 from livevae.latent.personas import Personas
 from livevae.latent.recipe import Recipe
@@ -216,3 +220,47 @@ def recognise(
         {name: float((named == i).mean()) for i, name in enumerate(names)},
         each,
     )
+
+
+def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The measurement `persona-recognise`."""
+    text = "let a classifier name the performers of persona samples"
+    command = below.add_parser("persona-recognise", help=text, description=__doc__)
+    command.add_argument("sets", nargs="+", metavar="NAME=PATH[,PATH...]", help="music of each performer")
+    command.add_argument("--model", default="")
+    command.add_argument("--most", type=int, default=400, help="windows of each part (default: %(default)s)")
+    command.add_argument("--samples", type=int, default=200)
+    command.add_argument("--temp", type=float, default=0.8)
+    command.add_argument("--epochs", type=int, default=Options().epochs)
+    command.add_argument("--jitter", type=float, default=0.0)
+    command.add_argument("--json", type=Path)
+    command.set_defaults(run=_run)
+
+
+def _run(args: argparse.Namespace) -> None:
+    config = persona_training.Base.open(args.model).config
+    parts: dict[str, list[Windows]] = {}
+    for word in args.sets:
+        name, _, paths = word.partition("=")
+        parts[name] = split([Path(path) for path in paths.split(",")], config, args.most)
+    options = Options(epochs=args.epochs, jitter=args.jitter)
+    found = recognise(parts, args.model, options=options, samples=args.samples, temperature=args.temp)
+    show(found, Console(highlight=False))
+    if args.json is not None:
+        args.json.write_text(json.dumps(asdict(found), indent=1) + "\n")
+
+
+def show(found: Recognition, console: Console) -> None:
+    """As tables."""
+    console.print(
+        f"named right: persona samples {found.personas:.3f}, real riffs {found.real:.3f} (the ceiling),"
+        f" by luck {found.chance:.3f}"
+    )
+    console.print(
+        "base model's samples are named " + ", ".join(f"{k} {v:.2f}" for k, v in found.base.items())
+    )
+    columns = list(next(iter(found.each.values())))
+    table = Table("set", *columns, box=None, pad_edge=False)
+    for name, row in found.each.items():
+        table.add_row(name, *(f"{row[column]:.3f}".removesuffix(".000") for column in columns))
+    console.print(table)
