@@ -52,6 +52,7 @@
 --   /livevae/scene name
 --   /livevae/blend voice name number ... [over beats]
 --   /livevae/latent voice [u1 u2 ...] [over beats]
+--   /livevae/call voice [distance value] [bars bars]
 --   /livevae/persona/list
 --   /livevae/persona/record [bars] [stop value] [clear value]
 --   /livevae/persona/train persona [model value] [epochs value]
@@ -89,6 +90,7 @@ u5 = pF "u5"
 u6 = pF "u6"
 u7 = pF "u7"
 u8 = pF "u8"
+distance = pF "distance"
 stop_ = pI "stop"
 clear = pI "clear"
 persona = pS "persona"

@@ -23,6 +23,7 @@
 #   /livevae/scene name
 #   /livevae/blend voice name number ... [over beats]
 #   /livevae/latent voice [u1 u2 ...] [over beats]
+#   /livevae/call voice [distance value] [bars bars]
 #   /livevae/persona/list
 #   /livevae/persona/record [bars] [stop value] [clear value]
 #   /livevae/persona/train persona [model value] [epochs value]
