@@ -82,6 +82,12 @@ class Desk:
         self._takes = takes
         self._undo: list[tuple[str, Persona | None]] = []
         self._training: dict[str, asyncio.Task[None]] = {}
+        self._done: dict[str, float] = {}
+
+    @property
+    def training(self) -> tuple[tuple[str, float], ...]:
+        """Personas that are being trained, and how far they are, from 0 to 1."""
+        return tuple((name, self._done.get(name, 0.0)) for name in self._training)
 
     def do(self, request: Request) -> Reply:
         """Answer one of the personas' requests.
@@ -203,9 +209,11 @@ class Desk:
                 wish.tell(reply)
 
         def told(epoch: int, epochs: int, loss: float) -> None:
+            self._done[wish.name] = epoch / epochs
             pairs = (("persona", wish.name), ("epoch", epoch), ("epochs", epochs), ("loss", round(loss, 4)))
             say(Reply(pairs=(*pairs, ("state", "training"))))
 
+        self._done[wish.name] = 0.0
         try:
             persona = await self._book.train(wish.name, wish.model, takes, wish.epochs, told)
         except LivevaeError as error:

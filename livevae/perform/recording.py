@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
+from livevae.perform.requests import PersonaRecord, Reply
 from livevae.tempo.timeline import next_grid
 
 EARLY = TICKS_PER_STEP // 2
@@ -68,6 +69,18 @@ class Recording:
         return tuple(
             (note.start, note.length, note.pitch, note.velocity) for note in sorted(quantised(inside))
         )
+
+    def do(self, request: PersonaRecord, tick: float, beat: float) -> Reply:
+        """Answer a request to record, as it sounds at `tick`; `beat` is now."""
+        if request.clear:
+            return Reply(pairs=(("forgotten", self.clear()),))
+        if request.stop:
+            take = self.stop(tick)
+            notes = len(take.notes) if take is not None else 0
+            return Reply(pairs=(("takes", len(self._takes)), ("notes", notes)), beat=beat)
+        start = self.arm(tick, round(request.bars))
+        pairs = (("bars", round(request.bars)), ("takes", len(self._takes)))
+        return Reply(pairs=pairs, beat=start / TICKS_PER_BEAT)
 
     @property
     def takes(self) -> tuple[Riff, ...]:

@@ -65,6 +65,8 @@ class Snapshot:
     decode: DecodeTimes
     requests: int
     errors: int
+    training: tuple[tuple[str, float], ...] = ()
+    """Personas that are being trained, and how far they are, from 0 to 1."""
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ class Session:
             case ask.Latent():
                 return self._latent(request)
             case ask.PersonaRecord():
-                return self._record(request)
+                return self.recording.do(request, self._tick(request.at), self.beat)
             case (
                 ask.PersonaTrain()
                 | ask.PersonaSave()
@@ -368,18 +370,6 @@ class Session:
             return math.floor(self.clock.tick()), round(beats * TICKS_PER_BEAT)
         return tick, max(1, round(beats * TICKS_PER_BEAT))
 
-    def _record(self, request: ask.PersonaRecord) -> Reply:
-        now = self._tick(request.at)
-        if request.clear:
-            return Reply(pairs=(("forgotten", self.recording.clear()),))
-        if request.stop:
-            take = self.recording.stop(now)
-            notes = len(take.notes) if take is not None else 0
-            return Reply(pairs=(("takes", len(self.recording.takes)), ("notes", notes)), beat=self.beat)
-        start = self.recording.arm(now, round(request.bars))
-        pairs = (("bars", round(request.bars)), ("takes", len(self.recording.takes)))
-        return Reply(pairs=pairs, beat=start / TICKS_PER_BEAT)
-
     def heard(self, data: bytes, when: float) -> None:
         """One whole MIDI message from an input, which came at `when` (seconds of the session's clock)."""
         self.controls.hear(data, when)
@@ -452,6 +442,7 @@ class Session:
             decode=self.engine.times,
             requests=self._requests,
             errors=self._errors,
+            training=self._desk.training if self._desk is not None else (),
         )
 
     def panic(self) -> None:
