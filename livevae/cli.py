@@ -162,6 +162,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
 
 def _models(arguments: argparse.Namespace) -> "Models":
     from livevae.models import store
+    from livevae.models.decoder import LiveDecoder, chosen_device
     from livevae.models.persona_book import PersonaBook
     from livevae.server import Models
 
@@ -169,15 +170,17 @@ def _models(arguments: argparse.Namespace) -> "Models":
     if not store.exists(default):
         raise LivevaeError(f"there is no model {default!r}; `livevae model list` shows those that are")
 
+    device = chosen_device(arguments.device)
     book = PersonaBook(default)
 
     def load(name: str) -> "Decoder":
-        from livevae.models.decoder import LiveDecoder
+        return LiveDecoder.open(name or default, device=device, personas=book.personas)
 
-        return LiveDecoder.open(name or default, device=arguments.device, personas=book.personas)
+    def known(name: str) -> bool:
+        """A request from the network may name a model; it never names a path."""
+        return not name or (not name.endswith(store.SUFFIX) and store.exists(name))
 
-    title = f"{default} on {arguments.device}"
-    return Models(load, lambda name: not name or store.exists(name), title, book)
+    return Models(load, known, f"{default} on {device}", book)
 
 
 def _say(line: str) -> None:

@@ -111,16 +111,14 @@ class LiveDecoder:
         # its weights are read again when somebody first calls: most performances never do
         path = store.find(name)
         listener = Listener(config, lambda: PackedEncoder(config, stored.read(path)[2]))
-        if device == "cuda" or (device == "auto" and _may_have_cuda()):
-            from livevae.models.live_torch import TorchNetwork, usable  # noqa: PLC0415  (torch is slow to import)
+        network: Network
+        if chosen_device(device) == "cuda":
+            from livevae.models.live_torch import TorchNetwork  # noqa: PLC0415  (torch is slow to import)
 
-            if device == "cuda" or usable():
-                return cls(
-                    config, TorchNetwork(config, weights, "cuda"), personas, directions.load(called), listener
-                )
-        elif device not in ("auto", "cpu"):
-            raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
-        return cls(config, Packed(config, weights), personas, directions.load(called), listener)
+            network = TorchNetwork(config, weights, "cuda")
+        else:
+            network = Packed(config, weights)
+        return cls(config, network, personas, directions.load(called), listener)
 
     @property
     def bars(self) -> int:
@@ -245,6 +243,21 @@ def _path(recipe: Recipe, dim: int, count: int) -> Vector:
         point = keep * point + (1 - keep * keep) ** 0.5 * fresh
         points.append(point)
     return np.stack(points)
+
+
+def chosen_device(device: str) -> str:
+    """What "auto" comes to here: "cuda" where there is one, else "cpu"; torch is imported only to make sure.
+
+    Raises:
+        ModelError: it is none of auto, cpu and cuda.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
+    if device != "auto" or not _may_have_cuda():
+        return "cpu" if device == "auto" else device
+    from livevae.models.live_torch import usable  # noqa: PLC0415  (torch is slow to import)
+
+    return "cuda" if usable() else "cpu"
 
 
 def _may_have_cuda() -> bool:
