@@ -10,6 +10,7 @@ __all__ = [
     "COMMANDS",
     "Cancel",
     "Command",
+    "LosePort",
     "Nudge",
     "OpenPorts",
     "Panic",
@@ -168,6 +169,13 @@ class OpenPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class LosePort:
+    """The port's other end is gone from the system: close it until `OpenPorts` names it again."""
+
+    port: str
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Send the offs of these notes at once: what a player that died may have left sounding."""
 
@@ -194,6 +202,7 @@ Command = (
     | SetClock
     | SetPlaying
     | OpenPorts
+    | LosePort
     | Release
     | Panic
     | Quit
@@ -208,6 +217,7 @@ COMMANDS: tuple[type[Command], ...] = (
     SetClock,
     SetPlaying,
     OpenPorts,
+    LosePort,
     Release,
     Panic,
     Quit,

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from livevae.errors import PortError
 from livevae.player.clocks import INTERNAL, Clock, ClockError, open_clock
-from livevae.player.commands import Command, Nudge, OpenPorts, PortSpec, Quit, SetClock, SetPlaying
+from livevae.player.commands import Command, LosePort, Nudge, OpenPorts, PortSpec, Quit, SetClock, SetPlaying
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.ports import Port, open_port
 from livevae.player.reports import (
@@ -46,6 +46,12 @@ GUARD = AHEAD + 0.0003
 STARVED = 0.02
 """Seconds after which the pipe is read even so, when one deadline follows the other that closely."""
 
+GAP = 0.06
+"""Seconds without a deadline in which ports are opened and closed: a JACK client takes 20 to 40 ms of each of us."""
+
+PATIENCE = 2.0
+"""Seconds that opening a port waits for such a gap."""
+
 REPORT_EVERY = 1.0
 """Seconds between counters."""
 
@@ -75,6 +81,8 @@ class PlayerLoop:
         self._ports: dict[str, Port] = {}
         self._specs: dict[str, PortSpec] = {}
         self._lost: set[str] = set()
+        self._leaving: list[Port] = []
+        self._open_by: float | None = None
         self._splitter = LineSplitter()
         self._lines: deque[bytes] = deque()
         self._unread = b""
@@ -101,7 +109,7 @@ class PlayerLoop:
             self._settle()
             self._count(time.monotonic())
             time.sleep(DRAIN)
-            for port in self._ports.values():
+            for port in [*self._ports.values(), *self._leaving]:
                 port.close()
             if self._clock is not None:
                 self._clock.close()
@@ -118,12 +126,21 @@ class PlayerLoop:
             self._obey(self._lines.popleft())
             self._settle()
             return
+        if (self._leaving or self._open_by is not None) and self._gap(now, deadline):
+            self._use_gap()
+            self._settle()
+            return
         if self._clock is not None and now >= self._look_at and not near:
             self._look(self._clock, now)
             return
         if now >= self._report_at and not near:
             self._count(now)
         self._wait(None if deadline is None else deadline - AHEAD - now, listen=not near)
+
+    def _gap(self, now: float, deadline: float | None) -> bool:
+        """Whether there is time to open a port before the deadline, or no more time to wait for that."""
+        overdue = self._open_by is not None and now > self._open_by
+        return overdue or deadline is None or deadline - now > GAP
 
     def _keep(self, deadline: float) -> None:
         """Send at `deadline`, to the microsecond, and whatever else is due by then."""
@@ -181,6 +198,9 @@ class PlayerLoop:
         match command:
             case OpenPorts(ports):
                 self._open(ports)
+            case LosePort(port):
+                if port in self._ports:
+                    self._lose(port, "its other end is gone")
             case SetClock():
                 self._set_clock(command)
             case SetPlaying(playing):
@@ -222,12 +242,25 @@ class PlayerLoop:
         self._settle()
 
     def _open(self, ports: tuple[PortSpec, ...]) -> None:
+        """Note what is wanted; it is opened in the next gap, or at once where no other port can be disturbed."""
         wanted = {spec.name: spec for spec in ports}
         for name, spec in self._specs.items():
             if name in self._ports and (name not in wanted or wanted[name].target != spec.target):
-                self._ports.pop(name).close()
+                self._leaving.append(self._ports.pop(name))
         self._specs = wanted
+        self._open_by = time.monotonic() + PATIENCE
+        if not self._ports:
+            self._use_gap()
+
+    def _use_gap(self) -> None:
+        """Close and open ports, which takes tens of milliseconds."""
+        while self._leaving:
+            self._leaving.pop().close()
+        if self._open_by is None:
+            return
+        self._open_by = None
         failed = []
+        wanted = self._specs
         for name, spec in wanted.items():
             if name not in self._ports:
                 try:
@@ -271,7 +304,7 @@ class PlayerLoop:
             self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
 
     def _lose(self, name: str, why: str) -> None:
-        self._ports.pop(name).close()
+        self._leaving.append(self._ports.pop(name))
         self._lost.add(name)
         self._core.port_lost(name)
         self._report(PortLost(name, why))

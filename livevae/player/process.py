@@ -1,6 +1,7 @@
 """The server's side of the wire: starts the player, mirrors what it was told, starts another if it dies."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from livevae.errors import LivevaeError
+from livevae.midi import find_name
 from livevae.player.clocks import INTERNAL
 from livevae.player.commands import (
     TICKS_PER_BAR,
     Cancel,
     Command,
+    LosePort,
     Nudge,
     OpenPorts,
     Panic,
@@ -30,7 +33,7 @@ from livevae.player.commands import (
 )
 from livevae.player.mirror import Mirror, chunked
 from livevae.player.realtime import ORDINARY
-from livevae.player.reports import Counters, Hello, PlayerDied, PortsOpened, Report, TimelineChanged
+from livevae.player.reports import Counters, Hello, PlayerDied, PortLost, PortsOpened, Report, TimelineChanged
 from livevae.player.wire import LineSplitter, WireError, decode_report, encode
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
@@ -79,6 +82,8 @@ class PlayerProcess:
         self._ready = asyncio.Event()
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self._there: list[str] = []
 
     @classmethod
     async def start(
@@ -169,6 +174,10 @@ class PlayerProcess:
         if self._child is not None:
             self._child.write(encode(Quit()))
             await self._child.ended(PATIENCE)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watcher
         if self._keeper is not None:
             await asyncio.wait((self._keeper,), timeout=1.0)
             self._keeper.cancel()
@@ -234,6 +243,11 @@ class PlayerProcess:
             case PortsOpened():
                 self.ports = report
                 self._ready.set()
+                self._watch_ports()
+            case PortLost(port, why):
+                opened = tuple(pair for pair in self.ports.opened if pair[0] != port)
+                self.ports = PortsOpened(opened, (*self.ports.failed, (port, why)))
+                self._compare_ports()
             case TimelineChanged(timeline, bpm):
                 self.timeline, self._bpm = timeline, bpm
                 if self.on_timeline is not None:
@@ -241,6 +255,47 @@ class PlayerProcess:
             case Counters():
                 self.counters = report
         self._tell(report)
+
+    def _watch_ports(self) -> None:
+        """Watch the system's outputs, where any of them is ours by name."""
+        named = any(spec.target not in ("virtual", "none") for spec in self._specs)
+        if named and self._watcher is None and not self._closing:
+            self._watcher = self._loop.create_task(self._watch(), name="port watcher")
+
+    async def _watch(self) -> None:
+        """Hear from the watch which outputs there are, for as long as we are open."""
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "livevae.player.watch",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
+            )
+            try:
+                while process.stdout is not None and (line := await process.stdout.readline()):
+                    self._there = [f"{name} ({system})" for system, name in json.loads(line)]
+                    self._compare_ports()
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            await asyncio.sleep(LONGEST_PAUSE)
+
+    def _compare_ports(self) -> None:
+        """Close what is gone from the system, and open what is there (again)."""
+        opened, missing = dict(self.ports.opened), False
+        for spec in self._specs:
+            if spec.target in ("virtual", "none"):
+                continue
+            if spec.name in opened and opened[spec.name] not in self._there:
+                self._do(LosePort(spec.name))
+            elif spec.name not in opened and find_name(self._there, spec.target) is not None:
+                missing = True
+        if missing:
+            self._do(OpenPorts(self._specs))
 
     def _tell(self, report: Report) -> None:
         if self.on_report is not None:

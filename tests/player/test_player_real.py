@@ -10,14 +10,14 @@ from pathlib import Path
 
 import mido
 import pytest
-from jack import wait_until
+from jack import Receiver, wait_until
 
 from livevae.errors import LivevaeError, PortError
 from livevae.midi import list_ports
 from livevae.player.commands import PortSpec
 from livevae.player.ports import open_port
 from livevae.player.process import PlayerProcess
-from livevae.player.reports import Hello, PlayerDied, PortLost
+from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost
 from livevae.tempo.events import PlayNote
 
 pytestmark = pytest.mark.real
@@ -251,3 +251,48 @@ def test_ports_can_be_opened_and_closed_while_playing(receiver):
         return reports
 
     assert not [r for r in asyncio.run(music()) if isinstance(r, PortLost)]
+
+
+def test_a_port_that_vanishes_is_opened_again_when_it_returns_and_the_others_never_notice(jack, receiver):
+    other = Receiver("gear")
+
+    async def music():
+        nonlocal other
+        reports = []
+        ports = [PortSpec("steady", "rx"), PortSpec("shaky", "gear")]
+        player = await PlayerProcess.start(120, ports, on_report=reports.append)
+        tick = soon(player)
+        player.play([PlayNote(tick + i * 480, 240, "steady", 1, 60, 96, "a") for i in range(60)])
+        player.play([PlayNote(tick, 960 * 60, "shaky", 1, 50, 96, "b")])
+        await until(lambda: other.sounding() == {(0, 50)})
+        other.close()
+        await until(lambda: any(isinstance(r, PortLost) for r in reports))
+        other = Receiver("gear")
+        await until(lambda: any(isinstance(r, PortBack) for r in reports))
+        await until(lambda: [data[0] for _, data in other.messages] == [0x80])
+        player.play([PlayNote(soon(player), 240, "shaky", 1, 52, 96, "b")])
+        await until(lambda: [data[0] for _, data in other.messages] == [0x80, 0x90, 0x80])
+        await until(lambda: len(receiver.messages) == 120, 60)
+        await player.close()
+        return reports
+
+    reports = asyncio.run(music())
+    other.close()
+    assert [r.port for r in reports if isinstance(r, PortLost | PortBack)] == ["shaky", "shaky"]
+    assert not [r for r in reports if isinstance(r, PlayerDied)]
+
+
+def test_a_port_that_is_not_there_yet_is_opened_when_it_comes(jack):
+    async def music():
+        player = await PlayerProcess.start(120, [PortSpec("late", "latecomer")])
+        assert player.ports.opened == ()
+        gear = Receiver("latecomer")
+        await until(lambda: len(player.ports.opened) == 1)
+        player.play([PlayNote(soon(player), 240, "late", 1, 52, 96, "b")])
+        await until(lambda: len(gear.messages) == 2)
+        await player.close()
+        return gear
+
+    gear = asyncio.run(music())
+    assert gear.sounding() == set()
+    gear.close()

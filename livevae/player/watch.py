@@ -1,0 +1,64 @@
+"""The watch: a small process that says which MIDI outputs there are, whenever that changes.
+
+A process of its own, because asking for them holds the interpreter for milliseconds, and because what a MIDI
+system's library does when its server goes away is not always survived.
+"""
+
+import json
+import os
+import select
+import sys
+from typing import Any
+
+from livevae.midi import SYSTEMS
+
+EVERY = 1.0
+"""Seconds between two looks."""
+
+CLIENT = "livevae-watch"
+
+
+class Watch:
+    """One client of each MIDI system, kept: to come and go every second would disturb JACK's graph."""
+
+    def __init__(self) -> None:
+        import rtmidi  # noqa: PLC0415  (fails where the system has no libasound; then this process ends)
+
+        self._rtmidi = rtmidi
+        self._clients: dict[str, Any] = {}
+
+    def look(self) -> list[tuple[str, str]]:
+        """(MIDI system, name) of every output that can be opened by name."""
+        found: list[tuple[str, str]] = []
+        for system, api in SYSTEMS:
+            number = getattr(self._rtmidi, api)
+            if number not in self._rtmidi.get_compiled_api():
+                continue
+            try:
+                if system not in self._clients:
+                    self._clients[system] = self._rtmidi.MidiOut(number, name=CLIENT)
+                names = self._clients[system].get_ports()
+            except Exception:  # noqa: BLE001  (rtmidi raises several kinds of its own)
+                self._clients.pop(system, None)
+                continue
+            found.extend((system, name) for name in names)
+            if not names:
+                self._clients.pop(system).delete()
+        return found
+
+
+def main() -> None:
+    """Write the outputs as a line of JSON each time they change, until standard input ends."""
+    watch, told = Watch(), None
+    while True:
+        found = watch.look()
+        if found != told:
+            told = found
+            os.write(1, json.dumps(found).encode() + b"\n")
+        ready, _, _ = select.select([sys.stdin], [], [], EVERY)
+        if ready and not os.read(0, 1):
+            return
+
+
+if __name__ == "__main__":
+    main()
