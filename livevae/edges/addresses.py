@@ -173,7 +173,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/status",
         "How everything stands.",
-        ("title", "bpm", "voices", "decode_ms_p99", "errors"),
+        ("title", "bpm", "voices", "decode_ms_p99", "errors", "clock", "peers"),
         lambda _, at: Status(at=at),
     ),
     Address(
@@ -261,8 +261,8 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/learn",
-        "Let the next MIDI controller that moves turn a setting; a second answer says which it was.",
-        ("learning", "cc", "channel", "target", "least", "most"),
+        "Let the next MIDI controller that moves turn a setting; a second answer, like that to map, says which it was.",
+        ("learning",),
         lambda values, at: Learn(_voice(values), *_turn(values), at=at),
         word=VOICE,
         settings=(SETTING, LEAST, MOST),
