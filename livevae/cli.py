@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from livevae.server import Models
 
 EXTRA_COMMANDS = (
+    "livevae.models.persona_commands",
     "livevae.models.commands",
     "livevae.models.training_commands",
-    "livevae.models.persona_commands",
     "livevae.bench.commands",
 )
-"""Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers."""
+"""Rooms that bring commands of their own: each has `add_commands(subparsers)`, and sets `run` on its parsers. They are
+asked in this order until the command is known, so those that a performer waits for come first."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +63,9 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     _doctor(commands)
     _osc(commands)
     _send(commands)
-    for name in () if argv and argv[0] in commands.choices else EXTRA_COMMANDS:
+    for name in EXTRA_COMMANDS:
+        if argv and argv[0] in commands.choices:
+            break
         importlib.import_module(name).add_commands(commands)
     return top
 

@@ -15,7 +15,7 @@ from livevae.errors import ModelError
 from livevae.latent import attributes
 from livevae.models import directions, persona_file, persona_training, riffs, store
 from livevae.models.identity import identity_of
-from livevae.models.midime import MELODY_EPOCHS, TRIO_EPOCHS, Losses, Options
+from livevae.models.midime import FEW, PUBLISHED_EPOCHS, Losses, Options, usual_epochs
 from livevae.models.riffs import Choice, Imported
 
 MOST_WINDOWS = 8000
@@ -23,6 +23,12 @@ MOST_WINDOWS = 8000
 
 MOST_ROWS = 24
 """Files that a report shows one by one; of more it shows the sums."""
+
+
+EPOCHS = (
+    ", ".join(f"{times * PUBLISHED_EPOCHS} below {below} windows" for below, times in FEW)
+    + f", else {PUBLISHED_EPOCHS}; for trios three times as many"
+)
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -83,7 +89,7 @@ def _add_train(verbs: Any) -> None:
     train.add_argument("name", help="what to call the persona")
     train.add_argument("paths", nargs="+", type=Path, help="files or folders: .mid .mxl .musicxml .abc")
     train.add_argument("--model", default="", metavar="NAME|PATH", help="default: the bundled melody model")
-    train.add_argument("--epochs", type=int, help=f"default: {MELODY_EPOCHS}; for trios {TRIO_EPOCHS}")
+    train.add_argument("--epochs", type=int, help=f"default: {EPOCHS}")
     train.add_argument("--beta", type=float, default=1.0, help="weight of the KL (default: %(default)s)")
     train.add_argument("--latent", type=int, default=4, help="dimensions of its own (default: %(default)s)")
     train.add_argument("--seed", type=int, default=1, help="the same seed and riffs give the same persona")
@@ -117,7 +123,7 @@ def _train(args: argparse.Namespace) -> None:
     show_report(console, found)
     if args.dry_run:
         return
-    usual = TRIO_EPOCHS if base.config.music == "trio" else MELODY_EPOCHS
+    usual = usual_epochs(len(found.windows), base.config.music)
     options = Options(
         latent=args.latent,
         epochs=usual if args.epochs is None else args.epochs,

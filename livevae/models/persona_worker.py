@@ -41,7 +41,7 @@ def _train(wish: dict[str, Any]) -> None:
     base = persona_training.Base.open(wish["model"])
     takes = [Riff(tuple(Note(*note) for note in take["notes"]), take["length"]) for take in wish["takes"]]
     found = riffs.from_takes(takes, base.config)
-    usual = midime.TRIO_EPOCHS if base.config.music == "trio" else midime.MELODY_EPOCHS
+    usual = midime.usual_epochs(len(found.windows), base.config.music)
     options = midime.Options(epochs=wish["epochs"] or usual)
     step = max(1, options.epochs // TOLD)
 

@@ -85,12 +85,10 @@ class Imported:
         """What a persona of so many windows can be, for the performer."""
         count = len(self.windows)
         if count < 4:
-            return (
-                f"{count} window{'s' if count > 1 else ''}: the persona will play these and little else. Four riffs"
-                " give something between them; jitter (--jitter 0.5) loosens it"
-            )
+            said = f"{count} window{'s' if count > 1 else ''}: the persona will play this with slips and little else"
+            return f"{said}; four riffs give something between them"
         if count < 16:
-            return f"{count} windows: close to the riffs, with crossings between them"
+            return f"{count} windows: crossings between the riffs"
         return f"{count} windows: variations in their manner; more riffs, more range"
 
 

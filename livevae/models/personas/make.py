@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> int:
 def persona(folder: Path, base: persona_training.Base) -> Persona:
     """The persona of one folder of riffs, written beside it."""
     found = riffs.read([folder], base.config)
-    trained = persona_training.train(folder.name, found, base, midime.Options())
+    options = midime.Options(epochs=midime.usual_epochs(len(found.windows), base.config.music))
+    trained = persona_training.train(folder.name, found, base, options)
     made = replace(trained, about={**trained.about, "licence": LICENCES[folder.name]})
     persona_file.write(HERE / f"{folder.name}{persona_file.SUFFIX}", made)
     return made
