@@ -28,7 +28,7 @@ MOST_ROWS = 4096
 PUBLISHED_EPOCHS = 100
 """As magenta.js' demo trains melodies; it gives trios three times as many."""
 
-FEW = ((8, 4), (64, 2))
+FEW = ((8, 4.0), (64, 1.5))
 """Below so many windows, so many times the epochs: an epoch is one step, however few it sees. Measured on reels:
 samples of one riff lie 0.39 of a window from it after 400 epochs, 0.50 after 100, the model's own copy 0.34."""
 
@@ -82,8 +82,8 @@ Progress = Callable[[int, Losses], Any]
 
 def usual_epochs(windows: int, music: str) -> int:
     """How many epochs a persona of so many windows is trained where nobody says."""
-    times = next((times for below, times in FEW if windows < below), 1)
-    return PUBLISHED_EPOCHS * times * (3 if music == "trio" else 1)
+    times = next((times for below, times in FEW if windows < below), 1.0)
+    return round(PUBLISHED_EPOCHS * times * (3 if music == "trio" else 1))
 
 
 class MidiMe:

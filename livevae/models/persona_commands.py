@@ -26,7 +26,7 @@ MOST_ROWS = 24
 
 
 EPOCHS = (
-    ", ".join(f"{times * PUBLISHED_EPOCHS} below {below} windows" for below, times in FEW)
+    ", ".join(f"{times * PUBLISHED_EPOCHS:g} below {below} windows" for below, times in FEW)
     + f", else {PUBLISHED_EPOCHS}; for trios three times as many"
 )
 

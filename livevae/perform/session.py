@@ -347,9 +347,10 @@ class Session:
         one = self._voice(request.voice)
         weights = blend.weights(request.weights)
         tick, over = self._glide(request.at, request.over)
-        changed = replace(one.settings, blend=one.settings.blend.to(weights, tick, over))
-        self._check(changed)
-        self._change(request.voice, changed)
+        for persona, _ in weights:
+            if persona:
+                self.desk.check(persona, one.settings.model)
+        self._change(request.voice, replace(one.settings, blend=one.settings.blend.to(weights, tick, over)))
         pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
@@ -396,6 +397,7 @@ class Session:
                 self._check(planned.settings)
             except RequestError as error:
                 raise RequestError(f"voice {name}: {error}") from None
+            self._look_for_personas(name, planned.settings)
         for name in [name for name in self._voices if name not in scene.voices]:
             self._end(name, self._voices[name])
             del self._voices[name]
@@ -479,6 +481,14 @@ class Session:
             raise RequestError(f"there is no voice {name[:40]!r}; there are: {there}")
         return one
 
+    def _look_for_personas(self, voice: str, settings: VoiceSettings) -> None:
+        """A scene plays without the personas that are not here: the base model stands in, and that is said."""
+        for persona in settings.blend.names:
+            try:
+                self.desk.check(persona, settings.model)
+            except LivevaeError as error:
+                logger.warning("voice %s plays the base model for %s: %s", voice, persona, error)
+
     def _changed(self, settings: VoiceSettings, values: Mapping[str, object]) -> VoiceSettings:
         changed = settings.changed(values)
         self._check(changed)
@@ -489,8 +499,6 @@ class Session:
             raise RequestError(
                 f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them"
             )
-        for persona in settings.blend.names:
-            self.desk.check(persona, settings.model)
         if settings.attributes and self._desk is not None:
             there = self._desk.attributes(settings.model)
             for name, _ in settings.attributes:

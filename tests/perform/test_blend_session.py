@@ -200,6 +200,8 @@ def test_a_persona_that_vanishes_says_so_and_the_music_goes_on() -> None:
         assert dict(stand.do(ask.PersonaRemove("nora")).pairs)["fell_back"] == "lead"
         assert dict(stand.do(ask.Status()).pairs)["lead.base_model_for"] == "nora"
         await asyncio.sleep(8)
+        assert stand.do(ask.Set("lead", {"temp": 0.5})).ok
+        assert "nora" not in stand.book.personas
         assert dict(stand.do(ask.PersonaUndo()).pairs)["now"] == "as before"
         assert "lead.base_model_for" not in dict(stand.do(ask.Status()).pairs)
 
@@ -332,3 +334,19 @@ def test_a_tour_moves_from_riff_to_riff() -> None:
 
     shares = [dict(recipe.blend).get("petra", 0.0) for recipe in perform(line).recipes]
     assert shares[:4] == [0.0, 0.5, 1.0, 0.5]
+
+
+def test_a_scene_whose_persona_is_not_here_plays_the_base_model_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = parse("[voice.lead.blend]\neve = 1\n[voice.bass.blend]\nother = 1\n")
+
+    async def line(stand: Stand) -> None:
+        stand.session.load(scene)
+        status = dict(stand.do(ask.Status()).pairs)
+        assert (status["lead.base_model_for"], status["bass.base_model_for"]) == ("eve", "other")
+        await asyncio.sleep(3)
+
+    assert perform(line).player.sent
+    assert "voice lead plays the base model for eve: there is no persona" in caplog.text
+    assert "voice bass plays the base model for other: other was trained over a-model" in caplog.text
