@@ -47,10 +47,13 @@ TREND = 4.5
 SPANS = (8, 16, 32)
 """How many of the last residuals are looked at together."""
 
-UNLIKELY = 4.6
-"""Minus the logarithm of how often a pulse is lost: one of a hundred."""
+LEAST_LOST = 0.01
+"""The share of pulses that is taken to be lost at least; more is learned from those that were."""
 
-LEAST_JITTER, MOST_JITTER = 1e-4, 3e-3
+SELDOM = 10.0
+"""Minus the logarithm of how often the tempo changes by a step: at one of twenty thousand pulses."""
+
+LEAST_JITTER, MOST_JITTER = 1e-4, 5e-3
 """Seconds between which the estimate of the jitter stays: USB's step and what nobody could play to."""
 
 
@@ -68,6 +71,7 @@ class ClockFollower:
         self._pulses = _Window()
         self._residuals: deque[float] = deque(maxlen=max(SPANS))
         self._suspects: list[tuple[int, float]] = []
+        self._lost = LEAST_LOST
         self._irregular = 0
         self._recent: deque[tuple[int, float]] = deque(maxlen=REMEMBERED)
         self._number = 0
@@ -75,6 +79,7 @@ class ClockFollower:
         self._period = 0.0
         self._origin = 0.0
         self._jitter = 1e-3
+        self._interval = 0.0
         self._place = 0
         self._song = 0
         self._waits = False
@@ -149,6 +154,10 @@ class ClockFollower:
             self._begin(time, interval)
             return
         missed = periods(interval, self._period)
+        if missed > 1 and self.locked and not self._suspects:
+            missed = min(missed, max(1, round((time - self._at(self._number)) / self._period)))
+        self._learn_jitter(interval)
+        self._lost = max(LEAST_LOST, self._lost + ((missed > 1) - self._lost) / 200)
         unlike = abs(interval - self._period) > REGULAR * math.sqrt(2) * self._jitter
         self._irregular = self._irregular + 1 if unlike else 0
         self._number += missed
@@ -179,15 +188,12 @@ class ClockFollower:
         short = len(self._pulses) < 6
         if abs(residual) > GATE * self._spread(1) and not short:
             self._suspects.append((number, time))
-            if len(self._suspects) >= SUSPECTS:
-                self._recount()
+            if len(self._suspects) >= SUSPECTS and not self._recount():
+                self._restart(self._suspects)
             return
         self._suspects.clear()
         self._pulses.add(number, time)
         self._residuals.append(residual)
-        if len(self._pulses) >= LOCK:
-            self._jitter += (min(abs(residual), 3 * self._jitter) * 1.2533 - self._jitter) / 50
-            self._jitter = min(MOST_JITTER, max(LEAST_JITTER, self._jitter))
         self._fit()
         for span in SPANS:
             if len(self._residuals) >= span and len(self._pulses) >= 2 * span:
@@ -195,6 +201,15 @@ class ClockFollower:
                 if abs(sum(recent) / span) > TREND * self._spread(span):
                     self._restart(self._pulses.last(span))
                     return
+
+    def _learn_jitter(self, interval: float) -> None:
+        """From how neighbouring intervals differ, which no tempo, ramp or step changes for long.
+
+        The difference deviates by sqrt(6) times the jitter, and a normal value's mean size is its deviation / 1.2533.
+        """
+        apart, self._interval = abs(interval - self._interval), interval
+        seen = min(apart, 3 * math.sqrt(6) * self._jitter) * 1.2533 / math.sqrt(6)
+        self._jitter = min(MOST_JITTER, max(LEAST_JITTER, self._jitter + (seen - self._jitter) / 50))
 
     def _spread(self, span: int) -> float:
         """How far the mean of `span` residuals may be from 0: their own jitter and the line's uncertainty."""
@@ -209,10 +224,10 @@ class ClockFollower:
         self._suspects = []
         self._fit()
 
-    def _recount(self) -> None:
+    def _recount(self) -> bool:
         """Another tempo: number the pulses since it changed by their own intervals, and go on from them alone.
 
-        Counted by the tempo before, a slower one looks like lost pulses.
+        Counted by the tempo before, a slower one looks like lost pulses. False where the tempo is likely the same.
         """
         recent = list(self._recent)[-max(self._irregular, SUSPECTS) - 1 :]
         intervals = [after[1] - before[1] for before, after in pairwise(recent)]
@@ -220,7 +235,9 @@ class ClockFollower:
             self._guess(intervals, change, _median(intervals[change + 1 :]))
             for change in range(len(intervals) - 1)
         ]
-        _, change, counts = min(guesses)
+        cost, change, counts = min(guesses)
+        if self._guess(intervals, len(intervals), self._period)[0] < cost + SELDOM:
+            return False
         number = recent[0][0]
         pulses = []
         for place, (count, (_, time)) in enumerate(zip(counts, recent[1:], strict=True)):
@@ -232,6 +249,7 @@ class ClockFollower:
         self._recent.clear()
         self._recent.extend(pulses)
         self._restart(pulses)
+        return True
 
     def _guess(self, intervals: list[float], change: int, period: float) -> tuple[float, int, list[int]]:
         """How well the intervals fit when the tempo changed within the one numbered `change`, and their pulses.
@@ -246,7 +264,9 @@ class ClockFollower:
                 expected = min(high, max(low, interval))
             count = periods(interval, expected)
             counts.append(count)
-            cost += ((interval - count * expected) / (2 * self._jitter)) ** 2 + (count - 1) * UNLIKELY
+            cost += ((interval - count * expected) / (2 * self._jitter)) ** 2 - (count - 1) * math.log(
+                self._lost
+            )
         return cost, change, counts
 
     def _fit(self) -> None:
