@@ -82,7 +82,7 @@ async def _render(
     # half a tick before the end, so that the next bar's first notes are not in the file
     while (wait := player.timeline.time_at(end - 0.5) - asyncio.get_running_loop().time()) > 0:
         await asyncio.sleep(wait)
-        if session.faults:
+        if session.cast.faults:
             break
     riffs = sum(voice.riffs for voice in session.snapshot().voices)
     await session.close()

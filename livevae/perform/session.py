@@ -3,9 +3,8 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
@@ -13,6 +12,7 @@ from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import blend
 from livevae.perform import requests as ask
 from livevae.perform import voice as voices
+from livevae.perform.cast import Cast, VoiceView
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
@@ -23,35 +23,15 @@ from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply, Request
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings
-from livevae.perform.voice import Counters, Timing
-from livevae.tempo.timeline import TempoError, Timeline, next_grid
+from livevae.perform.voice import Timing
+from livevae.tempo.timeline import TempoError, Timeline
 
 logger = logging.getLogger(__name__)
 
 ONE_SHOT = "sample"
 """The voice of a `/livevae/sample` that names none."""
 
-SLACK = 0.005
-"""Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
-
-MOST_VOICES = 64
-"""More voices than this are a typing error or a flood."""
-
-MOST_ONE_SHOTS = 256
-"""Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceView:
-    """One voice in a snapshot."""
-
-    name: str
-    playing: bool
-    settings: VoiceSettings
-    riffs: int
-    late: int
-    repeats: int
-    fault: str
+ONE_SHOT_SETTINGS = VoiceSettings(quantum=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +47,6 @@ class Snapshot:
     errors: int
     training: tuple[tuple[str, float], ...] = ()
     """Personas that are being trained, and how far they are, from 0 to 1."""
-
-
-@dataclass(slots=True)
-class Voice:
-    """What the session keeps of a voice."""
-
-    settings: VoiceSettings
-    counters: Counters = field(default_factory=Counters)
-    walk: voices.Walk = field(default_factory=voices.Walk)
-    task: asyncio.Task[None] | None = None
-    shots: set[asyncio.Task[None]] = field(default_factory=set)
-    fault: str = ""
-    only_shots: bool = False
-
-    @property
-    def playing(self) -> bool:
-        """Whether its coroutine runs."""
-        return self.task is not None and not self.task.done()
 
 
 class Session:
@@ -103,6 +65,7 @@ class Session:
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
+        cast: the voices.
         controls: what MIDI that comes in does.
         conductor: tempo, and whose clock we go by.
     """
@@ -124,26 +87,23 @@ class Session:
         self.player = player
         self.engine = engine
         self.clock = TickClock(player.timeline)
-        self.timing = timing or Timing()
         self.seed = seed
+        timing = timing or Timing()
+        self.cast = Cast(player, engine, self.clock, timing, seed=seed, ports=ports, strict=strict)
         self._scenes = scenes
         self._has_model = has_model
-        self.ports = tuple(ports)
         self.recording = Recording()
         self._desk: Desk | None = None
         if personas is not None:
-            self._desk = Desk(personas, self.clock, self.timing, self._blending, self._takes)
-        self._strict = strict
-        self._voices: dict[str, Voice] = {}
+            self._desk = Desk(personas, self.clock, timing, self._blending, self._takes)
         self.conductor = Conductor(player, self.clock, clocks, self._at)
-        self.controls = Controls(self.do, self.clock, self._voices.keys)
+        self.controls = Controls(self.do, self.clock, lambda: self.cast.names)
         self.controls.listeners.append(self.recording.heard)
         self._title = ""
         self._shots = 0
         self._requests = 0
         self._errors = 0
         self._later: set[asyncio.TimerHandle] = set()
-        self.faults: list[BaseException] = []
 
     def timeline_changed(self, timeline: Timeline) -> None:
         """The player has a new timeline; whoever waits looks at it."""
@@ -211,31 +171,24 @@ class Session:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
 
     def _play(self, request: ask.Play) -> Reply:
-        names = (
-            [request.voice] if request.voice else [n for n, one in self._voices.items() if not one.only_shots]
-        )
-        if not names:
+        starting = [self.cast[request.voice]] if request.voice else self.cast.players
+        if not starting:
             raise RequestError("there is no voice to play; load a scene, or make one with /livevae/set")
-        for name in names:
-            self._voice(name)
-        first = min(self._begin(name, request.at) for name in names)
+        tick = self._tick(request.at)
+        first = min(self.cast.begin(one, tick) for one in starting)
         if not request.voice:
             self.player.set_playing(True)
-        return Reply(pairs=(("playing", len(names)),), beat=first / TICKS_PER_BEAT)
+        return Reply(pairs=(("playing", len(starting)),), beat=first / TICKS_PER_BEAT)
 
     def _stop(self, request: ask.Stop) -> Reply:
-        names = [request.voice] if request.voice else list(self._voices)
-        stopping = [(name, self._voice(name)) for name in names]
+        stopping = [self.cast[request.voice]] if request.voice else list(self.cast)
         tick = self.clock.future_tick(request.at)
         if not request.voice:
             self._at(request.at, self.player.set_playing, False)
-        for name, one in stopping:
-            if tick is None:
-                self._end(name, one)
-            else:
-                self._when(request.at, self._end, name, one, tick)
+        for one in stopping:
+            self._at(request.at, self.cast.end, one, tick)
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
-        return Reply(pairs=(("stopped", len(names)),), beat=beat)
+        return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
 
     def _call(self, request: ask.Call) -> Reply:
         heard = self.recording.last(self._tick(request.at), request.bars)
@@ -251,40 +204,29 @@ class Session:
     def _sample(
         self, request: ask.Sample, call: tuple[tuple[int, int, int, int], ...] = (), distance: float = 1.0
     ) -> Reply:
-        if request.voice:
-            base = self._voice(request.voice)
-            name, settings = request.voice, base.settings
-        else:
-            name, settings = ONE_SHOT, VoiceSettings(quantum=1.0)
-            base = self._voices.get(name) or Voice(settings, only_shots=True)
+        one = self.cast[request.voice] if request.voice else self.cast.get(ONE_SHOT)
+        settings = one.settings if one is not None and request.voice else ONE_SHOT_SETTINGS
         settings = self._changed(settings, request.settings)
-        if sum(len(one.shots) for one in self._voices.values()) >= MOST_ONE_SHOTS:
-            raise RequestError(
-                f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer"
-            )
-        self._voices.setdefault(name, base)
+        if one is None:
+            one = self.cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
         self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
-        at = self._tick(request.at)
-        start = self._first(at, settings)
-        called = f"{name}#{self._shots}"
+        start = self.cast.first(self._tick(request.at), settings)
+        called = f"{one.name}#{self._shots}"
         recipe = voices.recipe(seeded, voice=called, index=0, session_seed=self.seed, tick=start)
         recipe = replace(recipe, call=call, distance=distance)
-        shot = self._start(name, base, voices.play_once(name, start, settings, recipe, self, base.counters))
-        base.shots.add(shot)
-        shot.add_done_callback(base.shots.discard)
-        return Reply(pairs=(("voice", name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
+        self.cast.shoot(one, start, settings, recipe)
+        return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
 
     def _set(self, request: ask.Set) -> Reply:
         if not VOICE_NAME.fullmatch(request.voice):
             raise RequestError(bad_name(request.voice))
-        old = self._voices.get(request.voice)
-        if old is None and len(self._voices) >= MOST_VOICES:
-            raise RequestError(f"{MOST_VOICES} voices are the most; {request.voice} would be one more")
+        self.cast.check_room(request.voice)
+        old = self.cast.get(request.voice)
         changed = self._changed(old.settings if old else VoiceSettings(), request.settings)
         if self.clock.future_tick(request.at) is None:
-            self._change(request.voice, changed)
+            self.cast.change(request.voice, changed)
         else:
             self._when(request.at, self._change_by, request.voice, request.settings)
         pairs = changed.pairs()
@@ -292,14 +234,12 @@ class Session:
 
     def transport(self, playing: bool, tick: float) -> None:
         """Whoever leads the clock plays since `tick`, or has stopped: all voices do as they do."""
-        at = self.clock.timeline.time_at(tick)
         if playing:
-            for name, one in self._voices.items():
-                if not one.only_shots:
-                    self._begin(name, at)
+            for one in self.cast.players:
+                self.cast.begin(one, tick)
         else:
-            for name, one in self._voices.items():
-                self._end(name, one)
+            for one in self.cast:
+                self.cast.end(one)
 
     def _scene(self, request: ask.LoadScene) -> Reply:
         if self._scenes is None:
@@ -344,23 +284,27 @@ class Session:
         return self._desk
 
     def _blend(self, request: ask.Blend) -> Reply:
-        one = self._voice(request.voice)
+        one = self.cast[request.voice]
         weights = blend.weights(request.weights)
         tick, over = self._glide(request.at, request.over)
         for persona, _ in weights:
             if persona:
                 self.desk.check(persona, one.settings.model)
-        self._change(request.voice, replace(one.settings, blend=one.settings.blend.to(weights, tick, over)))
+        self.cast.change(
+            request.voice, replace(one.settings, blend=one.settings.blend.to(weights, tick, over))
+        )
         pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
     def _latent(self, request: ask.Latent) -> Reply:
-        one = self._voice(request.voice)
+        one = self.cast[request.voice]
         position = blend.position(request.position)
         if position is not None and not one.settings.blend.names:
             raise RequestError(f"{request.voice} blends no persona to move inside of: /livevae/blend first")
         tick, over = self._glide(request.at, request.over)
-        self._change(request.voice, replace(one.settings, place=one.settings.place.to(position, tick, over)))
+        self.cast.change(
+            request.voice, replace(one.settings, place=one.settings.place.to(position, tick, over))
+        )
         pairs = tuple((f"u{i}", value) for i, value in enumerate(position or (), 1))
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
 
@@ -380,7 +324,7 @@ class Session:
         return self.recording.takes
 
     def _blending(self, persona: str) -> list[str]:
-        return [name for name, one in self._voices.items() if persona in one.settings.blend.names]
+        return [one.name for one in self.cast if persona in one.settings.blend.names]
 
     # Scenes
 
@@ -398,9 +342,9 @@ class Session:
             except RequestError as error:
                 raise RequestError(f"voice {name}: {error}") from None
             self._look_for_personas(name, planned.settings)
-        for name in [name for name in self._voices if name not in scene.voices]:
-            self._end(name, self._voices[name])
-            del self._voices[name]
+        for one in self.cast:
+            if one.name not in scene.voices:
+                self.cast.remove(one)
         self._title = scene.title
         if scene.midi is not None:
             self.controls.use(scene.midi)
@@ -408,12 +352,11 @@ class Session:
             self.player.set_tempo(scene.tempo, tick=self.clock.future_tick(at))
         starts = []
         for name, planned in scene.voices.items():
-            self._change(name, planned.settings)
-            one = self._voices[name]
+            one = self.cast.change(name, planned.settings)
             if planned.play and not one.playing:
-                starts.append(self._begin(name, at))
+                starts.append(self.cast.begin(one, self._tick(at)))
             elif not planned.play and one.playing:
-                self._end(name, one)
+                self.cast.end(one)
         return min(starts) / TICKS_PER_BEAT if starts else self.beat
 
     # What others see
@@ -429,18 +372,7 @@ class Session:
             title=self._title,
             bpm=self.clock.timeline.bpm,
             beat=self.beat,
-            voices=tuple(
-                VoiceView(
-                    name,
-                    one.playing,
-                    one.settings,
-                    one.counters.riffs,
-                    one.counters.late,
-                    one.counters.repeats,
-                    one.fault,
-                )
-                for name, one in self._voices.items()
-            ),
+            voices=tuple(one.view for one in self.cast),
             decode=self.engine.times,
             requests=self._requests,
             errors=self._errors,
@@ -449,8 +381,8 @@ class Session:
 
     def panic(self) -> None:
         """Stop everything and silence every port."""
-        for name, one in self._voices.items():
-            self._end(name, one)
+        for one in self.cast:
+            self.cast.end(one)
         for alarm in self._later:
             alarm.cancel()
         self._later.clear()
@@ -463,23 +395,13 @@ class Session:
         Raises:
             BaseException: the first fault of a voice, when the session is strict.
         """
-        tasks = [task for one in self._voices.values() for task in (one.task, *one.shots) if task is not None]
-        for name, one in self._voices.items():
-            self._end(name, one)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.cast.close()
         if self._desk is not None:
             await self._desk.close()
-        if self._strict and self.faults:
-            raise self.faults[0]
+        if self.cast.faults:
+            raise self.cast.faults[0]
 
-    # Voices
-
-    def _voice(self, name: str) -> Voice:
-        one = self._voices.get(name)
-        if one is None:
-            there = ", ".join(self._voices) or "none yet"
-            raise RequestError(f"there is no voice {name[:40]!r}; there are: {there}")
-        return one
+    # Settings
 
     def _look_for_personas(self, voice: str, settings: VoiceSettings) -> None:
         """A scene plays without the personas that are not here: the base model stands in, and that is said."""
@@ -506,78 +428,20 @@ class Session:
                     raise RequestError(
                         f"this model has no direction for {name}: `livevae attributes` finds them"
                     )
-        if settings.port and settings.port not in self.ports:
-            there = ", ".join(self.ports)
+        if settings.port and settings.port not in self.cast.ports:
+            there = ", ".join(self.cast.ports)
             raise RequestError(
                 f"there is no MIDI port {settings.port[:40]!r}; there are: {there} (see --midi)"
             )
 
-    def _change(self, name: str, settings: VoiceSettings) -> None:
-        one = self._voices.get(name)
-        if one is None:
-            self._voices[name] = Voice(settings)
-        else:
-            one.settings, one.only_shots = settings, False
-
     def _change_by(self, name: str, values: Mapping[str, object]) -> None:
-        one = self._voices.get(name)
-        self._change(name, (one.settings if one else VoiceSettings()).changed(values))
-
-    def _begin(self, name: str, at: float | None) -> int:
-        """Start a voice's coroutine, unless it plays already; gives the tick on which it is heard."""
-        one = self._voices[name]
-        start = self._first(self._tick(at), one.settings)
-        if not one.playing:
-            one.fault = ""
-            if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
-                one.walk = voices.Walk()
-            one.task = self._start(
-                name, one, voices.play(name, start, lambda: one.settings, one.walk, self, one.counters)
-            )
-        return start
-
-    def _end(self, name: str, one: Voice, tick: int | None = None) -> None:
-        for task in (one.task, *one.shots):
-            if task is not None:
-                task.cancel()
-        one.task = None
-        self.player.cancel(name, tick)
-
-    def _start(self, name: str, one: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(line, name=f"voice {name}")
-        task.add_done_callback(lambda done: self._ended(name, one, done))
-        return task
-
-    def _ended(self, name: str, one: Voice, task: asyncio.Task[None]) -> None:
-        """A fault stays in its voice: logged, silenced, shown; the show goes on."""
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        one.fault = str(error) or type(error).__name__
-        if self._strict:
-            self.faults.append(error)
-        self.player.cancel(name)
-        known = isinstance(error, LivevaeError)
-        logger.error("voice %s stopped: %s", name, one.fault, exc_info=None if known else error)
+        one = self.cast.get(name)
+        self.cast.change(name, (one.settings if one else VoiceSettings()).changed(values))
 
     # Time
 
     def _tick(self, at: float | None) -> float:
         return self.clock.timeline.tick_at(self.clock.now() if at is None else at)
-
-    def _first(self, tick: float, settings: VoiceSettings) -> int:
-        """The first grid point at or after `tick` for which a riff can be ready.
-
-        A tick that is a hair past a grid point means that point: clocks of two programs never quite agree.
-        """
-        grid = voices.grid(settings)
-        slack = SLACK / self.clock.timeline.seconds_per_tick if grid > 1 else 0.0
-        return next_grid(max(tick - slack, self._soonest()), grid)
-
-    def _soonest(self) -> float:
-        """The first tick for which a riff that is asked for now can be ready."""
-        expected = self.engine.expected
-        margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
-        return self.clock.timeline.tick_at(self.clock.now() + margin)
 
     def _at(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         """Do it at the time of a timetag; now, where that is past or none."""

@@ -282,7 +282,7 @@ def test_a_fault_stays_in_its_voice() -> None:
         good, bad = stand.session.snapshot().voices
         assert (good.fault, good.playing) == ("", True)
         assert (bad.fault, bad.playing) == ("no such chord", False)
-        stand.session.faults.clear()
+        stand.session.cast.faults.clear()
 
     assert len(perform(line, decoder=decoder).ons()) == 19
 
@@ -323,6 +323,16 @@ def test_what_cannot_be_done_is_answered_with_a_sentence_and_changes_nothing(req
         assert not reply.ok
         assert sentence in reply.text
         assert stand.session.snapshot().voices == before
+
+    perform(line)
+
+
+def test_a_flood_of_names_makes_no_more_voices_than_a_stage_holds() -> None:
+    async def line(stand: Stand) -> None:
+        answers = [stand.do(ask.Set(f"v{i}")) for i in range(70)]
+        assert [reply.ok for reply in answers] == [True] * 64 + [False] * 6
+        assert "64 voices are the most" in answers[-1].text
+        assert stand.do(ask.Set("v3", {"temp": 1})).ok
 
     perform(line)
 

@@ -1,0 +1,231 @@
+"""The cast: the voices of a session, those that play and those that wait. Each is one coroutine, see `voice`."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from livevae.errors import LivevaeError, RequestError
+from livevae.latent.recipe import Recipe
+from livevae.perform import voice as voices
+from livevae.perform.clock import TickClock
+from livevae.perform.engine import Engine
+from livevae.perform.protocols import Player
+from livevae.perform.settings import VoiceSettings
+from livevae.perform.voice import Counters, Timing
+from livevae.tempo.timeline import next_grid
+
+logger = logging.getLogger(__name__)
+
+SLACK = 0.005
+"""Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
+
+MOST_VOICES = 64
+"""More voices than this are a typing error or a flood."""
+
+MOST_ONE_SHOTS = 256
+"""Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceView:
+    """One voice in a snapshot."""
+
+    name: str
+    playing: bool
+    settings: VoiceSettings
+    riffs: int
+    late: int
+    repeats: int
+    fault: str
+
+
+@dataclass(slots=True)
+class Voice:
+    """What the cast keeps of a voice."""
+
+    name: str
+    settings: VoiceSettings
+    counters: Counters = field(default_factory=Counters)
+    walk: voices.Walk = field(default_factory=voices.Walk)
+    task: asyncio.Task[None] | None = None
+    shots: set[asyncio.Task[None]] = field(default_factory=set)
+    fault: str = ""
+    only_shots: bool = False
+
+    @property
+    def playing(self) -> bool:
+        """Whether its coroutine runs."""
+        return self.task is not None and not self.task.done()
+
+    @property
+    def view(self) -> VoiceView:
+        """A frozen picture of it."""
+        count = self.counters
+        return VoiceView(
+            self.name, self.playing, self.settings, count.riffs, count.late, count.repeats, self.fault
+        )
+
+
+class Cast:
+    """Voices by name; also the stage that their coroutines play on. Lives on one loop; not thread-safe.
+
+    Args:
+        player: where notes go.
+        engine: where riffs come from.
+        clock: waits for ticks.
+        timing: lead and lookahead.
+        seed: the night's random numbers.
+        ports: names of the MIDI ports; the first is where voices play that name none.
+        strict: keep the faults of voices, for whoever closes the session.
+
+    Attributes:
+        faults: what voices stumbled over, where `strict`.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        engine: Engine,
+        clock: TickClock,
+        timing: Timing,
+        *,
+        seed: int,
+        ports: Sequence[str],
+        strict: bool,
+    ) -> None:
+        self.player = player
+        self.engine = engine
+        self.clock = clock
+        self.timing = timing
+        self.seed = seed
+        self.ports = tuple(ports)
+        self.faults: list[BaseException] = []
+        self._strict = strict
+        self._voices: dict[str, Voice] = {}
+
+    def __iter__(self) -> Iterator[Voice]:
+        return iter(list(self._voices.values()))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._voices
+
+    def __getitem__(self, name: str) -> Voice:
+        """A voice by name.
+
+        Raises:
+            RequestError: there is none of that name; says which there are.
+        """
+        one = self._voices.get(name)
+        if one is None:
+            there = ", ".join(self._voices) or "none yet"
+            raise RequestError(f"there is no voice {name[:40]!r}; there are: {there}")
+        return one
+
+    def get(self, name: str) -> Voice | None:
+        """A voice by name, or None."""
+        return self._voices.get(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every voice's name, in the order of their making."""
+        return tuple(self._voices)
+
+    @property
+    def players(self) -> list[Voice]:
+        """The voices that play on their own; not those that only samples made."""
+        return [one for one in self if not one.only_shots]
+
+    def change(self, name: str, settings: VoiceSettings, *, only_shots: bool = False) -> Voice:
+        """Give a voice its settings, heard from its next riff on; a new name is a new voice."""
+        one = self._voices.get(name)
+        if one is None:
+            one = self._voices[name] = Voice(name, settings)
+        one.settings, one.only_shots = settings, only_shots
+        return one
+
+    def check_room(self, name: str) -> None:
+        """Whether there can be a voice of that name.
+
+        Raises:
+            RequestError: it would be one too many.
+        """
+        if name not in self and len(self._voices) >= MOST_VOICES:
+            raise RequestError(f"{MOST_VOICES} voices are the most; {name} would be one more")
+
+    def begin(self, one: Voice, tick: float) -> int:
+        """Start a voice's coroutine, unless it plays already; gives the tick on which it is heard."""
+        start = self.first(tick, one.settings)
+        if not one.playing:
+            one.fault = ""
+            if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
+                one.walk = voices.Walk()
+            line = voices.play(one.name, start, lambda: one.settings, one.walk, self, one.counters)
+            one.task = self._start(one, line)
+        return start
+
+    def shoot(self, one: Voice, start: int, settings: VoiceSettings, recipe: Recipe) -> None:
+        """Play one riff, once, in the voice's name.
+
+        Raises:
+            RequestError: too many wait already.
+        """
+        if sum(len(other.shots) for other in self) >= MOST_ONE_SHOTS:
+            raise RequestError(
+                f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer"
+            )
+        shot = self._start(one, voices.play_once(one.name, start, settings, recipe, self, one.counters))
+        one.shots.add(shot)
+        shot.add_done_callback(one.shots.discard)
+
+    def end(self, one: Voice, tick: int | None = None) -> None:
+        """Stop a voice: at once, with what sounds; or from `tick` on, and what sounds rings out."""
+        for task in (one.task, *one.shots):
+            if task is not None:
+                task.cancel()
+        one.task = None
+        self.player.cancel(one.name, tick)
+
+    def remove(self, one: Voice) -> None:
+        """Stop a voice, and forget it."""
+        self.end(one)
+        self._voices.pop(one.name, None)
+
+    async def close(self) -> None:
+        """Stop all voices, and wait until they have."""
+        tasks = [task for one in self for task in (one.task, *one.shots) if task is not None]
+        for one in self:
+            self.end(one)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def first(self, tick: float, settings: VoiceSettings) -> int:
+        """The first grid point at or after `tick` for which a riff can be ready.
+
+        A tick that is a hair past a grid point means that point: clocks of two programs never quite agree.
+        """
+        grid = voices.grid(settings)
+        slack = SLACK / self.clock.timeline.seconds_per_tick if grid > 1 else 0.0
+        return next_grid(max(tick - slack, self._soonest()), grid)
+
+    def _soonest(self) -> float:
+        """The first tick for which a riff that is asked for now can be ready."""
+        expected = self.engine.expected
+        margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
+        return self.clock.timeline.tick_at(self.clock.now() + margin)
+
+    def _start(self, one: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(line, name=f"voice {one.name}")
+        task.add_done_callback(lambda done: self._ended(one, done))
+        return task
+
+    def _ended(self, one: Voice, task: asyncio.Task[None]) -> None:
+        """A fault stays in its voice: logged, silenced, shown; the show goes on."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        one.fault = str(error) or type(error).__name__
+        if self._strict:
+            self.faults.append(error)
+        self.player.cancel(one.name)
+        known = isinstance(error, LivevaeError)
+        logger.error("voice %s stopped: %s", one.name, one.fault, exc_info=None if known else error)
