@@ -21,8 +21,9 @@ ATTRIBUTES: Mapping[str, tuple[str, str]] = {
 }
 """By name: what more of it is, and what less."""
 
-REACH = 2.0
-"""Deviations of an attribute over the data that an amount of 1 asks for."""
+REACH = 3.6
+"""How far an amount of 1 moves z, whatever the attribute. Measured with the bundled model: far enough to be heard in
+each of them (the z's of music lie about 9 from the middle)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +31,7 @@ class Directions:
     """The directions of one model.
 
     Attributes:
-        vectors: by attribute, `[latent]`: how far z moves when the attribute grows by a deviation.
+        vectors: by attribute, `[latent]`, of length 1: where z moves when the attribute grows.
     """
 
     vectors: Mapping[str, NDArray[np.float32]]
@@ -70,4 +71,5 @@ def found(z: NDArray[np.floating], values: Mapping[str, NDArray[np.floating]]) -
         raise ModelError(f"{names[int(np.argmin(spread))]} is the same in every window")
     table = (table - table.mean(0)) / spread
     slopes, *_ = np.linalg.lstsq(table, z - z.mean(0), rcond=None)
-    return Directions({name: slope.astype(np.float32) for name, slope in zip(names, slopes, strict=True)})
+    units = slopes / np.linalg.norm(slopes, axis=1, keepdims=True).clip(1e-12)
+    return Directions({name: unit.astype(np.float32) for name, unit in zip(names, units, strict=True)})

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from livevae.errors import ModelError
-from livevae.latent.attributes import Directions
+from livevae.latent.attributes import REACH, Directions
 from livevae.latent.recipe import Recipe
 from livevae.models import checkpoint, packed
 from livevae.models.config import CONFIGS
@@ -216,7 +216,7 @@ def test_attributes_push_z_along_the_models_directions():
     decoder = LiveDecoder(MELODY, network, directions=Directions({"density": up}))
     recipe = Recipe(1, attributes=(("density", 0.5), ("height", 1.0)))
     decoder.decode([recipe, Recipe(1)])
-    assert np.allclose(heard[0][0] - heard[0][1], up)
+    assert np.allclose(heard[0][0] - heard[0][1], 0.5 * REACH * up, atol=1e-5)
 
 
 def test_a_decoder_opens_by_path_on_the_cpu(tmp_path):
