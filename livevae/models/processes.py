@@ -77,7 +77,9 @@ def follow() -> None:
         return
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # not sys.stdin: its lock, held by this thread, would break the interpreter's own end
+        while os.read(0, 1):
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
