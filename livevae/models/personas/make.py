@@ -13,7 +13,8 @@ from rich.console import Console
 from livevae.errors import LivevaeError
 from livevae.latent import attributes
 from livevae.latent.personas import Persona
-from livevae.models import directions, midime, persona_file, persona_training, riffs
+from livevae.models import directions, midime, persona_file, persona_training, riffs, store
+from livevae.models.identity import identity_at
 
 HERE = Path(__file__).parent
 RIFFS = HERE / "riffs"
@@ -59,6 +60,10 @@ def attributes_of(base: persona_training.Base, music: list[Path], console: Conso
     windows = riffs.read(music, base.config).windows
     windows = windows[:: max(1, len(windows) // MOST_WINDOWS)]
     found = attributes.found(base.encode(windows).mu, directions.table(base.config, windows))
+    bundled = {identity_at(path) for path in store.BUNDLED.glob(f"*{store.SUFFIX}")}
+    for old in directions.SHIPPED.glob(f"*{store.SUFFIX}"):
+        if old.stem not in bundled:
+            old.unlink()
     directions.save(directions.SHIPPED / f"{base.identity}.safetensors", found, base.identity)
     console.print(f"directions of {', '.join(found.vectors)} in {len(windows)} windows")
 
