@@ -94,7 +94,8 @@ def curves(log: Path, path: Path) -> None:
                     axis.plot(
                         *zip(*points, strict=True), "-" if kind == "train" else ".-", label=f"{name} ({kind})"
                     )
-        axis.legend()
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend()
         axis.grid(visible=True)
     axes[0].set_ylabel("nats a window")
     axes[-1].set_xlabel("steps")

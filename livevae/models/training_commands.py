@@ -48,7 +48,11 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("config", help="a configuration, such as cat-mel_2bar_small")
     parser.add_argument("--data", required=True, help="a data set's name or folder")
     parser.add_argument(
-        "--run", dest="run_folder", required=True, help="folder of this run's checkpoints and log"
+        "--run",
+        "--run-folder",
+        dest="run_folder",
+        required=True,
+        help="folder of this run's checkpoints and log",
     )
     parser.add_argument("--resume", action="store_true", help="insist that the run has begun")
     parser.add_argument("--steps", type=int)
