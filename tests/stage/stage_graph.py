@@ -31,7 +31,7 @@ def graph() -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail("jackd must be here in CI")
         pytest.skip("jackd is not installed (Debian: jackd2)")
-    name = f"livevae-test-{os.getpid()}"
+    name = f"livevae-stage-{os.getpid()}"
     environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
     driver = ["-n", name, "-S", "-d", "dummy", "-r", "48000", "-p", "64"]
     for realtime in (["-R", "-P", "80"], ["-r"]):
