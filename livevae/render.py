@@ -95,6 +95,5 @@ def seconds(rendered: Rendered) -> float:
     """How long the rendering sounds, tempo changes included."""
     marks = [*rendered.tempos, (float(rendered.end), 0.0)]
     return sum(
-        (later - tick) / TICKS_PER_BEAT * 60.0 / bpm
-        for (tick, bpm), (later, _) in itertools.pairwise(marks)
+        (later - tick) / TICKS_PER_BEAT * 60.0 / bpm for (tick, bpm), (later, _) in itertools.pairwise(marks)
     )
