@@ -51,7 +51,8 @@ def main(folder: Path) -> dict:
     log = folder / "serve.log"
     peer = Peer(96.0)
     until(lambda: peer.now)
-    time.sleep(1.0)  # of two Link sessions the older one wins; of two that began within half a second, chance decides
+    # of two Link sessions the older one wins; of two that began within half a second, chance decides
+    time.sleep(1.0)
     with log.open("w") as out:
         server = subprocess.Popen(
             [
