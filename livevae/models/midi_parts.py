@@ -1,7 +1,7 @@
 """MIDI files to parts: what each track and channel plays, so that a performer can choose among them. No torch."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -10,6 +10,7 @@ from pathlib import Path
 import mido
 
 from livevae.errors import MusicError
+from livevae.music.notes import TICKS_PER_BEAT, Note
 
 DRUM_CHANNEL = 10
 """General MIDI's, as performers count: from 1."""
@@ -123,6 +124,21 @@ def _metres(file: mido.MidiFile) -> Iterator[tuple[Fraction, tuple[int, int]]]:
                 changes[tick] = (message.numerator, message.denominator)
     for tick, metre in sorted(changes.items()):
         yield Fraction(tick, file.ticks_per_beat), metre
+
+
+def notes_of(roles: Iterable[tuple[Part, int]]) -> list[Note]:
+    """The hits of parts as notes, part after part, each in its role, off the grid as played."""
+    return [
+        Note(
+            round(hit.start * TICKS_PER_BEAT),
+            max(1, round((hit.end - hit.start) * TICKS_PER_BEAT)),
+            hit.pitch,
+            hit.velocity,
+            role,
+        )
+        for part, role in roles
+        for hit in part.hits
+    ]
 
 
 def _parts(number: int, track: mido.MidiTrack, file: mido.MidiFile) -> Iterator[Part]:

@@ -7,9 +7,9 @@ from livevae.errors import MusicError
 from livevae.models import midi_parts
 from livevae.models.config import Config
 from livevae.models.data.lines import FITTING_METRES
-from livevae.models.midi_parts import BASSES, EFFECTS, Part
+from livevae.models.midi_parts import BASSES, EFFECTS, Part, notes_of
 from livevae.music import midi_file
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Note, Riff
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
 from livevae.music.trio import BASS, DRUMS, MELODY
 
 DRUM_CHANNEL = midi_parts.DRUM_CHANNEL
@@ -43,17 +43,7 @@ def read(path: Path, config: Config) -> Riff:
             config.music, "drums on channel 10"
         )
         raise MusicError(f"{path.name} has nothing for {config.name}, which hears {wanted}")
-    notes = [
-        Note(
-            round(hit.start * TICKS_PER_BEAT),
-            max(1, round((hit.end - hit.start) * TICKS_PER_BEAT)),
-            hit.pitch,
-            hit.velocity,
-            role,
-        )
-        for part, role in roles
-        for hit in part.hits
-    ]
+    notes = notes_of(roles)
     window = config.bars * TICKS_PER_BAR
     end = max(note.end for note in notes) if config.music in ("melody", "trio") else notes[-1].start + 1
     return Riff(tuple(notes), -(-end // window) * window)

@@ -16,9 +16,9 @@ from livevae.models import dataset, midi_parts
 from livevae.models.config import Config
 from livevae.models.data.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, Sung, runs
 from livevae.models.data.windows import windows as melody_windows
-from livevae.models.midi_parts import BASSES, EFFECTS, Part, Score
+from livevae.models.midi_parts import BASSES, EFFECTS, Part, Score, notes_of
 from livevae.models.vocabulary import from_riff
-from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
 
 Window = NDArray[Any]
 """One window as the model's encoder takes it: tokens `[steps]` or `[steps, parts]`, or rows `[steps, depth]`."""
@@ -322,17 +322,7 @@ def _riff(score: Score, config: Config, choice: Choice, report: FileReport) -> R
         if not roles:
             raise MusicError("no drums on channel 10 (choose others with --track or --channel)")
     report.parts += [part.title for part, _ in roles]
-    notes = [
-        Note(
-            round(hit.start * TICKS_PER_BEAT),
-            max(1, round((hit.end - hit.start) * TICKS_PER_BEAT)),
-            hit.pitch,
-            hit.velocity,
-            role,
-        )
-        for part, role in roles
-        for hit in part.hits
-    ]
+    notes = notes_of(roles)
     bar = STEPS_PER_BAR * TICKS_PER_STEP
     end = max(note.start for note in notes) + 1
     return Riff(tuple(notes), -(-end // bar) * bar)
