@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 BENCHES = (
     "livevae.bench.jitter",
     "livevae.bench.clock",
+    "livevae.bench.night",
     "livevae.bench.decode_table",
     "livevae.bench.persona_speed",
     "livevae.bench.persona_stage",
