@@ -1,10 +1,14 @@
 """Shared by all tests: where the reference folder is, if it is anywhere."""
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from livevae.bench.graph import jack_graph
 
 # how long an example takes says more about the machine than about livevae; in CI the same examples are tried each
 # time, so that a failure is the change's own, and new ones everywhere else
@@ -20,3 +24,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the reference folder ../shared is not here")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[str]:
+    """A JACK server of a module's own, the default one of this process and its children; gives its name."""
+    if shutil.which("jackd") is None or shutil.which("jack_lsp") is None:
+        if os.environ.get("CI"):
+            pytest.fail("jackd must be here in CI")
+        pytest.skip("jackd is not installed (Debian: apt install jackd2)")
+    with jack_graph(ours=True):
+        yield os.environ["JACK_DEFAULT_SERVER"]

@@ -1,4 +1,4 @@
-"""Fixtures of the player's tests: a JACK server, receivers on it."""
+"""Fixtures of the player's tests: receivers on a JACK server."""
 
 import sys
 from pathlib import Path
@@ -7,14 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jack import Receiver, jack_server
-
-
-@pytest.fixture(scope="session")
-def jack(tmp_path_factory):
-    """A running JACK server with the dummy driver."""
-    with jack_server(tmp_path_factory.mktemp("jack") / "jackd.log") as server:
-        yield server
+from jack import Receiver
 
 
 @pytest.fixture

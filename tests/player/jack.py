@@ -1,64 +1,7 @@
-"""A MIDI graph without hardware for tests: jackd's dummy driver, and a receiver that notes when what arrived."""
+"""A receiver on JACK that notes when what arrived, and how to wait for what another process does."""
 
-import os
-import shutil
 import subprocess
 import time
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
-
-PERIOD = 64 / 48000
-
-
-@contextmanager
-def jack_server(log: Path):
-    """jackd with a name of its own, as the default server of this process and its children."""
-    if shutil.which("jackd") is None or shutil.which("jack_lsp") is None:
-        pytest.skip("jackd is not installed (Debian: apt install jackd2)")
-    name = f"livevae-test-{os.getpid()}"
-    kept = {
-        key: os.environ.get(key)
-        for key in ("JACK_DEFAULT_SERVER", "JACK_NO_AUDIO_RESERVATION", "JACK_NO_START_SERVER")
-    }
-    os.environ |= {"JACK_DEFAULT_SERVER": name, "JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
-    server = None
-    try:
-        for realtime in (["-R", "-P", "80"], ["-r"]):
-            with log.open("wb") as out:
-                server = subprocess.Popen(
-                    ["jackd", *realtime, "-S", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"],
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                )
-            if _up(server):
-                break
-            server.kill()
-            server.wait()
-            server = None
-        if server is None:
-            pytest.skip(f"jackd does not start here: {log.read_text(errors='replace')[-300:]}")
-        yield server
-    finally:
-        if server is not None:
-            server.terminate()
-            server.wait(10)
-        for key, value in kept.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
-
-
-def _up(server) -> bool:
-    for _ in range(100):
-        if server.poll() is not None:
-            return False
-        if subprocess.run(["jack_lsp"], capture_output=True, check=False).returncode == 0:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 class Receiver:

@@ -1,5 +1,5 @@
 """Fixtures of the stage tests."""
 
-from stage_graph import graph, receiver, serve
+from stage_graph import receiver, serve
 
-__all__ = ["graph", "receiver", "serve"]
+__all__ = ["receiver", "serve"]

@@ -1,8 +1,5 @@
 """A real MIDI graph without hardware: jackd on its dummy driver, and a receiver that writes down what arrives."""
 
-import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,47 +19,6 @@ def wait_for(what: Callable[[], object], patience: float = SOON) -> None:
     while not what():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
-
-
-@pytest.fixture(scope="module")
-def graph() -> Iterator[str]:
-    """A JACK server of our own; gives its name, which is in the environment too."""
-    if shutil.which("jackd") is None:
-        if os.environ.get("CI"):
-            pytest.fail("jackd must be here in CI")
-        pytest.skip("jackd is not installed (Debian: jackd2)")
-    name = f"livevae-stage-{os.getpid()}"
-    environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
-    driver = ["-n", name, "-S", "-d", "dummy", "-r", "48000", "-p", "64"]
-    for realtime in (["-R", "-P", "80"], ["-r"]):
-        server = subprocess.Popen(
-            ["jackd", *realtime, *driver],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(1.0)
-        if server.poll() is None:
-            break
-    else:
-        pytest.fail("jackd does not start, with or without real-time priority")
-    before = os.environ.get("JACK_DEFAULT_SERVER")
-    os.environ["JACK_DEFAULT_SERVER"] = name
-    os.environ["JACK_NO_START_SERVER"] = "1"
-    try:
-        yield name
-    finally:
-        os.environ.pop("JACK_NO_START_SERVER")
-        if before is None:
-            os.environ.pop("JACK_DEFAULT_SERVER")
-        else:
-            os.environ["JACK_DEFAULT_SERVER"] = before
-        server.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(5)
-        server.kill()  # jackd may wait for a client that was killed
-        server.wait()
 
 
 @dataclass
@@ -89,11 +45,11 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver(graph: str) -> Iterator[Receiver]:
+def receiver(jack: str) -> Iterator[Receiver]:
     """A virtual MIDI input on the graph."""
     import rtmidi  # noqa: PLC0415  (needs the system's libasound2)
 
-    name = f"receiver-{graph}"
+    name = "receiver"
     port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
     port.open_virtual_port("in")
     taker = Receiver(name)

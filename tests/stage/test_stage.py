@@ -101,7 +101,7 @@ def test_panic_and_scene_changes_leave_nothing_sounding(
         assert any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard)
 
 
-def test_a_virtual_port_is_called_livevae(graph: str, serve: Callable[..., Stage], scene: str) -> None:
+def test_a_virtual_port_is_called_livevae(jack: str, serve: Callable[..., Stage], scene: str) -> None:
     stage = serve(scene)
     assert "midi    livevae" in stage.said
     assert (

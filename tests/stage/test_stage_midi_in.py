@@ -44,8 +44,8 @@ class Keyboard:
 
 
 @pytest.fixture
-def keyboard(graph: str) -> Iterator[Keyboard]:
-    one = Keyboard(f"keyboard-{graph}")
+def keyboard(jack: str) -> Iterator[Keyboard]:
+    one = Keyboard(f"keyboard-{jack}")
     yield one
     one.close()
 
@@ -119,15 +119,15 @@ def test_broken_input_changes_nothing_that_plays(
 
 
 def test_a_keyboard_that_is_unplugged_is_listened_to_when_it_comes_back(
-    graph: str, serve: Callable[..., Stage], receiver: Receiver, scene: str
+    jack: str, serve: Callable[..., Stage], receiver: Receiver, scene: str
 ) -> None:
-    keyboard = Keyboard(f"hot-{graph}")
+    keyboard = Keyboard(f"hot-{jack}")
     stage = serve(scene, "--midi", receiver.name, "--midi-in", "hot-", "--midi-in", "nothing of this name")
     assert "midi in nothing of this name is not there yet" in stage.said
     keyboard.close()
     wait_for(lambda: "is gone" in stage.said)
     played = len(receiver.ons())
-    keyboard = Keyboard(f"hot-{graph}")
+    keyboard = Keyboard(f"hot-{jack}")
     wait_for(lambda: "is back" in stage.said)
     with Client(port=stage.osc) as livevae:
         keyboard.send(0xB0, 74, 127)
