@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from livevae.player.core import Sent
 from livevae.player.recorder import Recording, record
-from livevae.player.tape import Message, TapeWriter, Tempo, parse
+from livevae.player.tape import Message, Signature, TapeWriter, Tempo, parse
 from livevae.tempo.timeline import Timeline
 
 
@@ -28,15 +28,21 @@ def test_the_tape_says_what_was_sent_when_and_how_late():
     reading, writing = os.pipe()
     tape = TapeWriter(writing)
     tape.tempo(Timeline(0, 5.0, 120))
+    tape.meter(0, 3, 4)
     tape.sent([(Sent(960, "synth", b"\x90\x3c\x60", 5.5), 0.00025)])
     os.close(writing)
     lines = os.read(reading, 1 << 16).splitlines()
     os.close(reading)
-    assert [parse(line) for line in lines] == [Tempo(0, 120), Message(960, "synth", b"\x90\x3c\x60", 0.00025)]
+    assert [parse(line) for line in lines] == [
+        Tempo(0, 120),
+        Signature(0, 3, 4),
+        Message(960, "synth", b"\x90\x3c\x60", 0.00025),
+    ]
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"[", b'["m",1]', b'["m","1","a","90",0]', b'["x",1,2]', b'["m",1,"a","zz",0]', b"3"]
+    "line",
+    [b"", b"[", b'["m",1]', b'["m","1","a","90",0]', b'["x",1,2]', b'["s",0,3]', b'["m",1,"a","zz",0]', b"3"],
 )
 def test_half_a_line_is_refused(line):
     with pytest.raises(ValueError, match=r".*"):

@@ -91,6 +91,27 @@ def test_a_message_for_an_earlier_tick_stands_where_it_was_sent():
     assert [t for t, m in absolute(read(file).tracks[1]) if m.type.startswith("note")] == [480, 480]
 
 
+def test_a_time_signature_that_is_told_ahead_is_in_the_file_when_it_is_due():
+    file = MidiFile()
+    file.tempo(0, 120)
+    file.signature(5760, 6, 8)
+    file.message(960, "synth", b"\x90\x3c\x60")
+    file.tempo(2000, 100)
+    assert not [m for _, m in absolute(read(file).tracks[0]) if m.type == "time_signature"]
+    file.message(6000, "synth", b"\x80\x3c\x00")
+    file.encode()
+    file.tempo(7000, 90)
+    tempo = [(tick, m) for tick, m in absolute(read(file).tracks[0]) if m.type != "track_name"]
+    assert [(tick, m.type) for tick, m in tempo][:4] == [
+        (0, "set_tempo"),
+        (2000, "set_tempo"),
+        (5760, "time_signature"),
+        (7000, "set_tempo"),
+    ]
+    signature = tempo[2][1]
+    assert (signature.numerator, signature.denominator, signature.clocks_per_click) == (6, 8, 12)
+
+
 @pytest.mark.parametrize(
     ("number", "encoded"),
     [

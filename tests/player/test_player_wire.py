@@ -36,6 +36,7 @@ commands = st.one_of(
     st.builds(c.Nudge, floats, st.integers(0, 9999)),
     st.builds(c.SetTimeline, lines_of_time),
     st.builds(c.SetClock, names, st.integers(1, 99999)),
+    st.builds(c.SetMeter, ints, st.integers(1, 255), st.sampled_from((1, 2, 4, 8, 16, 32))),
     st.builds(c.SetPlaying, st.booleans()),
     st.builds(
         c.OpenPorts,
