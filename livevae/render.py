@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from livevae.music import midi_file
-from livevae.music.notes import TICKS_PER_BAR
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -24,6 +23,7 @@ class Rendered:
     Attributes:
         messages: (tick, MIDI message), in the order of sending.
         tempos: (tick, beats a minute).
+        meters: (tick, beats, unit) of time signatures; 4/4 before the first.
         end: the last tick.
         riffs: how many riffs were played.
     """
@@ -32,10 +32,11 @@ class Rendered:
     tempos: tuple[tuple[float, float], ...]
     end: int
     riffs: int
+    meters: tuple[tuple[int, int, int], ...] = ()
 
     def midi(self) -> bytes:
         """As a MIDI file's bytes."""
-        return midi_file.encode(self.messages, self.tempos, self.end)
+        return midi_file.encode(self.messages, self.tempos, self.end, self.meters)
 
 
 def render(
@@ -47,7 +48,7 @@ def render(
     has_model: Callable[[str], bool] = lambda name: name == "",
     personas: Book | None = None,
 ) -> Rendered:
-    """Play `bars` bars of `scene` and stop.
+    """Play `bars` bars of `scene`, in its meter, and stop.
 
     The same arguments give the same bytes: time is virtual, and every riff has its own random numbers.
 
@@ -78,7 +79,7 @@ async def _render(
     )
     player.on_timeline = session.timeline_changed
     session.load(scene)
-    end = bars * TICKS_PER_BAR
+    end = bars * scene.meter.bar
     # half a tick before the end, so that the next bar's first notes are not in the file
     while (wait := player.timeline.time_at(end - 0.5) - asyncio.get_running_loop().time()) > 0:
         await asyncio.sleep(wait)
@@ -88,7 +89,7 @@ async def _render(
     await session.close()
     await player.close()
     messages = tuple((min(sent.tick, end), sent.data) for sent in player.sent)
-    return Rendered(messages, tuple(player.tempos), end, riffs)
+    return Rendered(messages, tuple(player.tempos), end, riffs, tuple(player.meters))
 
 
 def seconds(rendered: Rendered) -> float:

@@ -173,7 +173,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/status",
         "How everything stands.",
-        ("title", "bpm", "voices", "decode_ms_p99", "errors", "clock", "peers"),
+        ("title", "bpm", "meter", "voices", "decode_ms_p99", "errors", "clock", "peers"),
         lambda _, at: Status(at=at),
     ),
     Address(
@@ -244,7 +244,9 @@ ADDRESSES: tuple[Address, ...] = (
         "Go by another clock, without a jump: internal, midi or link. Without a source, say whose it is.",
         ("clock", "peers"),
         lambda values, at: Clock(
-            str(values.get(SOURCE.name, "")), float(values.get("quantum", BY_NAME["quantum"].default)), at=at
+            str(values.get(SOURCE.name, "")),
+            float(values["quantum"]) if "quantum" in values else None,
+            at=at,
         ),
         word=SOURCE,
         settings=(BY_NAME["quantum"],),

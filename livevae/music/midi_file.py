@@ -24,7 +24,10 @@ def rank(data: bytes) -> int:
 
 
 def encode(
-    messages: Iterable[tuple[int, bytes]], tempos: Sequence[tuple[float, float]], end: int | None = None
+    messages: Iterable[tuple[int, bytes]],
+    tempos: Sequence[tuple[float, float]],
+    end: int | None = None,
+    meters: Sequence[tuple[int, int, int]] = (),
 ) -> bytes:
     """A MIDI file's bytes.
 
@@ -32,10 +35,21 @@ def encode(
         messages: (tick, MIDI message) in any order; at one tick offs come first. System messages are left out.
         tempos: (tick, beats a minute); the first holds from the file's start.
         end: tick of the end of the track; the last message's when None or earlier.
+        meters: (tick, beats, unit) of time signatures; 4/4 before the first.
     """
     events: list[tuple[int, int, mido.Message | mido.MetaMessage]] = [
         (max(0, round(tick)), -1, mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(bpm)))
         for tick, bpm in tempos
+    ]
+    events += [
+        (
+            max(0, tick),
+            -1,
+            mido.MetaMessage(
+                "time_signature", numerator=beats, denominator=unit, clocks_per_click=96 // unit
+            ),
+        )
+        for tick, beats, unit in meters
     ]
     events += [
         (max(0, tick), rank(data), mido.Message.from_bytes(data)) for tick, data in messages if data[0] < 0xF0

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from livevae.music.meter import COMMON, Meter
 from livevae.tempo.timeline import Timeline, next_grid
 
 
@@ -10,9 +11,13 @@ class TickClock:
 
     Seconds are those of the running loop's `time()`, which on every system livevae runs on is the monotonic clock
     that the player reads too. Not thread-safe: used from the loop's thread alone.
+
+    Attributes:
+        meter: the scene's; its bars are counted from tick 0, as Link counts its quantum.
     """
 
     def __init__(self, timeline: Timeline) -> None:
+        self.meter: Meter = COMMON
         self._timeline = timeline
         self._waiters: set[asyncio.Future[None]] = set()
 

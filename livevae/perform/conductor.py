@@ -14,7 +14,7 @@ from livevae.tempo.taps import Taps
 from livevae.tempo.timeline import checked_bpm
 
 FARTHEST_NUDGE = TICKS_PER_BAR // 2
-"""Ticks; the nearest bar is never farther away."""
+"""Ticks; in four quarters the nearest bar is never farther away."""
 
 OURS: Mapping[str, str] = MappingProxyType({"internal": ""})
 """The clocks that there always are: our own."""
@@ -55,6 +55,7 @@ class Conductor:
         self._later = later
         self._taps = Taps()
         self.followed = Followed("internal")
+        self._by_bars = True
 
     def do(self, request: Request) -> Reply:
         """Answer a request about time.
@@ -78,6 +79,11 @@ class Conductor:
     def changed(self, source: str, peers: int) -> None:
         """The player goes by this clock now, and so do so many others."""
         self.followed = Followed(source, peers)
+
+    def meter_changed(self) -> None:
+        """Bars are of another length: agree on them with the clock that we go by, unless on a quantum of its own."""
+        if self._by_bars and self.followed.source != "internal":
+            self._player.set_clock(self.followed.source, self._clock.meter.bar)
 
     def _tempo(self, request: ask.Tempo) -> Reply:
         bpm = checked_bpm(request.bpm)
@@ -113,7 +119,10 @@ class Conductor:
                 raise RequestError(f"there is no clock {request.source[:40]!r}; there are: {there}")
             if why:
                 raise RequestError(why)
-            quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
+            self._by_bars = request.quantum is None
+            quantum = self._clock.meter.bar
+            if request.quantum is not None:
+                quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
             self._later(request.at, self._player.set_clock, request.source, quantum)
             self.followed = Followed(request.source)
         return Reply(pairs=self.followed.pairs, beat=self._clock.beat_at(None))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from livevae.errors import LivevaeError, RequestError
 from livevae.latent.personas import Persona, Personas
-from livevae.music.notes import TICKS_PER_BAR, Riff
+from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
 from livevae.perform.requests import Reply, Request
@@ -222,11 +222,11 @@ class Desk:
             return
         early = self._timing.lead + SWAP_AHEAD
         soonest = self._clock.timeline.tick_at(self._clock.now() + early)
-        bar = next_grid(soonest, TICKS_PER_BAR)
+        bar = next_grid(soonest, self._clock.meter.bar)
         await self._clock.until(bar, before=early)
         self._put(wish.name, persona)
         done = (("persona", wish.name), ("windows", _windows(persona)), ("state", "ready"))
-        say(Reply(pairs=done, beat=bar / TICKS_PER_BAR * 4))
+        say(Reply(pairs=done, beat=bar / TICKS_PER_BEAT))
 
 
 def _windows(persona: Persona) -> int:

@@ -39,6 +39,9 @@ class Player(Protocol):
     def nudge(self, ticks: float, over: int = 0) -> None:
         """The music `ticks` further on than it would be, over `over` ticks; 0 is at once."""
 
+    def set_meter(self, tick: int, beats: int, unit: int) -> None:
+        """Bars have another time signature from `tick` on, which is a bar line: for what is recorded."""
+
     def set_clock(self, source: str, quantum: int = 3840) -> None:
         """Go by another clock, on a grid of `quantum` ticks; what comes of it is told later."""
 

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
+from livevae.music.meter import COMMON, Meter, spread
+from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform.requests import PersonaRecord, Reply
 from livevae.tempo.timeline import next_grid
 
@@ -30,20 +31,27 @@ class Take:
     Attributes:
         start: a bar line.
         length: ticks; 0 while it is open.
+        meter: whose bars it has.
     """
 
     start: int
     length: int
+    meter: Meter = COMMON
     notes: list[Note] = field(default_factory=list)
 
 
 class Recording:
     """All takes of a session, and the one that is being played.
 
-    Ticks are the session's; who calls has mapped the input's seconds to them by the timeline.
+    Ticks are the session's; who calls has mapped the input's seconds to them by the timeline. What comes out is as
+    a model hears it: each bar of a meter laid at the beginning of the model's own.
+
+    Attributes:
+        meter: the session's, for what is recorded from now on.
     """
 
     def __init__(self) -> None:
+        self.meter: Meter = COMMON
         self._takes: list[Riff] = []
         self._open: Take | None = None
         self._sounding: dict[tuple[int, int], _Sounding] = {}
@@ -55,8 +63,9 @@ class Recording:
 
         Gives (start, length, pitch, velocity), on the grid, from the first of these bars on.
         """
-        end = next_grid(tick - TICKS_PER_BAR / 2, TICKS_PER_BAR)
-        start = end - bars * TICKS_PER_BAR
+        bar = self.meter.bar
+        end = next_grid(tick - bar / 2, bar)
+        start = end - bars * bar
         held = (
             Note(one.tick, max(1, round(tick) - one.tick), key[1], one.velocity)
             for key, one in self._held.items()
@@ -66,9 +75,8 @@ class Recording:
             for note in (*self._recent, *held)
             if start - EARLY <= note.start < end - EARLY
         )
-        return tuple(
-            (note.start, note.length, note.pitch, note.velocity) for note in sorted(quantised(inside))
-        )
+        call = spread(Riff(tuple(quantised(inside)), bars * bar), self.meter)
+        return tuple((note.start, note.length, note.pitch, note.velocity) for note in call.notes)
 
     def do(self, request: PersonaRecord, tick: float, beat: float) -> Reply:
         """Answer a request to record, as it sounds at `tick`; `beat` is now."""
@@ -95,8 +103,8 @@ class Recording:
     def arm(self, tick: float, bars: int) -> int:
         """Punch in on the first bar line at or after `tick`, for so many bars (0: until stopped); gives its tick."""
         self.stop(tick)
-        start = next_grid(tick, TICKS_PER_BAR)
-        self._open = Take(start, bars * TICKS_PER_BAR)
+        start = next_grid(tick, self.meter.bar)
+        self._open = Take(start, bars * self.meter.bar, self.meter)
         return start
 
     def stop(self, tick: float) -> Riff | None:
@@ -104,8 +112,9 @@ class Recording:
         take, self._open = self._open, None
         if take is None:
             return None
-        end = next_grid(max(tick, take.start + 1) - TICKS_PER_BAR / 2, TICKS_PER_BAR)
-        length = max(TICKS_PER_BAR, end - take.start)
+        bar = take.meter.bar
+        end = next_grid(max(tick, take.start + 1) - bar / 2, bar)
+        length = max(bar, end - take.start)
         if take.length:
             length = min(length, take.length)
         for (_, pitch), held in self._sounding.items():
@@ -160,7 +169,7 @@ class Recording:
         notes = [note for note in take.notes if note.start < length - EARLY]
         if not notes:
             return None
-        riff = Riff(tuple(quantised(notes)), length)
+        riff = spread(Riff(tuple(quantised(notes)), length), take.meter)
         self._takes.append(riff)
         del self._takes[:-MOST_TAKES]
         return riff

@@ -101,11 +101,11 @@ class Clock(Request):
 
     Attributes:
         source: `internal`, `midi` or `link`.
-        quantum: beats of the grid on which we agree with it.
+        quantum: beats of the grid on which we agree with it; None is a bar, also when the meter changes.
     """
 
     source: str = ""
-    quantum: float = 4.0
+    quantum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from livevae.errors import RequestError, SceneError
+from livevae.errors import MusicError, RequestError, SceneError
+from livevae.music.meter import COMMON, Meter
+from livevae.music.meter import parse as parse_meter
 from livevae.perform import scene_blend
 from livevae.perform.controls import Binding, MidiMap, binding
-from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings
+from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings, in_meter
 from livevae.tempo.timeline import TempoError, checked_bpm
 
 VOICE_NAME = re.compile(r"[\w.-]{1,32}")
@@ -30,7 +32,8 @@ class Scene:
 
     Attributes:
         title: what the performer calls it.
-        tempo: beats a minute.
+        tempo: beats a minute; a beat is a quarter in every meter.
+        meter: how long a bar is.
         voices: by name, in the file's order.
         midi: knobs and program changes; None leaves those of the scene before.
     """
@@ -39,6 +42,7 @@ class Scene:
     tempo: float = 120.0
     voices: Mapping[str, SceneVoice] = field(default_factory=dict)
     midi: MidiMap | None = None
+    meter: Meter = COMMON
 
 
 def parse(text: str, source: str = "scene") -> Scene:
@@ -55,18 +59,20 @@ def parse(text: str, source: str = "scene") -> Scene:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SceneError(f"{source}: not TOML: {error}") from None
-    _known(table, ("title", "tempo", "voice", "midi"), source, "")
+    _known(table, ("title", "tempo", "meter", "voice", "midi"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
         raise SceneError(f"{source}: title must be text, not {title!r}")
     voices = table.get("voice", {})
     if not isinstance(voices, dict):
         raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
+    meter = _meter(table.get("meter", str(COMMON)), source)
     return Scene(
         title,
         _tempo(table.get("tempo", 120.0), source),
-        {n: _voice(n, v, source) for n, v in voices.items()},
+        {n: _voice(n, v, source, meter) for n, v in voices.items()},
         _midi(table["midi"], voices, source) if "midi" in table else None,
+        meter,
     )
 
 
@@ -126,7 +132,16 @@ def _tempo(value: object, source: str) -> float:
         raise SceneError(f"{source}: tempo: {error}") from None
 
 
-def _voice(name: str, table: object, source: str) -> SceneVoice:
+def _meter(value: object, source: str) -> Meter:
+    if not isinstance(value, str):
+        raise SceneError(f'{source}: meter must be text such as "3/4", not {value!r}')
+    try:
+        return parse_meter(value)
+    except MusicError as error:
+        raise SceneError(f"{source}: meter: {error}") from None
+
+
+def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
     where = f"voice.{name}"
     if not VOICE_NAME.fullmatch(name):
         raise SceneError(f"{source}: {where}: {bad_name(name)}")
@@ -137,7 +152,7 @@ def _voice(name: str, table: object, source: str) -> SceneVoice:
     if not isinstance(play, bool):
         raise SceneError(f"{source}: {where}.play must be true or false, not {play!r}")
     try:
-        settings = VoiceSettings().changed({key: value for key, value in table.items() if key in BY_NAME})
+        settings = in_meter(meter).changed({key: value for key, value in table.items() if key in BY_NAME})
     except RequestError as error:
         raise SceneError(f"{source}: {where}: {error}") from None
     try:

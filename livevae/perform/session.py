@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
+from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import blend
 from livevae.perform import requests as ask
@@ -22,7 +23,7 @@ from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply, Request
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
-from livevae.perform.settings import VoiceSettings
+from livevae.perform.settings import VoiceSettings, in_meter
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
 
@@ -47,6 +48,7 @@ class Snapshot:
     errors: int
     training: tuple[tuple[str, float], ...] = ()
     """Personas that are being trained, and how far they are, from 0 to 1."""
+    meter: Meter = COMMON
 
 
 class Session:
@@ -214,7 +216,9 @@ class Session:
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
         start = self.cast.first(self._tick(request.at), settings)
         called = f"{one.name}#{self._shots}"
-        recipe = voices.recipe(seeded, voice=called, index=0, session_seed=self.seed, tick=start)
+        recipe = voices.recipe(
+            seeded, voice=called, index=0, session_seed=self.seed, tick=start, meter=self.clock.meter
+        )
         recipe = replace(recipe, call=call, distance=distance)
         self.cast.shoot(one, start, settings, recipe)
         return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
@@ -224,7 +228,7 @@ class Session:
             raise RequestError(bad_name(request.voice))
         self.cast.check_room(request.voice)
         old = self.cast.get(request.voice)
-        changed = self._changed(old.settings if old else VoiceSettings(), request.settings)
+        changed = self._changed(old.settings if old else in_meter(self.clock.meter), request.settings)
         if self.clock.future_tick(request.at) is None:
             self.cast.change(request.voice, changed)
         else:
@@ -253,6 +257,7 @@ class Session:
         pairs: list[tuple[str, int | float | str]] = [
             ("title", picture.title),
             ("bpm", picture.bpm),
+            ("meter", str(picture.meter)),
             ("voices", len(picture.voices)),
             ("decode_ms_p99", round(picture.decode.p99 * 1000, 3)),
             ("errors", picture.errors),
@@ -331,7 +336,8 @@ class Session:
     def load(self, scene: Scene, *, at: float | None = None) -> float:
         """Make the session play `scene`; gives the beat on which its first voice begins.
 
-        Voices that play and are in both scenes go on, with their new settings from the next riff; others stop.
+        Voices that play and are in both scenes go on, with their new settings from the next riff; others stop. In
+        another meter they go on from its first bar line, where what they play is cut.
 
         Raises:
             RequestError: the scene names a model or port that is not there. Nothing is changed.
@@ -350,14 +356,27 @@ class Session:
             self.controls.use(scene.midi)
         if scene.tempo != self.clock.timeline.bpm:
             self.player.set_tempo(scene.tempo, tick=self.clock.future_tick(at))
+        tick, anew = self._tick(at), scene.meter != self.clock.meter
+        if anew:
+            tick = self._change_meter(scene.meter, tick)
         starts = []
         for name, planned in scene.voices.items():
             one = self.cast.change(name, planned.settings)
+            if anew and planned.play and one.playing:
+                self.cast.end(one, round(tick))
             if planned.play and not one.playing:
-                starts.append(self.cast.begin(one, self._tick(at)))
+                starts.append(self.cast.begin(one, tick))
             elif not planned.play and one.playing:
                 self.cast.end(one)
         return min(starts) / TICKS_PER_BEAT if starts else self.beat
+
+    def _change_meter(self, meter: Meter, tick: float) -> int:
+        """Another length of bars; gives the first line of theirs at or after `tick` that can still be met."""
+        self.clock.meter = self.recording.meter = meter
+        first = self.cast.first(tick, in_meter(meter))
+        self.player.set_meter(first, meter.beats, meter.unit)
+        self.conductor.meter_changed()
+        return first
 
     # What others see
 
@@ -377,6 +396,7 @@ class Session:
             requests=self._requests,
             errors=self._errors,
             training=self._desk.training if self._desk is not None else (),
+            meter=self.clock.meter,
         )
 
     def panic(self) -> None:
@@ -436,7 +456,7 @@ class Session:
 
     def _change_by(self, name: str, values: Mapping[str, object]) -> None:
         one = self.cast.get(name)
-        self.cast.change(name, (one.settings if one else VoiceSettings()).changed(values))
+        self.cast.change(name, (one.settings if one else in_meter(self.clock.meter)).changed(values))
 
     # Time
 

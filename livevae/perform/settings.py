@@ -8,6 +8,7 @@ from typing import Any
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
 from livevae.music import keys
+from livevae.music.meter import Meter
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
@@ -75,7 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
     Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
     Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
-    Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, as in Link; 0 is off the grid"),
+    Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, else a bar; 0 is off the grid"),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
     Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"),
     Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
@@ -161,6 +162,11 @@ class VoiceSettings:
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
         """Names and values, in the table's order."""
         return tuple((setting.name, getattr(self, setting.name)) for setting in SETTINGS)
+
+
+def in_meter(meter: Meter) -> VoiceSettings:
+    """The settings of a voice of which nothing was said: it starts on bar lines."""
+    return VoiceSettings(quantum=meter.quarters)
 
 
 OCTAVE = 12

@@ -12,7 +12,9 @@ from typing import Protocol
 
 from livevae.latent.recipe import Recipe
 from livevae.music import keys, shape
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Riff
+from livevae.music import meter as meters
+from livevae.music.meter import COMMON, Meter
+from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Riff
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.protocols import Player
@@ -76,12 +78,20 @@ class Stage(Protocol):
     ports: tuple[str, ...]
 
 
-def recipe(settings: VoiceSettings, *, voice: str, index: int, session_seed: int, tick: float = 0) -> Recipe:
+def recipe(
+    settings: VoiceSettings,
+    *,
+    voice: str,
+    index: int,
+    session_seed: int,
+    tick: float = 0,
+    meter: Meter = COMMON,
+) -> Recipe:
     """What the voice's riff at a tick is made from. Seed 0 is the session's choice, by the voice's name."""
     return Recipe(
         seed=settings.seed or derived_seed(session_seed, voice),
         temperature=settings.temp,
-        bars=settings.bars,
+        bars=settings.bars * meter.model_bars,
         index=index,
         drift=settings.drift,
         model=settings.model,
@@ -100,29 +110,32 @@ def derived_seed(session_seed: int, name: str) -> int:
     return int.from_bytes(digest, "big") or 1
 
 
-def shaped(riff: Riff, settings: VoiceSettings) -> Riff:
-    """The decoded riff as the voice's settings want it."""
-    riff = shape.fitted(riff, settings.bars * TICKS_PER_BAR)
+def shaped(riff: Riff, settings: VoiceSettings, meter: Meter = COMMON) -> Riff:
+    """The decoded riff as the voice's settings want it, in so many bars of the meter."""
+    riff = meters.fitted(riff, meter, settings.bars)
     if settings.key:
         riff = keys.moved(riff, keys.parse(settings.key))
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
 
-def feel(settings: VoiceSettings, start: int, bpm: float) -> Feel:
+def feel(settings: VoiceSettings, start: int, bpm: float, meter: Meter = COMMON) -> Feel:
     """How the voice plays a riff that begins at tick `start`, at a tempo: its milliseconds become ticks.
 
-    Swing goes by the session's beats, so that voices swing together; off the grid, by the riff's own.
+    Swing goes by the session's beats, so that voices swing together; off the grid, by the riff's own. In a bar that
+    no whole pairs of steps fill, such as 7/8, they begin anew with each bar.
     """
     ticks_per_ms = bpm * TICKS_PER_BEAT / 60_000
     step = 4 * TICKS_PER_BEAT // settings.swing_at
+    odd = meter.bar % (2 * step) != 0
     return Feel(
         swing=settings.swing,
         step=step,
         scatter=settings.humanise * ticks_per_ms,
         touch=settings.touch,
         shift=round(settings.shift * ticks_per_ms),
-        origin=start - start % (2 * step) if settings.quantum else start,
+        origin=start - start % (meter.bar if odd else 2 * step) if settings.quantum else start,
+        bar=meter.bar if odd else 0,
     )
 
 
@@ -176,7 +189,8 @@ async def play(
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
             now = settings()
-            turn = now.bars * TICKS_PER_BAR
+            meter = stage.clock.meter
+            turn = now.bars * meter.bar
             if (behind := stage.clock.tick() - start) > 0:
                 missed = math.ceil(behind / turn)
                 counters.late += missed
@@ -185,7 +199,7 @@ async def play(
             if coming is None:
                 index = walk.step(now.seed)
                 coming = stage.engine.submit(
-                    recipe(now, voice=name, index=index, session_seed=stage.seed, tick=start)
+                    recipe(now, voice=name, index=index, session_seed=stage.seed, tick=start, meter=meter)
                 )
             # there is nothing to repeat yet, so the first riff may take until the last moment
             patience = stage.timing.lookahead if last is not None else HANDOVER
@@ -199,7 +213,7 @@ async def play(
                 counters.repeats += 1
             else:
                 last, coming = fresh, None
-            riff = shaped(last, now)
+            riff = shaped(last, now, meter)
             _hand_over(riff, start, now, walk.index, name, stage)
             counters.riffs += 1
             start += riff.length
@@ -212,7 +226,7 @@ async def play_once(
     name: str, at: float, settings: VoiceSettings, recipe_: Recipe, stage: Stage, counters: Counters
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
-    riff = shaped(await stage.engine.submit(recipe_), settings)
+    riff = shaped(await stage.engine.submit(recipe_), settings, stage.clock.meter)
     earliest = handed_over(stage, ahead(settings))
     start = next_grid(at, grid(settings))
     if start < earliest:
@@ -241,7 +255,8 @@ def _hand_over(riff: Riff, start: int, settings: VoiceSettings, turn: int, voice
     """Give a shaped riff to the player, its first downbeat on `start`, with the voice's feel."""
     notes = placed(riff, start, settings, voice, settings.port or stage.ports[0])
     seed = settings.seed or derived_seed(stage.seed, voice)
-    stage.player.play(felt(notes, feel(settings, start, stage.clock.timeline.bpm), seed, turn))
+    played = feel(settings, start, stage.clock.timeline.bpm, stage.clock.meter)
+    stage.player.play(felt(notes, played, seed, turn))
 
 
 async def ready(coming: "asyncio.Future[Riff]", start: int, before: float, stage: Stage) -> Riff | None:

@@ -46,10 +46,12 @@ class Clock(Protocol):
     Attributes:
         every: seconds between two looks at it.
         shift: ticks by which we were nudged away from it; it is for the clock to add them to its line.
+        quantum: ticks of the grid on which we agree with it.
     """
 
     every: float
     shift: float
+    quantum: int
 
     def look(self, now: float, pace: Pace) -> Told:
         """What it says at `now`, in seconds; where it can be led, it learns our tempo from `pace`."""

@@ -21,6 +21,7 @@ __all__ = [
     "Release",
     "Send",
     "SetClock",
+    "SetMeter",
     "SetPlaying",
     "SetTempo",
     "SetTimeline",
@@ -155,6 +156,25 @@ class SetClock:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMeter:
+    """Bars have another time signature: nothing that plays changes, but recordings tell.
+
+    Attributes:
+        tick: the bar line from which on.
+        beats: the upper number, 1 to 255.
+        unit: the lower number, a power of two.
+    """
+
+    tick: int
+    beats: int
+    unit: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beats <= 255 or self.unit not in (1, 2, 4, 8, 16, 32):
+            raise ValueError(f"no time signature: {self.beats}/{self.unit}")
+
+
+@dataclass(frozen=True, slots=True)
 class SetPlaying:
     """We play from now on, or stop: for others that go by our clock, or share one with us."""
 
@@ -200,6 +220,7 @@ Command = (
     | Nudge
     | SetTimeline
     | SetClock
+    | SetMeter
     | SetPlaying
     | OpenPorts
     | LosePort
@@ -215,6 +236,7 @@ COMMANDS: tuple[type[Command], ...] = (
     Nudge,
     SetTimeline,
     SetClock,
+    SetMeter,
     SetPlaying,
     OpenPorts,
     LosePort,

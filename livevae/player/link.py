@@ -30,6 +30,7 @@ class LinkClock:
     Attributes:
         every: seconds between two looks at it.
         shift: ticks by which we were nudged away from the others.
+        quantum: ticks of the grid on which all peers agree.
     """
 
     every = 0.01
@@ -50,7 +51,7 @@ class LinkClock:
         except ImportError:
             raise ClockError(NO_LINK) from None
         self.shift = 0.0
-        self._quantum = quantum
+        self.quantum = quantum
         self._bpm = pace.bpm
         try:
             self._link: Any = link.Link(pace.bpm)
@@ -62,7 +63,7 @@ class LinkClock:
             raise ClockError(f"Ableton Link does not start: {error}") from error
         state = self._link.captureSessionState()
         state.requestBeatAtTime(
-            pace.timeline.tick_at(now) / TICKS_PER_BEAT, self._micros(now), self._quantum / TICKS_PER_BEAT
+            pace.timeline.tick_at(now) / TICKS_PER_BEAT, self._micros(now), self.quantum / TICKS_PER_BEAT
         )
         self._link.commitSessionState(state)
 
@@ -80,8 +81,8 @@ class LinkClock:
             bpm = self._bpm
         self._bpm = bpm
         here = pace.timeline.tick_at(now)
-        there = state.beatAtTime(micros, self._quantum / TICKS_PER_BEAT) * TICKS_PER_BEAT
-        line = Timeline(here + nearest(there + self.shift - here, self._quantum), now, bpm)
+        there = state.beatAtTime(micros, self.quantum / TICKS_PER_BEAT) * TICKS_PER_BEAT
+        line = Timeline(here + nearest(there + self.shift - here, self.quantum), now, bpm)
         return Told(
             line,
             playing=state.isPlaying(),

@@ -12,6 +12,7 @@ from livevae.player.commands import (
     Play,
     Send,
     SetClock,
+    SetMeter,
     SetPlaying,
     SetTempo,
 )
@@ -28,6 +29,7 @@ class LocalPlayer:
         timeline: the line between ticks and seconds now.
         sent: everything that was sent, in order.
         tempos: (tick, bpm) of every tempo change, the first being the start.
+        meters: (tick, beats, unit) of every change of meter; 4/4 before the first.
         on_report: called with each report, at once; None to hear nothing.
         on_timeline: called when the timeline was replaced.
     """
@@ -50,6 +52,7 @@ class LocalPlayer:
         self.on_timeline: Callable[[Timeline], None] | None = None
         self.sent: list[Sent] = []
         self.tempos: list[tuple[float, float]] = [(self._known.tick, self._known.bpm)]
+        self.meters: list[tuple[int, int, int]] = []
 
     @property
     def timeline(self) -> Timeline:
@@ -84,6 +87,11 @@ class LocalPlayer:
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by our own clock: the only one there is in virtual time."""
         self._do(SetClock(source, quantum, target))
+
+    def set_meter(self, tick: int, beats: int, unit: int) -> None:
+        """Another time signature from `tick` on."""
+        self.meters.append((tick, beats, unit))
+        self._do(SetMeter(tick, beats, unit))
 
     def set_playing(self, playing: bool) -> None:
         """Nobody shares our clock."""

@@ -11,10 +11,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from livevae.errors import PortError
 from livevae.player.clocks import INTERNAL, Clock, ClockError, open_clock
-from livevae.player.commands import Command, LosePort, Nudge, OpenPorts, PortSpec, Quit, SetClock, SetPlaying
+from livevae.player.commands import (
+    Command,
+    LosePort,
+    Nudge,
+    OpenPorts,
+    PortSpec,
+    Quit,
+    SetClock,
+    SetMeter,
+    SetPlaying,
+)
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.ports import Port, open_port
 from livevae.player.reports import (
@@ -92,6 +103,7 @@ class PlayerLoop:
         self._late: list[float] = []
         self._counted = Counters()
         self._clock: Clock | None = None
+        self._wanted = SetClock(INTERNAL)
         self._clocked = ClockChanged(INTERNAL)
         self._look_at = 0.0
         self._playing: bool | None = None
@@ -203,6 +215,9 @@ class PlayerLoop:
                     self._lose(port, "its other end is gone")
             case SetClock():
                 self._set_clock(command)
+            case SetMeter(tick, beats, unit):
+                if self._tape is not None:
+                    self._tape.meter(tick, beats, unit)
             case SetPlaying(playing):
                 self._playing = playing
                 if self._clock is not None:
@@ -215,6 +230,10 @@ class PlayerLoop:
 
     def _set_clock(self, wanted: SetClock) -> None:
         now = time.monotonic()
+        before, self._wanted = self._wanted, wanted
+        if self._clock is not None and replace(before, quantum=wanted.quantum) == wanted != before:
+            self._clock.quantum = wanted.quantum  # another meter: we stay with those whom we play with
+            return
         if self._clock is not None:
             self._clock.close()
         self._clock, why = None, ""

@@ -36,11 +36,12 @@ class ClockIn:
 
     Attributes:
         shift: ticks by which we were nudged away from the master.
+        quantum: ticks of the grid on one of whose lines a master starts.
     """
 
     def __init__(self, quantum: int) -> None:
         self.shift = 0.0
-        self._quantum = quantum
+        self.quantum = quantum
         self._follower = ClockFollower()
         self._base: float | None = None
         self._told: Timeline | None = None
@@ -74,7 +75,7 @@ class ClockIn:
             if line is None:
                 line = Timeline(0, follower.last, pace.bpm)
             here, there = pace.timeline.tick_at(now), line.tick_at(now)
-            self._base = float(next_grid(here - there - BACK, self._quantum))
+            self._base = float(next_grid(here - there - BACK, self.quantum))
             self.shift = 0.0
             self._since = line.tick + self._base
         elif line is None or not follower.locked:
@@ -146,6 +147,15 @@ class MidiClock:
     @shift.setter
     def shift(self, ticks: float) -> None:
         self._heard.shift = ticks
+
+    @property
+    def quantum(self) -> int:
+        """Ticks of the grid on one of whose lines a master starts."""
+        return self._heard.quantum
+
+    @quantum.setter
+    def quantum(self, ticks: int) -> None:
+        self._heard.quantum = ticks
 
     def look(self, now: float, pace: Pace) -> Told:
         """What has arrived since the last time, and what it says at `now`."""

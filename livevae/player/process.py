@@ -27,6 +27,7 @@ from livevae.player.commands import (
     Quit,
     Send,
     SetClock,
+    SetMeter,
     SetPlaying,
     SetTempo,
     SetTimeline,
@@ -148,6 +149,10 @@ class PlayerProcess:
         """Go by another clock; the answer comes as a report."""
         self._clock = SetClock(source, quantum, target)
         self._do(self._clock)
+
+    def set_meter(self, tick: int, beats: int, unit: int) -> None:
+        """Another time signature from `tick` on, for the recording."""
+        self._do(SetMeter(tick, beats, unit))
 
     def set_playing(self, playing: bool) -> None:
         """Tell whoever shares the clock that we play, or stop."""

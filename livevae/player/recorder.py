@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from livevae.player.smf import MidiFile
-from livevae.player.tape import Message, parse
+from livevae.player.tape import Message, Signature, parse
 
 EVERY = 1.0
 """Seconds between two writings, so that a long night costs little and a fire loses little."""
@@ -37,6 +37,8 @@ class Recording:
                 entry = parse(line)
                 if isinstance(entry, Message):
                     self._file.message(entry.tick, entry.port, entry.data)
+                elif isinstance(entry, Signature):
+                    self._file.signature(entry.tick, entry.beats, entry.unit)
                 else:
                     self._file.tempo(entry.tick, entry.bpm)
                 self.changed = True

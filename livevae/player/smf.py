@@ -72,6 +72,7 @@ class MidiFile:
     def __init__(self, ports: Iterable[str] = (), origin: int = 0) -> None:
         self._origin = origin
         self._tempo = _Track("livevae")
+        self._signatures: list[tuple[int, bytes]] = []
         self._tracks = {port: _Track(port) for port in ports}
 
     @property
@@ -82,7 +83,19 @@ class MidiFile:
     def tempo(self, tick: float, bpm: float) -> None:
         """From `tick` on, `bpm` beats a minute."""
         micros = min(round(60e6 / bpm), 0xFFFFFF)
+        self._sign(round(tick) - self._origin)
         self._tempo.add(round(tick) - self._origin, b"\xff\x51\x03" + micros.to_bytes(3, "big"))
+
+    def signature(self, tick: int, beats: int, unit: int) -> None:
+        """From the bar line `tick` on, a time signature; it may be told ahead, and is in the file when it is due."""
+        event = bytes((0xFF, 0x58, 4, beats, unit.bit_length() - 1, 24 * 4 // unit, 8))
+        self._signatures = [one for one in self._signatures if one[0] < tick - self._origin]
+        self._signatures.append((tick - self._origin, event))
+
+    def _sign(self, tick: int) -> None:
+        """Put down the time signatures that are due."""
+        while self._signatures and self._signatures[0][0] <= tick:
+            self._tempo.add(*self._signatures.pop(0))
 
     def message(self, tick: int, port: str, data: bytes) -> None:
         """A MIDI message that was sent to a port."""
@@ -92,6 +105,7 @@ class MidiFile:
 
     def encode(self) -> bytes:
         """The whole file as it would be if the music ended now; more can be added afterwards."""
+        self._sign(self.last_tick)
         end = self.last_tick
         tracks = [self._tempo, *self._tracks.values()]
         header = b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), TICKS_PER_BEAT)

@@ -2,6 +2,7 @@
 
 ["m", tick, port, "903c60", late]     a message, with its lateness at send in seconds
 ["t", tick, bpm]                      the tempo from a tick on
+["s", tick, beats, unit]              the time signature from a tick on, which is yet to come as a rule
 """
 
 import itertools
@@ -37,7 +38,16 @@ class Tempo:
     bpm: float
 
 
-def parse(line: bytes) -> Message | Tempo:
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A time signature, from a bar line on."""
+
+    tick: int
+    beats: int
+    unit: int
+
+
+def parse(line: bytes) -> Message | Tempo | Signature:
     """The entry in a line.
 
     Raises:
@@ -48,6 +58,8 @@ def parse(line: bytes) -> Message | Tempo:
             return Message(tick, port, bytes.fromhex(data), float(late))
         case ["t", int() | float() as tick, int() | float() as bpm]:
             return Tempo(float(tick), float(bpm))
+        case ["s", int(tick), int(beats), int(unit)]:
+            return Signature(tick, beats, unit)
     raise ValueError(f"not a line of the tape: {line[:80]!r}")
 
 
@@ -76,6 +88,11 @@ class TapeWriter:
     def tempo(self, timeline: Timeline) -> None:
         """The timeline was replaced."""
         self._keep(["t", timeline.tick, timeline.bpm])
+        self._write()
+
+    def meter(self, tick: int, beats: int, unit: int) -> None:
+        """The time signature changes at `tick`."""
+        self._keep(["s", tick, beats, unit])
         self._write()
 
     @property

@@ -36,6 +36,7 @@ class Feel:
         touch: how much harder or softer a note may be, in velocity.
         shift: ticks that everything comes later; negative is earlier.
         origin: a tick where a pair of steps begins, and from which places are counted for scatter.
+        bar: ticks after which pairs begin anew, a step that is left over being played straight; 0 is never.
     """
 
     swing: float = STRAIGHT
@@ -44,6 +45,7 @@ class Feel:
     touch: int = 0
     shift: int = 0
     origin: int = 0
+    bar: int = 0
 
     def __post_init__(self) -> None:
         if not STRAIGHT <= self.swing <= HARDEST:
@@ -62,12 +64,17 @@ def felt(notes: Iterable[PlayNote], feel: Feel, seed: int, turn: int = 0) -> tup
     return tuple(notes) if feel.plain else tuple(_felt(note, feel, seed, turn) for note in notes)
 
 
-def swung(tick: int, swing: float, step: int, origin: int = 0) -> int:
+def swung(tick: int, swing: float, step: int, origin: int = 0, bar: int = 0) -> int:
     """Where `tick` falls when the second of each pair of steps comes late.
 
     Each half of a pair is stretched or pressed as a whole, so that triplets and microtiming bend with it.
     """
-    place = (tick - origin) % (2 * step)
+    place = tick - origin
+    if bar:
+        place %= bar
+        if place >= bar - bar % (2 * step):
+            return tick
+    place %= 2 * step
     pair = tick - place
     if place < step:
         return pair + round(place * 2 * swing)
@@ -85,8 +92,8 @@ def chance(seed: int, *place: int) -> tuple[float, float]:
 
 
 def _felt(note: PlayNote, feel: Feel, seed: int, turn: int) -> PlayNote:
-    start = swung(note.tick, feel.swing, feel.step, feel.origin)
-    length = max(1, swung(note.end, feel.swing, feel.step, feel.origin) - start)
+    start = swung(note.tick, feel.swing, feel.step, feel.origin, feel.bar)
+    length = max(1, swung(note.end, feel.swing, feel.step, feel.origin, feel.bar) - start)
     late, hard = chance(seed, turn, note.tick - feel.origin, note.pitch)
     moved = round(late * min(feel.scatter, FARTHEST)) + feel.shift
     return replace(
