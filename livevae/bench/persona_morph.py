@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from livevae.bench.persona_recognition import Classifier, all_features, distance
+from livevae.bench.persona_recognition import Classifier, all_features, all_symbols, distance
 from livevae.errors import LivevaeError
 from livevae.latent.personas import Personas
 from livevae.latent.recipe import Recipe
@@ -62,7 +62,8 @@ def morph(
     personas = Personas({name: persona_file.load(name) for name in names})
     decoder = LiveDecoder.open(model, device="cpu", personas=personas)
     windows = [riffs.read(list(paths), decoder.config).windows for paths in sets]
-    x = np.concatenate([all_features(part) for part in windows])
+    config = decoder.config
+    x = np.concatenate([all_features(part, config) for part in windows])
     classifier = Classifier(x, np.repeat([0, 1], [len(part) for part in windows]), 2)
     recipes = [
         Recipe(seed=1 + seed, temperature=temperature, blend=_between(names, step / (STEPS - 1)))
@@ -72,10 +73,11 @@ def morph(
     if any(name not in personas.of(persona_file.load(names[0]).model) for name in names):
         raise LivevaeError(f"{names[0]} and {names[1]} speak different models")
     decoded = [riff for at in range(0, len(recipes), 64) for riff in decoder.decode(recipes[at : at + 64])]
-    made = np.stack([from_riff(decoder.config, riff) for riff in decoded]).reshape(seeds, STEPS, -1)
-    hops = np.array([[distance(walk[i], walk[i + 1]) for i in range(STEPS - 1)] for walk in made])
-    direct = np.array([distance(walk[0], walk[-1]) for walk in made])
-    said = classifier(all_features(made.reshape(seeds * STEPS, -1)))[:, 1].reshape(seeds, STEPS)
+    made = np.stack([from_riff(config, riff) for riff in decoded])
+    walks = all_symbols(made, config).reshape(seeds, STEPS, -1)
+    hops = np.array([[distance(walk[i], walk[i + 1]) for i in range(STEPS - 1)] for walk in walks])
+    direct = np.array([distance(walk[0], walk[-1]) for walk in walks])
+    said = classifier(all_features(made, config))[:, 1].reshape(seeds, STEPS)
     far = direct > 0
     return Morph(
         tuple(hops.mean(0).tolist()),

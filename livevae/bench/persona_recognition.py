@@ -19,20 +19,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from livevae.bench.persona_features import Features, Windows, features, symbols
 from livevae.latent.personas import Personas
 from livevae.latent.recipe import Recipe
 from livevae.models import persona_training, riffs
+from livevae.models.config import Config
 from livevae.models.decoder import LiveDecoder
 from livevae.models.midime import Options
 from livevae.models.vocabulary import from_riff
-from livevae.music import melody
-
-Features = NDArray[np.float64]
-Windows = NDArray[Any]
 
 PARTS = 3
-INTERVALS = 12
-LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +49,6 @@ class Recognition:
     personas: float
     base: Mapping[str, float]
     each: Mapping[str, Mapping[str, float]]
-
-
-def features(window: Windows) -> Features:
-    """What can be heard of a window of melody: when notes begin, how long they are, how they move, where they lie."""
-    struck = np.flatnonzero(window > melody.OFF)
-    pitches = window[struck].astype(int) + melody.MIN_PITCH - 2
-    onsets = np.bincount(struck % 16, minlength=16) / 2
-    lengths = np.diff([*struck, len(window)])
-    length_bins = np.bincount(
-        np.searchsorted(LENGTHS, lengths).clip(0, len(LENGTHS) - 1), minlength=len(LENGTHS)
-    )
-    steps = np.diff(pitches).clip(-INTERVALS, INTERVALS)
-    moves = np.bincount(steps + INTERVALS, minlength=2 * INTERVALS + 1)
-    classes = np.bincount(pitches % 12, minlength=12)
-    count = max(1, len(struck))
-    span = pitches.max() - pitches.min() if len(pitches) else 0
-    middle = pitches.mean() if len(pitches) else 0
-    offs = float((window == melody.OFF).sum())
-    whole = [
-        len(struck) / 8,
-        middle / 12,
-        span / 12,
-        offs / 4,
-        float(np.abs(steps).mean()) if len(steps) else 0.0,
-    ]
-    return np.concatenate([onsets, length_bins / count, moves / count, classes / count, whole])
 
 
 class Classifier:
@@ -127,9 +97,14 @@ def split(
     return found
 
 
-def all_features(windows: Windows) -> Features:
+def all_features(windows: Windows, config: Config) -> Features:
     """Features of many windows."""
-    return np.stack([features(window) for window in windows])
+    return np.stack([features(window, config) for window in windows])
+
+
+def all_symbols(windows: Windows, config: Config) -> NDArray[np.int64]:
+    """Symbols of many windows, `[N, steps]`."""
+    return np.stack([symbols(window, config) for window in windows])
 
 
 def sample(
@@ -181,7 +156,7 @@ def recognise(
     """
     base = persona_training.Base.open(model)
     names = list(parts)
-    x = np.concatenate([all_features(parts[name][1]) for name in names])
+    x = np.concatenate([all_features(parts[name][1], base.config) for name in names])
     y = np.concatenate([np.full(len(parts[name][1]), i) for i, name in enumerate(names)])
     classifier = Classifier(x, y, len(names))
     personas = Personas()
@@ -196,23 +171,26 @@ def recognise(
     for i, name in enumerate(names):
         heard, _, held = parts[name]
         made = sample(decoder, samples, ((name, 1.0),), temperature)
-        said_real = classifier(all_features(held)).argmax(1) == i
-        said = classifier(all_features(made)).argmax(1) == i
+        said_real = classifier(all_features(held, base.config)).argmax(1) == i
+        said = classifier(all_features(made, base.config)).argmax(1) == i
         right_real.append(said_real.mean())
         right_persona.append(said.mean())
-        known = {window.tobytes() for window in heard.astype(made.dtype)}
+        riffs_of, samples_of = all_symbols(heard, base.config), all_symbols(made, base.config)
+        known = {window.tobytes() for window in riffs_of}
         each[name] = {
             "windows": float(len(heard)),
             "real": float(said_real.mean()),
             "samples": float(said.mean()),
-            "copies": float(np.mean([window.tobytes() in known for window in made])),
-            "distinct": len({window.tobytes() for window in made}) / len(made),
-            "within samples": spread(made, 300),
-            "within riffs": spread(heard, 300),
-            "to nearest riff": float(np.mean([min(distance(m, h) for h in heard[:200]) for m in made[:40]])),
+            "copies": float(np.mean([window.tobytes() in known for window in samples_of])),
+            "distinct": len({window.tobytes() for window in samples_of}) / len(made),
+            "within samples": spread(samples_of, 300),
+            "within riffs": spread(riffs_of, 300),
+            "to nearest riff": float(
+                np.mean([min(distance(m, h) for h in riffs_of[:200]) for m in samples_of[:40]])
+            ),
         }
     own = sample(decoder, samples, (), temperature)
-    named = classifier(all_features(own)).argmax(1)
+    named = classifier(all_features(own, base.config)).argmax(1)
     return Recognition(
         1 / len(names),
         float(np.mean(right_real)),
