@@ -1,8 +1,8 @@
 """A persona on a real stage: riffs played into a MIDI input by a script, trained while voices play, and blended.
 
 `livevae bench persona-stage` starts `livevae serve` on a real MIDI graph (JACK), measures when its notes arrive, plays
-some bars into its input with human jitter, records them, trains on them over and over while measuring again, and at
-last blends what was trained. All of it goes by OSC, and the music never stops.
+some bars into its input with human jitter, records them, trains on them over and over while measuring again, blends
+what was trained, and at last plays calls that are answered. All of it goes by OSC, and the music never stops.
 """
 
 import argparse
@@ -82,6 +82,9 @@ class Outcome:
         late_alone: riffs of the voices that were late or repeated while nothing was trained.
         late_training: and while personas were.
         riffs: riffs that they played.
+        calling: notes while the script plays calls and voices answer.
+        answers: notes of each answer, one a voice of two.
+        late_calling: riffs that were late or repeated meanwhile.
     """
 
     alone: Lateness
@@ -94,6 +97,9 @@ class Outcome:
     late_alone: int
     late_training: int
     riffs: int
+    calling: Lateness
+    answers: tuple[int, ...]
+    late_calling: int
 
 
 def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -111,7 +117,7 @@ def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _run(args: argparse.Namespace) -> None:
     console = Console(highlight=False)
     outcome = perform(bars=args.bars, bpm=args.bpm, seconds=args.seconds, model=args.model, say=console.print)
-    for name in ("alone", "training", "blended"):
+    for name in ("alone", "training", "blended", "calling"):
         one: Lateness = getattr(outcome, name)
         console.print(
             f"{name:<9} {one.notes:>5} notes, late p50 {one.p50:.2f} ms, p99 {one.p99:.2f} ms, worst {one.worst:.2f} ms"
@@ -119,8 +125,9 @@ def _run(args: argparse.Namespace) -> None:
     console.print(
         f"{outcome.trainings} trainings, the first {outcome.seconds:.2f} s on {outcome.recorded} windows of"
         f" {outcome.played} notes; {outcome.riffs} riffs; late or repeated: {outcome.late_alone} alone,"
-        f" {outcome.late_training} training"
+        f" {outcome.late_training} training, {outcome.late_calling} calling"
     )
+    console.print(f"{len(outcome.answers)} calls, answered with {', '.join(map(str, outcome.answers))} notes")
     if args.json is not None:
         args.json.write_text(json.dumps(asdict(outcome), indent=1) + "\n")
 
@@ -188,13 +195,34 @@ def _perform(
     receiver.take()
     time.sleep(max(seconds / 2, 16 * 60 / bpm))
     blended = lateness(receiver.take(), bpm)
+    before = _late(client)
+    answers = []
+    for name in VOICES[:2]:  # two bars played in, answered by a voice in the persona's manner
+        beat = float(client.ask("/livevae/ping")["beat"])
+        play_in(client, send, beat - beat % 4 + 8, 2, bpm)
+        answers.append(int(client.ask("/livevae/call", name, "distance", 0.5)["notes"]))
+    time.sleep(16 * 60 / bpm)
+    calling = lateness(receiver.take(), bpm)
+    late_calling = _late(client) - before
     status = client.ask("/livevae/status")
     if stopped := [name for name in VOICES if status.get(name) != "playing"]:
         raise LivevaeError(f"{', '.join(stopped)} plays no longer: {said()}")
     windows = int(there.split()[1])
     riffs = _sum(status, "riffs")
     return Outcome(
-        alone, training, blended, trainings, first, windows, played, late[False], late[True], riffs
+        alone,
+        training,
+        blended,
+        trainings,
+        first,
+        windows,
+        played,
+        late[False],
+        late[True],
+        riffs,
+        calling,
+        tuple(answers),
+        late_calling,
     )
 
 

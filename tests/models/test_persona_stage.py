@@ -20,3 +20,5 @@ def test_bars_played_in_are_recorded_trained_and_blended_and_the_music_never_sto
     assert outcome.trainings >= 1
     assert outcome.alone.notes > 0
     assert outcome.blended.notes > 0
+    assert outcome.calling.notes > 0
+    assert all(outcome.answers)
