@@ -59,6 +59,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _serve(commands)
     _render(commands)
+    _replay(commands)
     _add(commands, "ports", "show the MIDI ports that this system has", _run_ports)
     _doctor(commands)
     _osc(commands)
@@ -108,6 +109,7 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]",
     )
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
+    command.add_argument("--log", metavar="FILE", type=Path, help="keep what comes in, for `livevae replay`")
     command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
     command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
     command.add_argument("--seed", type=int, help="the night's random numbers; default: new ones")
@@ -122,6 +124,13 @@ def _model_options(command: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s"
     )
     command.add_argument("--model", metavar="NAME|PATH", default="", help="default: the bundled melody model")
+    command.add_argument(
+        "--precision",
+        choices=("float32", "float16", "bf16", "int8"),
+        default="float32",
+        help="of the weights that a CPU reads every step: fewer bits make large models faster, and change some notes"
+        " (docs/decoding.md); default: %(default)s, exact",
+    )
 
 
 def _run_serve(arguments: argparse.Namespace) -> None:
@@ -149,6 +158,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         midi_in=tuple(arguments.midi_in or ()),
         clock=arguments.clock,
         record=arguments.record,
+        log=arguments.log,
         seed=seed,
         lead=arguments.lead,
     )
@@ -177,13 +187,16 @@ def _models(arguments: argparse.Namespace) -> "Models":
     book = PersonaBook(default)
 
     def load(name: str) -> "Decoder":
-        return LiveDecoder.open(name or default, device=device, personas=book.personas)
+        return LiveDecoder.open(
+            name or default, device=device, precision=arguments.precision, personas=book.personas
+        )
 
     def known(name: str) -> bool:
         """A request from the network may name a model; it never names a path."""
         return not name or (not name.endswith(store.SUFFIX) and store.exists(name))
 
-    return Models(load, known, f"{default} on {device}", book)
+    narrow = "" if arguments.precision == "float32" else f" in {arguments.precision}"
+    return Models(load, known, f"{default} on {device}{narrow}", book)
 
 
 def _say(line: str) -> None:
@@ -230,6 +243,46 @@ def _run_render(arguments: argparse.Namespace) -> None:
             raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
     notes = sum(data[0] & 0xF0 == 0x90 for _, data in done.messages)
     _say(f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes")
+
+
+# replay
+
+
+def _replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "play a night again from the log of what came in (serve --log), into a MIDI file"
+    command = _add(commands, "replay", text, _run_replay)
+    command.add_argument("log", metavar="LOG", type=Path, help="what `livevae serve --log` has kept")
+    command.add_argument("scene", nargs="?", metavar="SCENE", help="the scene that the night began with")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.mid")
+    _model_options(command)
+
+
+def _run_replay(arguments: argparse.Namespace) -> None:
+    from livevae import inputs, shelf
+    from livevae.music import midi_file
+    from livevae.replay import replay
+
+    try:
+        with arguments.log.open(encoding="utf-8") as file:
+            log = inputs.read(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LivevaeError(f"{arguments.log} cannot be read as a log: {error}") from None
+    own = Path(arguments.scene).parent if arguments.scene and arguments.scene not in shelf.bundled() else None
+    models = _models(arguments)
+    done = replay(
+        log,
+        shelf.find(arguments.scene or shelf.DEFAULT),
+        models.load,
+        scenes=shelf.Shelf(own).find,
+        has_model=models.known,
+        personas=models.personas,
+    )
+    try:
+        midi_file.write(arguments.out, done.midi())
+    except OSError as error:
+        raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
+    notes = sum(one.data[0] & 0xF0 == 0x90 for one in done.sent)
+    _say(f"{arguments.out}: {len(log.inputs)} inputs, {notes} notes")
 
 
 def _positive(text: str) -> int:

@@ -14,6 +14,7 @@ from livevae import __version__
 from livevae.edges.midi_in import MidiInputs
 from livevae.edges.udp import UdpEdge, open_udp
 from livevae.errors import LivevaeError
+from livevae.inputs import LogWriter
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -61,6 +62,7 @@ class Options:
         midi_in: inputs: `virtual`, or part of a port's name.
         clock: whose clock to go by.
         record: MIDI file that gets what is sent.
+        log: file that gets what comes in, for `livevae replay`.
         seed: the night's random numbers.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
     """
@@ -73,6 +75,7 @@ class Options:
     midi_in: tuple[str, ...] = ()
     clock: str = INTERNAL
     record: Path | None = None
+    log: Path | None = None
     seed: int = 0
     lead: float | None = None
 
@@ -163,14 +166,24 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
         said.follow(session)
+        log = None
+        if options.log is not None:
+            log = LogWriter(options.log, asyncio.get_running_loop().time)
+            stack.callback(log.close)
+            log.head(options.seed, session.cast.timing, player.timeline, names)
         osc = await open_udp(
-            session.do, options.host, options.port, on_error=lambda text: say(f"osc: {text}")
+            session.do,
+            options.host,
+            options.port,
+            on_error=lambda text: say(f"osc: {text}"),
+            on_packet=None if log is None else log.packet,
         )
         stack.callback(osc.close)
         if options.clock != INTERNAL and not (followed := session.do(Clock(options.clock))).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
-        inputs = MidiInputs(options.midi_in, session.heard, say)
+        heard = session.heard if log is None else log.hearing(session.heard)
+        inputs = MidiInputs(options.midi_in, heard, say)
         stack.push_async_callback(inputs.close)
         await inputs.open()
         say(

@@ -6,15 +6,18 @@ arrives; afterwards its notes are laid beside the recording's ticks and the stra
 
 import argparse
 import asyncio
+import bisect
 import dataclasses
 import io
 import itertools
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +26,14 @@ from typing import Self
 import mido
 
 from livevae.bench.graph import environment, jack_graph
-from livevae.bench.jitter import quantiles
+from livevae.bench.jitter import quantiles, share_stolen, stolen
 from livevae.errors import LivevaeError
 from livevae.models import store
 from livevae.models.decoder import LiveDecoder
 from livevae.music.notes import TICKS_PER_BAR
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.settings import VoiceSettings
+from livevae.player.reports import Counters, Report
 from livevae.server import Models, Options, Server, running
 from livevae.tempo.timeline import Timeline
 
@@ -39,6 +43,9 @@ EVERY = 10.0
 
 SETTLED = 60.0
 """Seconds after which memory should be flat: models are loaded, caches are full."""
+
+EARLY = 0.0005
+"""Seconds that a message may seem to arrive too early: no clock is read at one moment by two."""
 
 CHANNELS = 16
 
@@ -53,7 +60,7 @@ class Verdict:
 
     Attributes:
         ons: note-ons that arrived.
-        missing: note-ons that were sent and did not arrive, or not in the order of sending.
+        missing: note-ons that were sent and did not arrive.
         hanging: keys that sound when all is over.
         twice: note-ons of a key that sounded already.
         late: lateness of every note-on at the receiver, in seconds.
@@ -82,14 +89,24 @@ def verdict(
     """
     late: list[tuple[int, float]] = []
     missing = 0
+    due: dict[tuple[int, bytes], list[int]] = defaultdict(list)
     for port, messages in sent.items():
-        ons = [(one[0], bytes(one[2:])) for one in heard if one[1] == port and is_on(one)]
-        pairs = list(itertools.zip_longest(messages, ons))
-        for wanted, got in pairs:
-            if wanted is None or got is None or wanted[1] != got[1]:
-                missing += 1
+        for tick, data in messages:
+            due[port, data].append(tick)
+    arrived: dict[tuple[int, bytes], list[float]] = defaultdict(list)
+    for one in heard:
+        if is_on(one):
+            arrived[one[1], bytes(one[2:])].append(one[0])
+    for key, ticks in due.items():
+        times = arrived[key]
+        for tick, following in itertools.zip_longest(ticks, ticks[1:]):
+            # a note is the one before the next of its kind is due, so that one that is lost confuses no other
+            end = math.inf if following is None else line.time_at(following) - EARLY
+            first = bisect.bisect_left(times, line.time_at(tick) - EARLY)
+            if first < len(times) and times[first] < end:
+                late.append((tick, times[first] - line.time_at(tick)))
             else:
-                late.append((wanted[0], got[0] - line.time_at(wanted[0])))
+                missing += 1
     late.sort()
     hanging, twice = still_sounding(heard)
     downbeats = [(tick // TICKS_PER_BAR, when) for tick, when in late if tick % TICKS_PER_BAR == 0]
@@ -181,12 +198,14 @@ async def play(
         start, line = loop.time(), server.player.timeline
         pids = {"server": os.getpid(), "player": server.player.hello.pid}
         memory: dict[str, list[tuple[float, float]]] = {name: [] for name in pids}
-        minute = 0
+        minute, worst, before = 0, _Worst(server.player.on_report), stolen()
+        server.player.on_report = worst.hear
         while (elapsed := loop.time() - start) < seconds:
             for name, pid in pids.items():
                 memory[name].append((elapsed, resident(pid)))
             if elapsed >= 60 * minute:
-                say(_progress(elapsed, memory, server))
+                share, before = share_stolen(before, stolen()), stolen()
+                say(_progress(elapsed, memory, server, worst.since_last(), share))
                 minute += 1
             await asyncio.sleep(min(EVERY, seconds - elapsed))
         for name, pid in pids.items():
@@ -196,13 +215,37 @@ async def play(
         return line, _counters(server, memory, seconds)
 
 
-def _progress(elapsed: float, memory: Mapping[str, list[tuple[float, float]]], server: Server) -> str:
+class _Worst:
+    """The latest that anything was sent since somebody asked, in milliseconds."""
+
+    def __init__(self, also: Callable[[Report], None] | None) -> None:
+        self._also = also
+        self._most = 0.0
+
+    def hear(self, report: Report) -> None:
+        if isinstance(report, Counters):
+            self._most = max(self._most, report.late_max)
+        if self._also is not None:
+            self._also(report)
+
+    def since_last(self) -> float:
+        most, self._most = self._most, 0.0
+        return most
+
+
+def _progress(
+    elapsed: float,
+    memory: Mapping[str, list[tuple[float, float]]],
+    server: Server,
+    worst: float,
+    share: float,
+) -> str:
     there = ", ".join(f"{name} {samples[-1][1]:.1f} MB" for name, samples in memory.items())
     counters = server.player.counters
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"{elapsed / 60:5.1f} min  {counters.sent} sent, {counters.sounding} sound, last second late p99"
-        f" {counters.late_p99:.3f} ms; {there}; load {load}"
+        f"{elapsed / 60:5.1f} min  {counters.sent} sent, {counters.dropped_ons} dropped, latest {worst:.3f} ms;"
+        f" {there}; load {load}; hypervisor {100 * share:.1f} %"
     )
 
 
@@ -237,6 +280,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--ports", type=int, default=4, help="MIDI ports that they share (4)")
     command.add_argument("--bpm", type=float, default=120, help="the tempo (120)")
     command.add_argument("--json", type=Path, help="also write the outcome to this file")
+    command.add_argument(
+        "--keep", type=Path, help="also keep what was heard, as JSON, and sent, as MIDI beside it"
+    )
     command.set_defaults(run=run)
 
 
@@ -257,6 +303,9 @@ def run(arguments: argparse.Namespace) -> int:
             play(arguments.voices, ports, 60 * arguments.minutes, arguments.bpm, recording, say)
         )
         heard = ears.heard()
+        if arguments.keep:
+            arguments.keep.write_text(json.dumps([line.time, heard]))
+            arguments.keep.with_suffix(".mid").write_bytes(recording.read_bytes())
         tracks = sent_ons(recording.read_bytes())
     found = verdict(heard, {number: tracks.get(name, []) for number, name in enumerate(ports)}, line)
     for text in lines(found, counters):

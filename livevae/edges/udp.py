@@ -95,6 +95,7 @@ class UdpEdge(asyncio.DatagramProtocol):
         clock: monotonic seconds, for the rates.
         on_error: told each error sentence that is answered, for the terminal.
         strict: let faults of `do` through (tests), where a performance logs them and goes on.
+        on_packet: told each packet before it is read, for a log.
     """
 
     def __init__(
@@ -104,9 +105,10 @@ class UdpEdge(asyncio.DatagramProtocol):
         clock: Callable[[], float],
         on_error: Callable[[str], None] | None = None,
         strict: bool = False,
+        on_packet: Callable[[bytes], None] | None = None,
     ) -> None:
         self._do, self._timetags, self._clock = do, timetags, clock
-        self._on_error, self._strict = on_error, strict
+        self._on_error, self._strict, self._on_packet = on_error, strict, on_packet
         self._transport: asyncio.DatagramTransport | None = None
         self._sources: OrderedDict[str, _Bucket] = OrderedDict()
         self._all = _Bucket(ALL_ERRORS_PER_SECOND, ALL_ERRORS_PER_SECOND, ALL_ERRORS_PER_SECOND, clock())
@@ -145,6 +147,8 @@ class UdpEdge(asyncio.DatagramProtocol):
         """asyncio: one packet came."""
         source = cast("Source", addr[:2])
         self._packets += 1
+        if self._on_packet is not None:
+            self._on_packet(data)
         try:
             timed = decode(data)
         except OscError as wrong:
@@ -217,6 +221,7 @@ async def open_udp(
     timetags: Timetags | None = None,
     on_error: Callable[[str], None] | None = None,
     strict: bool = False,
+    on_packet: Callable[[bytes], None] | None = None,
 ) -> UdpEdge:
     """Listen for OSC on `host`:`port` (0 is any free port) until `close`.
 
@@ -227,6 +232,7 @@ async def open_udp(
         timetags: the map from timetags to the session's clock; the loop's own clock where None.
         on_error: told each error sentence that is answered.
         strict: let faults of `do` through (tests).
+        on_packet: told each packet before it is read, for a log.
 
     Raises:
         OscError: the port does not open; says why and what to do.
@@ -235,7 +241,7 @@ async def open_udp(
     clock = timetags or Timetags(loop.time)
     try:
         _, edge = await loop.create_datagram_endpoint(
-            lambda: UdpEdge(do, clock, loop.time, on_error, strict), local_addr=(host, port)
+            lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_packet), local_addr=(host, port)
         )
     except (OSError, OverflowError, UnicodeError) as wrong:
         raise OscError(_not_open(host, port, wrong)) from None

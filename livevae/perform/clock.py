@@ -19,7 +19,8 @@ class TickClock:
     def __init__(self, timeline: Timeline) -> None:
         self.meter: Meter = COMMON
         self._timeline = timeline
-        self._waiters: set[asyncio.Future[None]] = set()
+        # a dict for its order: woken in another one, the same night would not be the same twice
+        self._waiters: dict[asyncio.Future[None], None] = {}
 
     @property
     def timeline(self) -> Timeline:
@@ -29,7 +30,7 @@ class TickClock:
     def replace(self, timeline: Timeline) -> None:
         """A new timeline, whole; everyone who waits looks at it at once."""
         self._timeline = timeline
-        for waiter in self._waiters:
+        for waiter in tuple(self._waiters):
             _wake(waiter)
 
     def now(self) -> float:
@@ -59,13 +60,13 @@ class TickClock:
         loop = asyncio.get_running_loop()
         while (when := self._timeline.time_at(tick) - before) > loop.time():
             waiter = loop.create_future()
-            self._waiters.add(waiter)
+            self._waiters[waiter] = None
             alarm = loop.call_at(when, _wake, waiter)
             try:
                 await waiter
             finally:
                 alarm.cancel()
-                self._waiters.discard(waiter)
+                self._waiters.pop(waiter, None)
 
 
 def _wake(waiter: "asyncio.Future[None]") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from livevae.player.clocks import MIDI
 from livevae.player.commands import (
     TICKS_PER_BAR,
     Cancel,
@@ -17,7 +18,8 @@ from livevae.player.commands import (
     SetTempo,
 )
 from livevae.player.core import PlayerCore, Sent
-from livevae.player.reports import Counters, Report, TimelineChanged
+from livevae.player.midi_clock import ClockIn
+from livevae.player.reports import Counters, Report, TimelineChanged, Transport
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
@@ -48,6 +50,8 @@ class LocalPlayer:
         self._on_sent = on_sent
         self._known = self._core.timeline
         self._closed = False
+        self._clock: ClockIn | None = None
+        self._playing: bool | None = None
         self.on_report: Callable[[Report], None] | None = None
         self.on_timeline: Callable[[Timeline], None] | None = None
         self.sent: list[Sent] = []
@@ -85,7 +89,13 @@ class LocalPlayer:
         self._do(Nudge(ticks, over))
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
-        """Go by our own clock: the only one there is in virtual time."""
+        """Go by our own clock, or by a MIDI clock whose bytes `hear_clock` is given."""
+        if source != MIDI:
+            self._clock = None
+        elif self._clock is not None:
+            self._clock.quantum = quantum
+        else:
+            self._clock, self._playing = ClockIn(quantum), None
         self._do(SetClock(source, quantum, target))
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
@@ -94,12 +104,38 @@ class LocalPlayer:
         self._do(SetMeter(tick, beats, unit))
 
     def set_playing(self, playing: bool) -> None:
-        """Nobody shares our clock."""
+        """Tell nobody: a MIDI clock leads, and our own is shared with none."""
+        self._playing = playing
         self._do(SetPlaying(playing))
 
     def panic(self) -> None:
         """Drop what waits, release what sounds, silence every channel of every port."""
         self._do(Panic())
+
+    def hear_clock(self, data: bytes) -> None:
+        """A message of the MIDI clock that is followed came now; passed over where none is."""
+        if self._clock is None or self._closed:
+            return
+        now = self._loop.time()
+        self._clock.hear(data, now)
+        told = self._clock.told(now, self._core.pace)
+        if told.line is not None:
+            self._core.follow(told.line, now, at_once=told.at_once)
+        self._emit([])
+        self._rearm()
+        if told.playing is not None and told.playing != self._playing:
+            if self._playing is not None and self.on_report is not None:
+                self.on_report(Transport(told.playing, told.since))
+            self._playing = told.playing
+
+    def lose_port(self, port: str) -> None:
+        """The port is gone: nothing is sent there until it is back."""
+        self._core.port_lost(port)
+
+    def bring_port_back(self, port: str) -> None:
+        """The port is there again: what may hang at its other end is released."""
+        self._emit(self._core.port_back(port, self._loop.time()))
+        self._rearm()
 
     async def close(self) -> None:
         """Release what sounds, and end."""

@@ -1,0 +1,152 @@
+"""What came in, kept in a log with its times, so that a night can be played again (replay.py).
+
+A log is lines of JSON: a head, then `[time, kind, bytes, when]` for everything that came, in the order of its coming.
+Law: a log that is written and read is the same log.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from livevae.edges.timetags import Timetags
+from livevae.errors import LivevaeError
+from livevae.perform.voice import Timing
+from livevae.tempo.timeline import Timeline
+
+KINDS = ("osc", "midi", "clock", "lost", "back", "end")
+
+Heard = Callable[[bytes, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing that came in.
+
+    Attributes:
+        time: when, in seconds since the log began.
+        kind: `osc` (a packet), `midi` (a message of an input), `clock` (a byte of a MIDI clock that is followed),
+            `lost` and `back` (a port, by livevae's name), `end`.
+        data: its bytes.
+        when: the moment that a MIDI message says of itself, where that is another than `time`.
+    """
+
+    time: float
+    kind: str
+    data: bytes = b""
+    when: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What else the music depends on.
+
+    Attributes:
+        seed: the night's random numbers.
+        zero: when tick 0 was, in seconds since the log began.
+        wall: the wall clock (Unix seconds) less the seconds of the log, for timetags.
+        lead: how early riffs were begun, in seconds.
+        lookahead: how early they were handed to the player.
+        bpm: the tempo at the beginning; 0 is the scene's.
+        ports: names of the MIDI ports, the first being the default.
+    """
+
+    seed: int = 0
+    zero: float = 0.0
+    wall: float = 0.0
+    lead: float = 0.5
+    lookahead: float = 0.06
+    bpm: float = 0.0
+    ports: tuple[str, ...] = ("livevae",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ports", tuple(self.ports))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A night's inputs."""
+
+    head: Head
+    inputs: tuple[Input, ...]
+
+
+def line_of(item: Head | Input) -> str:
+    """As a line of the log's file, with its end."""
+    if isinstance(item, Head):
+        return json.dumps(asdict(item)) + "\n"
+    return json.dumps([item.time, item.kind, item.data.hex(), item.when]) + "\n"
+
+
+def read(lines: Iterable[str]) -> Log:
+    """A log from its file's lines; half a last line, of a server that was killed, is passed over.
+
+    Raises:
+        LivevaeError: it is no log.
+    """
+    rest = iter(lines)
+    try:
+        head = Head(**json.loads(next(rest, "")))
+    except (ValueError, TypeError) as error:
+        raise LivevaeError(f"this is no log of what came in (see --log): {error}") from None
+    inputs = []
+    for number, line in enumerate(rest, 2):
+        if not line.endswith("\n"):
+            break
+        with suppress(ValueError, TypeError):
+            time, kind, data, when = json.loads(line)
+            if kind in KINDS:
+                inputs.append(
+                    Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
+                )
+                continue
+        raise LivevaeError(f"line {number} of the log is none: {line[:60].strip()!r}")
+    return Log(head, tuple(inputs))
+
+
+class LogWriter:
+    """A log that grows while a server plays. Used from the server's loop alone.
+
+    Args:
+        path: the file, which is begun anew.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+        try:
+            self._file: TextIO = path.open("w", buffering=1, encoding="utf-8")
+        except OSError as error:
+            raise LivevaeError(f"--log: {path} cannot be written: {error.strerror}") from None
+        self._clock, self._begun = clock, clock()
+
+    def head(self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...]) -> None:
+        """The first line."""
+        wall = Timetags(self._clock).offset() + self._begun
+        zero = timeline.time_at(0) - self._begun
+        head = Head(seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports)
+        self._file.write(line_of(head))
+
+    def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:
+        """Something came in now."""
+        said = None if when is None else when - self._begun
+        self._file.write(line_of(Input(self._clock() - self._begun, kind, data, said)))
+
+    def packet(self, data: bytes) -> None:
+        """An OSC packet came now."""
+        self.came("osc", data)
+
+    def hearing(self, heard: Heard) -> Heard:
+        """`heard`, which takes MIDI messages and when they arrived, with the log's ear before it."""
+
+        def hear(data: bytes, when: float) -> None:
+            self.came("midi", data, when)
+            heard(data, when)
+
+        return hear
+
+    def close(self) -> None:
+        """The night is over."""
+        self.came("end")
+        self._file.close()

@@ -1,0 +1,133 @@
+"""Replaying: a log of what came in, played again under virtual time. The same log gives the same bytes."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from livevae.edges.timetags import Timetags
+from livevae.edges.udp import UdpEdge
+from livevae.inputs import Log
+from livevae.perform.engine import Engine
+from livevae.perform.personas import Book
+from livevae.perform.protocols import Decoder
+from livevae.perform.scene import Scene
+from livevae.perform.session import Session
+from livevae.perform.voice import Timing
+from livevae.player.clocks import INTERNAL, MIDI
+from livevae.player.core import Sent
+from livevae.player.local import LocalPlayer
+from livevae.player.reports import Report, Transport
+from livevae.player.smf import MidiFile
+from livevae.tempo.timeline import Timeline
+from livevae.testing import virtual_time
+
+SOURCE = ("log", 1)
+"""Where OSC packets of a log come from; nobody is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was sent when a log was played again.
+
+    Attributes:
+        sent: every message, in the order of sending.
+        tempos: (tick, beats a minute).
+        meters: (tick, beats, unit).
+        refused: how many requests were.
+    """
+
+    sent: tuple[Sent, ...]
+    tempos: tuple[tuple[float, float], ...]
+    meters: tuple[tuple[int, int, int], ...]
+    refused: int
+
+    def midi(self) -> bytes:
+        """As a MIDI file's bytes, a track a port."""
+        file = MidiFile()
+        for signature in self.meters:
+            file.signature(*signature)
+        for tempo in self.tempos:
+            file.tempo(*tempo)
+        for one in self.sent:
+            file.message(one.tick, one.port, one.data)
+        return file.encode()
+
+
+def replay(
+    log: Log,
+    scene: Scene,
+    load: Callable[[str], Decoder],
+    *,
+    scenes: Callable[[str], Scene] | None = None,
+    has_model: Callable[[str], bool] = lambda name: name == "",
+    personas: Book | None = None,
+    strict: bool = False,
+) -> Replayed:
+    """Play a log's night again: `scene` from tick 0 on, and all that came in at its time.
+
+    Riffs are there in no time, so where the night itself had late ones, this one has them on time.
+
+    Args:
+        log: what came in.
+        scene: what was played from the start.
+        load: the decoder of a model by name.
+        scenes: finds a scene by name.
+        has_model: whether a model of that name can be loaded.
+        personas: those that voices can blend.
+        strict: raise what a voice could not do.
+    """
+    with virtual_time() as loop:
+        return loop.run_until_complete(
+            _replay(log, scene, load, scenes, has_model, personas, strict=strict)
+        )
+
+
+async def _replay(
+    log: Log,
+    scene: Scene,
+    load: Callable[[str], Decoder],
+    scenes: Callable[[str], Scene] | None,
+    has_model: Callable[[str], bool],
+    personas: Book | None,
+    *,
+    strict: bool,
+) -> Replayed:
+    head, loop = log.head, asyncio.get_running_loop()
+    player = LocalPlayer(timeline=Timeline(0, head.zero, head.bpm or scene.tempo))
+    session = Session(
+        player,
+        Engine(load, inline=True),
+        timing=Timing(head.lead, head.lookahead),
+        seed=head.seed,
+        scenes=scenes,
+        has_model=has_model,
+        ports=head.ports,
+        clocks={INTERNAL: "", MIDI: ""},
+        personas=personas,
+        strict=strict,
+    )
+    player.on_timeline = session.timeline_changed
+    player.on_report = lambda report: _tell(session, report)
+    edge = UdpEdge(session.do, Timetags(loop.time, lambda: loop.time() + head.wall), loop.time)
+    session.load(scene)
+    for one in log.inputs:
+        await asyncio.sleep(max(0.0, one.time - loop.time()))
+        match one.kind:
+            case "osc":
+                edge.datagram_received(one.data, SOURCE)
+            case "midi":
+                session.heard(one.data, one.time if one.when is None else one.when)
+            case "clock":
+                player.hear_clock(one.data)
+            case "lost":
+                player.lose_port(one.data.decode())
+            case "back":
+                player.bring_port_back(one.data.decode())
+    await session.close()
+    await player.close()
+    return Replayed(tuple(player.sent), tuple(player.tempos), tuple(player.meters), edge.counts.errors)
+
+
+def _tell(session: Session, report: Report) -> None:
+    if isinstance(report, Transport):
+        session.transport(report.playing, report.tick)
