@@ -90,17 +90,23 @@ class LiveDecoder:
 
     @classmethod
     def open(
-        cls, name: str = "", *, device: str = "auto", personas: Mapping[str, Persona] | None = None
+        cls,
+        name: str = "",
+        *,
+        device: str = "auto",
+        precision: str = "float32",
+        personas: Mapping[str, Persona] | None = None,
     ) -> "LiveDecoder":
         """The decoder of a model.
 
         Args:
             name: of a model, or a checkpoint's path; "" is the default model.
             device: "cpu" (never imports torch), "cuda", or "auto", which is cuda where there is one.
+            precision: "float32", which is exact, or on a CPU "float16", "bf16" or "int8" (see `narrow`; imports torch).
             personas: see the constructor; of `Personas`, only those that speak this model's z are played.
 
         Raises:
-            ModelError: no such model, a broken checkpoint, or no such device.
+            ModelError: no such model, a broken checkpoint, no such device, or a precision it does not have.
         """
         config, _, weights = stored.read(store.find(name))
         called = identity(config, weights)
@@ -113,11 +119,17 @@ class LiveDecoder:
         listener = Listener(config, lambda: PackedEncoder(config, stored.read(path)[2]))
         network: Network
         if chosen_device(device) == "cuda":
+            if precision != "float32":
+                raise ModelError("a GPU plays in float32 only; `--precision` is for `--device cpu`")
             from livevae.models.live_torch import TorchNetwork  # noqa: PLC0415  (torch is slow to import)
 
             network = TorchNetwork(config, weights, "cuda")
-        else:
+        elif precision == "float32":
             network = Packed(config, weights)
+        else:
+            from livevae.models.narrow import narrowing  # noqa: PLC0415  (torch is slow to import)
+
+            network = Packed(config, weights, narrowing(precision))
         return cls(config, network, personas, directions.load(called), listener)
 
     @property

@@ -1,8 +1,11 @@
 """From other people's checkpoints to ours: `livevae model import`. Nothing is written unless all of it fits."""
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from livevae.errors import ModelError
 from livevae.models import js_checkpoint, magenta, store, stored, tf_checkpoint
@@ -16,7 +19,9 @@ def import_model(path: Path | str, name: str = "", config: str = "") -> Path:
     """Read a checkpoint of Magenta's, of magenta.js' or of livevae's and keep it as a model of that name.
 
     Args:
-        path: a `.tar`, folder, index file or prefix of TensorFlow's; a magenta.js folder; a `.safetensors` file.
+        path: a `.tar`, folder, index file or prefix of TensorFlow's; a magenta.js folder; an `.npz` of Magenta's
+            variables (`|` for `/` in names; without the encoder's kernels it decodes and cannot encode); a
+            `.safetensors` file.
         name: what it is called from now on; "" is the configuration's name.
         config: name of the configuration, where the checkpoint itself leaves it open; "" to find out.
 
@@ -41,11 +46,17 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
         ours, about, tensors = stored.read(path)
         return ours, tensors, about
     facts: dict[str, Any] = {}
+    about_encoder: dict[str, str] = {}
     try:
         if js_checkpoint.is_one(path):
             folder = path.parent if path.name == js_checkpoint.MANIFEST else path
             kind, variables = "magenta.js", js_checkpoint.variables(folder)
             facts = js_checkpoint.facts(folder)
+        elif path.suffix == ".npz":
+            kind, variables = "Magenta", _from_npz(path)
+            if magenta.lacks_encoder(variables):
+                variables = magenta.with_silent_encoder(variables)
+                about_encoder = {"encoder": "missing: it decodes and cannot encode"}
         elif path.is_file() or tf_checkpoint.is_one(path):
             kind, variables = "TensorFlow", tf_checkpoint.variables(path)
         else:
@@ -55,7 +66,15 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
     hint = configuration(config).name if config else _hint(path)
     found, tensors = magenta.convert(variables, str(path), hint, facts)
     stored.check(found, tensors, str(path))
-    return found, tensors, {"origin": f"{kind} checkpoint {path.name}", "licence": LICENCE}
+    return found, tensors, {"origin": f"{kind} checkpoint {path.name}", "licence": LICENCE, **about_encoder}
+
+
+def _from_npz(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name.replace("|", "/"): arrays[name] for name in arrays}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is not a whole npz file of numbers: {error}") from None
 
 
 def _hint(path: Path) -> str:

@@ -238,6 +238,12 @@ def _or(configs: Sequence[Config]) -> str:
     return " or ".join(config.name for config in configs)
 
 
+def lacks_encoder(variables: Variables) -> bool:
+    """Whether this is a flat model whose encoder's kernels are missing, but not their biases."""
+    cells = _ways("encoder/", 1)
+    return all(f"{cell}bias" in variables and f"{cell}kernel" not in variables for cell in cells)
+
+
 def with_silent_encoder(variables: Variables) -> dict[str, NDArray[Any]]:
     """Variables whose encoder has biases but lost its kernels, with zeros in their place: it decodes, and only that.
 

@@ -5,10 +5,9 @@ At batch 1 a decode is little more than reading the weights once a step, so ever
 * z (with all biases) is projected once a segment, and the one-hot input is a row gathered, not a product.
 * What hears a layer's h is stacked: one product gives the next layer's input and the layer's own next
   recurrence (for the top layer: the outputs and its recurrence), with the biases as one more column.
-* Gates lie as g, f, i, o behind c, the sigmoids' halved, since sigmoid(x) = (tanh(x / 2) + 1) / 2: one tanh
-  serves all four, one product makes f c and i g. h is kept doubled and its weights halved. Powers of two change
-  no bit of a float32.
+* Gates and h are laid out and scaled so that a layer's step is one product and eight calls (see `packed_layers`).
 * The weights lie in one block that the system can map with large pages.
+* On request the products read weights of fewer bits (see `narrow`).
 
 Nothing imports torch here, so a server can play before torch would be loaded. The plain reference that this
 is tested against is `networks.free_running`.
@@ -23,8 +22,8 @@ from numpy.typing import NDArray
 
 from livevae.models.config import Config
 from livevae.models.layout import lstm_names
+from livevae.models.packed_layers import HALF, Floats, Layer, LayerState, Narrowing, gates, in_one_block
 
-Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 """A checkpoint's tensors by name."""
 
@@ -32,32 +31,27 @@ ROW_BY_ROW = 16 * 2**20
 """Bytes of weights up to which rows of a batch are decoded one by one, so that a row is the same bit for bit
 in every batch; the weights stay in the cache meanwhile. Beyond, reading them once for all rows matters more."""
 
-HALF = np.float32(0.5)
-ONE = np.float32(1)
 TWO = np.float32(2)
-LINE = 16
-"""Floats of a cache line."""
-LARGE_PAGE = 2 << 20
-"""Bytes."""
 
 
 class Packed:
     """A decoder that turns latent vectors into music. Not thread-safe: one worker thread owns it."""
 
-    def __init__(self, config: Config, weights: Weights) -> None:
+    def __init__(self, config: Config, weights: Weights, narrowing: Narrowing | None = None) -> None:
         """Pack the decoder's part of a checkpoint; the encoder's is not looked at.
 
         Args:
             config: of the model.
             weights: float32 by `MusicVAE`'s own names.
+            narrowing: what is read every step is read in fewer bits (`narrow.narrowing`); None is float32, exact.
         """
         self.config = config
         self._conductor: _Conductor | None = None
         if config.segments:
-            self._conductor = _Conductor(config, weights)
+            self._conductor = _Conductor(config, weights, narrowing)
         embedding = config.decoder[-1] if config.segments else config.latent
         self._cores = [
-            _Core(config, weights, f"cores.{i}", depth, embedding)
+            _Core(config, weights, f"cores.{i}", depth, embedding, narrowing)
             for i, depth in enumerate(config.core_depths)
         ]
         self._row_by_row = sum(core.stack.nbytes for core in self._cores) <= ROW_BY_ROW
@@ -95,6 +89,23 @@ class Packed:
             whole = self._decode(z, steps_first, heard).swapaxes(0, 1)
         return whole[..., 0] if self.config.head == "categorical" and whole.shape[-1] == 1 else whole
 
+    def outputs(self, z: Floats, tokens: NDArray[Any]) -> Floats:
+        """What a decoder of one softmax says before sampling, `[N, steps, classes]`, when it hears given tokens.
+
+        Args:
+            z: `[N, latent]`.
+            tokens: `[N, steps]`.
+        """
+        core = self._cores[0]
+        said = np.empty((*tokens.shape, core.depth), np.float32)
+        for row, into, heard in zip(z, said, tokens, strict=True):
+            state = core.stack.start(row)
+            below = base = product(core.latent, row) + core.stack.first_bias
+            for t, token in enumerate(heard):
+                into[t] = advance(state, below)
+                below = base + core.music[token]
+        return said
+
     def _decode(self, z: Floats, noise: Floats | None, controls: Floats | None) -> NDArray[Any]:
         """One row, z `[latent]`, or many, z `[N, latent]`; noise, controls and music have steps first."""
         length = self.config.steps // max(1, self.config.segments)
@@ -111,102 +122,42 @@ class Packed:
         return music[0] if len(music) == 1 else np.concatenate(music, -1)
 
 
-class _Layer:
-    """One LSTM layer with all that hears it stacked above its recurrence, the biases a last column."""
-
-    def __init__(self, units: int, recurrent: Floats, above: Floats, bias: Floats) -> None:
-        self.units = units
-        self.split = len(above)
-        heard = np.concatenate([above, _gates(recurrent)]) * HALF
-        column = np.concatenate([bias, np.zeros(4 * units, np.float32)])
-        # a column-major matrix is what gemv reads fastest
-        self.weights: Floats = np.asfortranarray(np.concatenate([heard, column[:, None]], 1), np.float32)
-
-
-def _in_one_block(layers: Sequence[_Layer]) -> None:
-    """Move the layers' weights beside each other, from a page boundary on.
-
-    numpy asks for large pages for arrays of 4 MB and more only (`NUMPY_MADVISE_HUGEPAGE`), and these are smaller.
-    """
-    room = sum(layer.weights.size + LINE for layer in layers)
-    raw = np.empty(4 * room + 2 * LARGE_PAGE, np.uint8)
-    start = -raw.ctypes.data % LARGE_PAGE
-    block = raw[start : start + 4 * room].view(np.float32)
-    at = 0
-    for layer in layers:
-        rows, columns = layer.weights.shape
-        place = block[at : at + rows * columns].reshape(columns, rows).T
-        place[...] = layer.weights
-        layer.weights = place
-        at += -(-rows * columns // LINE) * LINE
-
-
-class _LayerState:
-    """What changes of one layer while decoding, for one row or many, and views into it."""
-
-    def __init__(self, layer: _Layer, rows: tuple[int, ...]) -> None:
-        units = layer.units
-        self.weights = layer.weights
-        self.h = np.ones((*rows, units + 1), np.float32)
-        self.hidden = self.h[..., :units]
-        self.out = np.empty((*rows, len(layer.weights)), np.float32)
-        self.above = self.out[..., : layer.split]
-        self.recurrence = self.out[..., layer.split :]
-        # c, then the gates g, f, i, o: so that [c, g] and [f, i] are multiplied at once
-        self.cell = np.zeros((*rows, 5 * units), np.float32)
-        self.c = self.cell[..., :units]
-        self.gates = self.cell[..., units:]
-        self.c_g, self.f_i = self.cell[..., : 2 * units], self.cell[..., 2 * units : 4 * units]
-        self.sigmoids, self.o = self.cell[..., 2 * units :], self.cell[..., 4 * units :]
-        self.products = np.empty((*rows, 2 * units), np.float32)
-        self.kept, self.new = self.products[..., :units], self.products[..., units:]
-        self.spare = np.empty((*rows, units), np.float32)
-
-    def advance(self) -> None:
-        """From `gates` before their nonlinearity to the new c and doubled h."""
-        np.tanh(self.gates, self.gates)
-        np.add(self.sigmoids, ONE, self.sigmoids)
-        np.multiply(self.c_g, self.f_i, self.products)
-        np.add(self.kept, self.new, self.c)
-        np.multiply(self.c, HALF, self.c)
-        np.tanh(self.c, self.spare)
-        np.multiply(self.o, self.spare, self.hidden)
-
-    def hear(self) -> None:
-        """The layer's one product: from h to the input above and its own next recurrence."""
-        if self.h.ndim == 1:
-            np.dot(self.weights, self.h, self.out)
-        else:
-            np.dot(self.h, self.weights.T, self.out)
-
-
 class _Recurrent:
     """A stack of layers: first state from a vector, then step after step."""
 
-    def __init__(self, config: Config, weights: Weights, prefix: str, output: tuple[Floats, Floats]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        weights: Weights,
+        prefix: str,
+        output: tuple[Floats, Floats],
+        narrowing: Narrowing | None,
+    ) -> None:
         sizes = config.decoder
         found = list(_lstm(weights, f"{prefix}.layers", sizes))
-        self.first_input, self.first_bias = _gates(found[0][0]), _gates(found[0][2])
-        above = [(_gates(w_ih), _gates(bias)) for w_ih, _, bias in found[1:]] + [output]
+        self.first_input, self.first_bias = gates(found[0][0]), gates(found[0][2])
+        above = [(gates(w_ih), gates(bias)) for w_ih, _, bias in found[1:]] + [output]
         self.layers = [
-            _Layer(units, w_hh, *heard)
+            Layer(units, w_hh, *heard, narrowing)
             for units, (_, w_hh, _), heard in zip(sizes, found, above, strict=True)
         ]
-        _in_one_block(self.layers)
+        self.exact = narrowing is None
+        if self.exact:
+            in_one_block(self.layers)
         self.initial = weights[f"{prefix}.initial.dense.weight"], weights[f"{prefix}.initial.dense.bias"]
-        self._state: list[_LayerState] = []
+        self._state: list[LayerState] = []
         self._rows: tuple[int, ...] | None = None
 
     @property
     def nbytes(self) -> int:
-        """Size of the weights that are read every step."""
-        return sum(layer.weights.nbytes for layer in self.layers)
+        """Size of the weights that are read every step, in float32."""
+        return sum(layer.nbytes for layer in self.layers)
 
-    def start(self, embedding: Floats) -> list[_LayerState]:
+    def start(self, embedding: Floats) -> list[LayerState]:
         """The state before the first step, from the tanh of a dense layer: c0, h0, c1, h1 ..."""
         if self._rows != embedding.shape[:-1]:
             self._rows = embedding.shape[:-1]
-            self._state = [_LayerState(layer, embedding.shape[:-1]) for layer in self.layers]
+            self._state = [LayerState(layer, embedding.shape[:-1]) for layer in self.layers]
         weight, bias = self.initial
         values = np.tanh(product(weight, embedding) + bias)
         start = 0
@@ -219,7 +170,7 @@ class _Recurrent:
         return self._state
 
 
-def advance(state: Sequence[_LayerState], given: Floats) -> Floats:
+def advance(state: Sequence[LayerState], given: Floats) -> Floats:
     """One step with the first layer's input product given; what the top layer's hearer says of it."""
     for at in state:
         np.add(given, at.recurrence, at.gates)
@@ -232,9 +183,9 @@ def advance(state: Sequence[_LayerState], given: Floats) -> Floats:
 class _Conductor:
     """z to one embedding a segment."""
 
-    def __init__(self, config: Config, weights: Weights) -> None:
+    def __init__(self, config: Config, weights: Weights, narrowing: Narrowing | None) -> None:
         nobody = np.zeros((0, config.decoder[-1]), np.float32), np.zeros(0, np.float32)
-        self.stack = _Recurrent(config, weights, "conductor", nobody)
+        self.stack = _Recurrent(config, weights, "conductor", nobody, narrowing)
         self.segments = config.segments
 
     def __call__(self, z: Floats) -> list[Floats]:
@@ -250,10 +201,18 @@ class _Conductor:
 class _Core:
     """One core decoder."""
 
-    def __init__(self, config: Config, weights: Weights, prefix: str, depth: int, embedding: int) -> None:
+    def __init__(
+        self,
+        config: Config,
+        weights: Weights,
+        prefix: str,
+        depth: int,
+        embedding: int,
+        narrowing: Narrowing | None,
+    ) -> None:
         self.depth = depth
         output = weights[f"{prefix}.output.weight"], weights[f"{prefix}.output.bias"]
-        self.stack = _Recurrent(config, weights, prefix, output)
+        self.stack = _Recurrent(config, weights, prefix, output, narrowing)
         music, latent, controls = np.split(self.stack.first_input, [depth, depth + embedding], 1)
         self.music: Floats = np.ascontiguousarray(music.T)
         self.latent: Floats = np.asfortranarray(latent)
@@ -278,7 +237,8 @@ class _Core:
         """Fill `into [steps, ..., width]`, starting after the music `last [..., width]` (None: nothing)."""
         state = self.stack.start(embedding)
         base = product(self.latent, embedding) + self.stack.first_bias
-        if base.ndim == 1 and self.head == "categorical" and self.width == 1 and controls is None:
+        plain = self.head == "categorical" and self.width == 1 and controls is None
+        if plain and base.ndim == 1 and self.stack.exact:
             _play(state, base, self.music, chance, last, into)
             return
         given = np.empty_like(base)
@@ -309,7 +269,7 @@ class _Core:
 
 
 def _play(
-    state: Sequence[_LayerState],
+    state: Sequence[LayerState],
     base: Floats,
     music: Floats,
     chance: Floats | None,
@@ -320,7 +280,7 @@ def _play(
     add, multiply, tanh, dot = np.add, np.multiply, np.tanh, np.dot
     layers = [
         (at.recurrence, at.gates, at.sigmoids, at.c_g, at.f_i, at.products, at.kept, at.new, at.c, at.spare,
-         at.o, at.hidden, at.weights, at.h, at.out, at.above)
+         at.o, at.hidden, at.ones, at.halves, at.weights, at.h, at.out, at.above)
         for at in state
     ]  # fmt: skip
     outputs = state[-1].above
@@ -329,7 +289,7 @@ def _play(
     for t in range(len(into)):
         for (
             recurrence,
-            gates,
+            gate,
             sigmoids,
             c_g,
             f_i,
@@ -340,17 +300,19 @@ def _play(
             spare,
             o,
             hidden,
+            ones,
+            halves,
             weights,
             h,
             out,
             above,
         ) in layers:
-            add(below, recurrence, gates)
-            tanh(gates, gates)
-            add(sigmoids, ONE, sigmoids)
+            add(below, recurrence, gate)
+            tanh(gate, gate)
+            add(sigmoids, ones, sigmoids)
             multiply(c_g, f_i, products)
             add(kept, new, c)
-            multiply(c, HALF, c)
+            multiply(c, halves, c)
             tanh(c, spare)
             multiply(o, spare, hidden)
             dot(weights, h, out)
@@ -391,9 +353,3 @@ def _lstm(weights: Weights, prefix: str, sizes: Sequence[int]) -> Iterator[tuple
     """(w_ih, w_hh, whole bias) of each layer, gates still in torch's order."""
     for w_ih, w_hh, b_ih, b_hh in lstm_names(prefix, sizes):
         yield weights[w_ih], weights[w_hh], weights[b_ih] + weights[b_hh]
-
-
-def _gates(rows: Floats) -> Floats:
-    """Rows of gates from i, f, g, o to g, f, i, o, the sigmoids' halved."""
-    i, f, g, o = np.split(np.asarray(rows, np.float32), 4)
-    return np.concatenate([g, f * HALF, i * HALF, o * HALF])

@@ -12,7 +12,8 @@ from livevae.errors import ModelError
 from livevae.latent.vectors import Gaussian
 from livevae.models.config import Config
 from livevae.models.layout import lstm_names
-from livevae.models.packed import HALF, Floats, Weights
+from livevae.models.packed import Weights
+from livevae.models.packed_layers import HALF, Floats
 
 TOGETHER = 64
 """Windows that are encoded at once: enough for matrix products, few enough to show progress."""
