@@ -6,35 +6,36 @@ part without asking.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.models.data.windows import Tokens
 from livevae.music import melody
 from livevae.music.notes import STEPS_PER_BEAT
 
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Batches of melody windows.
+    """Batches of stored windows.
 
     Attributes:
-        windows: [N, steps] uint8.
+        windows: [N, steps] tokens, or [N, steps, width] stored rows.
         size: windows a step, of all processes together.
-        transpose: semitones down and up (-7, 7) that a window may be moved by, within the vocabulary's range.
+        transpose: semitones down and up (-7, 7) that a melody may be moved by, within the vocabulary's range; (0, 0)
+            for everything else.
         seed: of order and transposition.
         orders: the last round's order, kept because it is long.
     """
 
-    windows: Tokens
+    windows: NDArray[Any]
     size: int
     transpose: tuple[int, int]
     seed: int
     orders: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
 
     def at(self, step: int, rank: int = 0, world: int = 1, length: int | None = None) -> NDArray[np.int64]:
-        """One process's part of a step's batch, [size / world, length], transposed at random.
+        """One process's part of a step's batch, [size / world, length, ...], transposed at random.
 
         With a `length` shorter than the windows, a stretch of them that begins on a beat drawn for the batch.
         Every window comes once before any comes again; the order of each round is new.
@@ -52,7 +53,7 @@ class Batches:
         if length is not None and length < batch.shape[1]:
             first = STEPS_PER_BEAT * int(chance.integers((batch.shape[1] - length) // STEPS_PER_BEAT + 1))
             batch = batch[:, first : first + length]
-        return transposed(batch, self.transpose, chance)
+        return transposed(batch, self.transpose, chance) if any(self.transpose) else batch
 
     def _order(self, number: int) -> NDArray[np.int64]:
         if number not in self.orders:

@@ -1,10 +1,12 @@
 """Data sets of training windows: built from music files, split by song, memory-mapped from disk.
 
-A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums),
+A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums; for
+grooves [N, steps, 27] int8, see `data.groove_lines`),
 `train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what
 was used, what was refused and why. No torch.
 """
 
+import csv
 import hashlib
 import json
 import re
@@ -20,10 +22,11 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from livevae.errors import MusicError
-from livevae.models.data import abc, drum_lines, midi, musicxml
+from livevae.models.data import abc, drum_lines, groove_lines, midi, musicxml
 from livevae.models.data.lines import Line, runs
 from livevae.models.data.names import held_out
 from livevae.models.data.windows import shape_key, windows
+from livevae.music import groove
 
 SPLITS = ("train", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,8 +40,8 @@ class Dataset:
     Attributes:
         path: its folder.
         info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
-        train: [N, steps] uint8 (drums: uint16), memory-mapped.
-        test: [N, steps], of songs that are not in `train`.
+        train: [N, steps] uint8 (drums: uint16; grooves: [N, steps, 27] int8), memory-mapped.
+        test: the same, of songs that are not in `train`.
         train_set: [N] uint8, index into `info["sets"]`.
         test_set: [N] uint8.
     """
@@ -105,7 +108,7 @@ def build(
     Args:
         name: a name or a folder, see `home`.
         paths: files and folders; each path given is one named set.
-        music: melody, or drums (of MIDI files).
+        music: melody, or (of MIDI files) drums or groove.
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         note: called with every file before it is read.
@@ -140,7 +143,7 @@ def build(
     digest = hashlib.sha256()
     for split, windows_of in zip(SPLITS, (train, found["test"]), strict=True):
         ordered = sorted(windows_of)
-        array = np.frombuffer(b"".join(ordered), kind).reshape(-1, steps)
+        array = np.frombuffer(b"".join(ordered), kind).reshape(-1, steps, *ROWS.get(music, ()))
         labels = np.array([windows_of[key] for key in ordered], np.uint8)
         digest.update(array.tobytes())
         np.save(folder / f"{split}.npy", array)
@@ -180,6 +183,7 @@ def _read_set(
     if not path.exists():
         raise MusicError(f"there is no {path}")
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    official = published_split(path)
     refused: Counter[str] = Counter()
     used = others = cut = 0
     songs: dict[str, set[str]] = {split: set() for split in SPLITS}
@@ -192,7 +196,7 @@ def _read_set(
         before = cut
         try:
             for song, window in CUTTERS[store.music](file, steps, refused):
-                split = SPLITS[held_out(song, share)]
+                split = official.get(file) or SPLITS[held_out(song, share)]
                 store.add(split, window)
                 songs[split].add(song)
                 cut += 1
@@ -205,12 +209,30 @@ def _read_set(
     return {
         "files": len(files) - others,
         "files_used": used,
+        "split": "published" if official else "by song",
         "files_that_are_no_music": others,
         "train_songs": len(songs["train"]),
         "test_songs": len(songs["test"]),
         "windows_before_removing_duplicates": cut,
         "refused": dict(refused.most_common()),
     }
+
+
+def published_split(path: Path) -> dict[Path, str]:
+    """Which split each file of a set belongs to, where the set says so itself; {} where it does not.
+
+    The Groove MIDI Dataset does: its `info.csv` has `midi_filename` and `split` (train, validation, test). What is
+    not for training is for testing here.
+    """
+    table = path / "info.csv"
+    if not table.is_file():
+        return {}
+    with table.open(newline="", encoding="utf-8", errors="replace") as file:
+        return {
+            path / row["midi_filename"]: SPLITS[row["split"] != "train"]
+            for row in csv.DictReader(file)
+            if row.get("midi_filename") and row.get("split")
+        }
 
 
 def read_lines(file: Path, refused: Counter[str]) -> list[Line]:
@@ -239,18 +261,31 @@ def _melodies(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[s
 
 
 def _drums(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    if file.suffix.lower() not in {".mid", ".midi"}:
-        raise MusicError("drums are read from MIDI files only")
-    song, stretches = drum_lines.read(file, refused)
+    song, stretches = drum_lines.read(_midi(file), refused)
     for stretch in stretches:
         for window in drum_lines.windows(stretch, steps, refused):
             yield song, window
 
 
-CUTTERS: Mapping[str, Cutter] = MappingProxyType({"melody": _melodies, "drums": _drums})
-DTYPES: Mapping[str, type[np.unsignedinteger[Any]]] = MappingProxyType(
-    {"melody": np.uint8, "drums": np.uint16}
+def _grooves(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    song, stretches = groove_lines.read(_midi(file), refused)
+    for stretch in stretches:
+        for window in drum_lines.windows(stretch, steps, refused, groove.DRUMS):
+            yield song, window
+
+
+def _midi(file: Path) -> Path:
+    if file.suffix.lower() not in {".mid", ".midi"}:
+        raise MusicError("drums are read from MIDI files only")
+    return file
+
+
+CUTTERS: Mapping[str, Cutter] = MappingProxyType({"melody": _melodies, "drums": _drums, "groove": _grooves})
+DTYPES: Mapping[str, type[np.integer[Any]]] = MappingProxyType(
+    {"melody": np.uint8, "drums": np.uint16, "groove": np.int8}
 )
+ROWS: Mapping[str, tuple[int, ...]] = MappingProxyType({"groove": (groove.WIDTH,)})
+"""The shape of one step, where it is no number."""
 
 
 def _without(text: str, name: str) -> str:

@@ -123,14 +123,14 @@ class Evaluation:
 
     Attributes:
         scores: see `reconstruction_scores`.
-        samples: tokens of the model's samples.
+        samples: tokens of the model's samples (grooves: rows).
         statistics: histograms by source ("held out", "training", "samples", ...) and statistic.
         distances: to the held-out music, by source.
         distinct: share of distinct samples, by source.
     """
 
     scores: Mapping[str, float]
-    samples: NDArray[np.int64]
+    samples: NDArray[Any]
     statistics: Mapping[str, Mapping[str, Histogram]]
     distances: Mapping[str, Mapping[str, float]]
     distinct: Mapping[str, float]

@@ -2,7 +2,7 @@
 
 The same arithmetic as `torch.nn.LSTM` on the same parameters (gates i, f, g, o). What is saved: tokens are
 gathered from the input weights instead of multiplied as one-hot vectors, and z, the same at every step, is
-projected once.
+projected once. A groove's rows are multiplied; z is what is long.
 """
 
 from typing import Any
@@ -76,10 +76,10 @@ def layer(pre: Tensor, h0: Tensor, c0: Tensor, w_hh: Tensor) -> Tensor:
 
 
 def fits(model: MusicVAE) -> bool:
-    """Whether this file knows the model: a flat decoder of one vocabulary, tokens in."""
+    """Whether this file knows the model's decoder: flat, of one vocabulary of tokens or of grooves."""
     config = model.config
-    plain = config.head == "categorical" and len(config.output_depths) == 1 and not config.roll_input
-    return plain and not (config.segments or config.controls or config.dropout) and len(config.encoder) == 1
+    one = (config.head == "categorical" and len(config.output_depths) == 1) or config.head == "groove"
+    return one and not config.segments
 
 
 def posterior(model: MusicVAE, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,21 +96,46 @@ def posterior(model: MusicVAE, tokens: Tensor) -> tuple[Tensor, Tensor]:
     return encoder.mu(summary), F.softplus(encoder.sigma(summary))
 
 
-def teacher_forced(model: MusicVAE, z: Tensor, tokens: Tensor) -> Tensor:
-    """`MusicVAE.teacher_forced` for tokens `[N, steps]`: logits `[N, steps, classes]`."""
+def teacher_forced(model: MusicVAE, z: Tensor, music: Tensor, controls: Tensor | None = None) -> Tensor:
+    """`MusicVAE.teacher_forced` for tokens `[N, steps]` or rows `[N, steps, depth]`: outputs `[N, steps, raw]`.
+
+    Dropout, while the model trains, is drawn anew every step as there, but for z's part of the input: that is
+    dropped once a window, so that it is still projected once.
+    """
     core: Core = model.core_list()[0]
     layers: Layers = core.layers
     states = core.initial(z)
-    depth = core.head.depth
+    share = layers.dropout if model.training else 0.0
     hidden = z.new_empty(0)
     for index, (_, w_ih, w_hh, b_ih, b_hh) in enumerate(layers.weights()):
         if index == 0:
-            always = F.linear(z, w_ih[:, depth:], b_ih + b_hh)
-            # class `depth` stands for the zeros before the first step
-            heard = F.pad(tokens.t()[:-1], (0, 0, 1, 0), value=depth)
-            pre = F.embedding(heard, F.pad(w_ih[:, :depth].t(), (0, 0, 0, 1))) + always
+            pre = _first(core, F.dropout(z, share, bool(share)), music, controls, w_ih, b_ih + b_hh)
         else:
-            pre = F.linear(hidden, w_ih, b_ih + b_hh)
+            pre = F.linear(F.dropout(hidden, share, bool(share)), w_ih, b_ih + b_hh)
         h0, c0 = states[index]
         hidden = layer(pre, h0, c0, w_hh)
     return core.output(hidden).transpose(0, 1)  # type: ignore[no-any-return]
+
+
+def _first(
+    core: Core, z: Tensor, music: Tensor, controls: Tensor | None, w_ih: Tensor, bias: Tensor
+) -> Tensor:
+    """What [the step before, z, controls] say to the first layer's gates, `[T, N, 4 H]`."""
+    depth, share = core.head.depth, core.layers.dropout if core.training else 0.0
+    of_music, of_z, of_controls = torch.split(
+        w_ih, [depth, z.shape[1], w_ih.shape[1] - depth - z.shape[1]], 1
+    )
+    always = F.linear(z, of_z, bias)
+    if music.dim() == 2:
+        # class `depth` stands for the zeros before the first step
+        heard = F.pad(music.t()[:-1], (0, 0, 1, 0), value=depth)
+        said = F.embedding(heard, F.pad(of_music.t(), (0, 0, 0, 1)))
+        if share:
+            said = said * F.dropout(torch.ones_like(heard, dtype=said.dtype), share).unsqueeze(-1)
+    else:
+        before = F.pad(music.transpose(0, 1)[:-1], (0, 0, 0, 0, 1, 0))
+        said = F.linear(F.dropout(before, share, bool(share)), of_music)
+    pre = said + always
+    if controls is not None:
+        pre = pre + F.linear(F.dropout(controls.transpose(0, 1), share, bool(share)), of_controls)
+    return pre

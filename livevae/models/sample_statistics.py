@@ -39,7 +39,8 @@ def notes(windows: Tokens) -> NDArray[np.int64]:
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
-def _histogram(values: NDArray[np.int64], bins: int) -> Histogram:
+def histogram(values: NDArray[np.int64], bins: int) -> Histogram:
+    """Shares of the values 0 to bins - 1."""
     counts = np.bincount(values, minlength=bins)[:bins].astype(np.float64)
     shares: Histogram = counts / max(1.0, float(counts.sum()))
     return shares
@@ -47,7 +48,7 @@ def _histogram(values: NDArray[np.int64], bins: int) -> Histogram:
 
 def pitch_classes(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
     """Pitch classes, C to B."""
-    return _histogram(found[:, 2] % 12, 12)
+    return histogram(found[:, 2] % 12, 12)
 
 
 def scale_degrees(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
@@ -57,28 +58,28 @@ def scale_degrees(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
         here = found[found[:, 0] == index]
         home = np.bincount(here[:, 2] % 12, weights=here[:, 3], minlength=12).argmax()
         degrees.append((here[:, 2] - home) % 12)
-    return _histogram(np.concatenate([np.zeros(0, np.int64), *degrees]), 12)
+    return histogram(np.concatenate([np.zeros(0, np.int64), *degrees]), 12)
 
 
 def intervals(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
     """Semitones from a note to the next in its window, an octave down to an octave up."""
     steps = np.diff(found[:, 2])[np.diff(found[:, 0]) == 0]
-    return _histogram(np.clip(steps, -WIDEST, WIDEST) + WIDEST, 2 * WIDEST + 1)
+    return histogram(np.clip(steps, -WIDEST, WIDEST) + WIDEST, 2 * WIDEST + 1)
 
 
 def durations(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
     """Lengths of notes, 1 step to a bar."""
-    return _histogram(np.minimum(found[:, 3], LONGEST) - 1, LONGEST)
+    return histogram(np.minimum(found[:, 3], LONGEST) - 1, LONGEST)
 
 
 def onsets(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
     """Where in the bar notes start, 16 steps."""
-    return _histogram(found[:, 1] % 16, 16)
+    return histogram(found[:, 1] % 16, 16)
 
 
 def density(found: NDArray[np.int64], windows: Tokens) -> Histogram:
     """Notes in a window, 0 to its steps."""
-    return _histogram(np.bincount(found[:, 0], minlength=len(windows)), windows.shape[1] + 1)
+    return histogram(np.bincount(found[:, 0], minlength=len(windows)), windows.shape[1] + 1)
 
 
 def ranges(found: NDArray[np.int64], windows: Tokens) -> Histogram:
@@ -88,7 +89,7 @@ def ranges(found: NDArray[np.int64], windows: Tokens) -> Histogram:
     np.minimum.at(lowest, found[:, 0], found[:, 2])
     np.maximum.at(highest, found[:, 0], found[:, 2])
     spans = (highest - lowest)[highest >= lowest]
-    return _histogram(np.minimum(spans, 36), 37)
+    return histogram(np.minimum(spans, 36), 37)
 
 
 STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = MappingProxyType(
@@ -119,12 +120,12 @@ def drum_statistics(windows: NDArray[np.int64]) -> dict[str, Histogram]:
     hits = windows[..., None] >> np.arange(len(drums.NAMES)) & 1  # [N, steps, drums]
     places = np.broadcast_to(np.arange(steps) % STEPS_PER_BAR, windows.shape)
     return {
-        "instruments": _histogram(np.nonzero(hits)[2], len(drums.NAMES)),
-        "onset positions": _histogram(places[windows > 0], STEPS_PER_BAR),
-        "kick positions": _histogram(places[hits[..., 0] > 0], STEPS_PER_BAR),
-        "snare positions": _histogram(places[hits[..., 1] > 0], STEPS_PER_BAR),
-        "struck together": _histogram(hits.sum(-1)[windows > 0], len(drums.NAMES) + 1),
-        "steps struck a window": _histogram((windows > 0).sum(1), steps + 1),
+        "instruments": histogram(np.nonzero(hits)[2], len(drums.NAMES)),
+        "onset positions": histogram(places[windows > 0], STEPS_PER_BAR),
+        "kick positions": histogram(places[hits[..., 0] > 0], STEPS_PER_BAR),
+        "snare positions": histogram(places[hits[..., 1] > 0], STEPS_PER_BAR),
+        "struck together": histogram(hits.sum(-1)[windows > 0], len(drums.NAMES) + 1),
+        "steps struck a window": histogram((windows > 0).sum(1), steps + 1),
     }
 
 

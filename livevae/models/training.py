@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from livevae.errors import ModelError
-from livevae.models import growth, processes, recurrence, runs
+from livevae.models import checkpoint, growth, processes, recurrence, runs, store, tasks
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
-from livevae.models.evaluate import FIRST_NOTE, reconstruction_scores, spread
+from livevae.models.evaluate import spread
 from livevae.models.networks import MusicVAE, kl
 from livevae.models.processes import Crew
 from livevae.models.runs import RunState
+from livevae.models.tasks import Lesson
 
 Report = Mapping[str, float]
 
@@ -56,6 +56,8 @@ class Options:
         widen_at: share of the run.
         lengths: a curriculum, ((8, 0.05), (16, 0.15)): stretches of 8 steps until 5 % of the run, 16 until 15 %, then
             whole windows. To carry a few notes through z is learnt soon, and all of them from there.
+        dropout: share of every LSTM layer's input.
+        begin_with: a checkpoint whose weights the run begins with, those that fit.
         average: decay of the running average of weights, which is what is evaluated and exported.
         seed: of weights, order, transposition and noise.
         device: cpu, cuda.
@@ -79,6 +81,8 @@ class Options:
     narrow: int = 0
     widen_at: float = 0.6
     lengths: tuple[tuple[int, float], ...] = ()
+    dropout: float | None = None
+    begin_with: str = ""
     average: float = 0.999
     seed: int = 1
     device: str = "cpu"
@@ -96,7 +100,7 @@ class Trainer:
 
     Args:
         options: as asked.
-        train: training windows [N, steps] uint8.
+        train: training windows [N, steps] or [N, steps, width], see `dataset`.
         test: held-out windows.
         crew: the processes of this run.
     """
@@ -104,8 +108,7 @@ class Trainer:
     def __init__(self, options: Options, train: Any, test: Any, crew: Crew) -> None:
         self.options, self.crew, self.test = options, crew, test
         self.config = configuration(options.config)
-        if self.config.music not in FIRST_NOTE or self.config.head != "categorical":
-            raise ModelError(f"training knows melodies and drums so far; {self.config.name} is neither")
+        self.task = tasks.task_of(self.config)
         if train.shape[1] != self.config.steps:
             raise ModelError(
                 f"{self.config.name} hears {self.config.steps} steps; the data has {train.shape[1]}"
@@ -120,6 +123,7 @@ class Trainer:
         if self.state.step:
             self._restore()
         else:
+            self._begin()
             for name, value in growth.tensors(self.model).items():
                 self.average[name].copy_(value)
         self.durations: list[float] = []
@@ -129,6 +133,8 @@ class Trainer:
     def _new_model(self, *, wide: bool) -> MusicVAE:
         torch.manual_seed(self.options.seed)
         config = self.config if wide else self.config.replace(encoder=(self.options.narrow,))
+        if self.options.dropout is not None:
+            config = config.replace(dropout=self.options.dropout)
         return MusicVAE(config).to(self.device)
 
     def _new_optimizer(self) -> torch.optim.Adam:
@@ -142,6 +148,20 @@ class Trainer:
 
     def _named(self) -> list[tuple[str, torch.nn.Parameter]]:
         return list(self.model.named_parameters())
+
+    def _begin(self) -> None:
+        """Take over what fits of the checkpoint to begin with."""
+        if not self.options.begin_with:
+            return
+        other = growth.tensors(checkpoint.load(store.find(self.options.begin_with))[0])
+        taken = 0
+        with torch.no_grad():
+            for name, value in self._named():
+                if name in other and other[name].shape == value.shape:
+                    value.copy_(other[name])
+                    taken += 1
+        if not taken:
+            raise ModelError(f"nothing of {self.options.begin_with} fits {self.config.name}")
 
     def _restore(self) -> None:
         with torch.no_grad():
@@ -179,7 +199,7 @@ class Trainer:
 
     def averaged(self) -> MusicVAE:
         """The model with the running average of its weights."""
-        model = MusicVAE(self.model.config).to(self.device)
+        model = MusicVAE(self.model.config.replace(dropout=self.config.dropout)).to(self.device)
         with torch.no_grad():
             for name, value in model.named_parameters():
                 value.copy_(self.average[name])
@@ -224,14 +244,14 @@ class Trainer:
         begun = time.monotonic()
         number, crew = self.state.step, self.crew
         batch = self.batches.at(number, crew.rank, crew.world, self.length())
-        tokens = torch.from_numpy(batch).to(self.device)
+        lesson = self.task.lesson(batch, self.device)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         bf16 = self.options.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            loss, measured = self._loss(tokens)
+            loss, measured = self._loss(lesson)
         self.flat.zero_()
         loss.backward()  # type: ignore[no-untyped-call]
         found = self.flat[-FIGURES:]
@@ -260,42 +280,34 @@ class Trainer:
         last = self.durations[-1]
         return usual if last > 5 * usual + 1 else last
 
-    def _loss(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
-        model = self.model
-        mu, sigma = model.posterior(tokens)
+    def _loss(self, lesson: Lesson) -> tuple[Tensor, list[Tensor]]:
+        mu, sigma = self.model.posterior(lesson.heard, lesson.controls)
         z = mu + sigma * torch.randn_like(sigma)
-        heard = self._heard(z, tokens)
-        logits = self._logits(z, heard)
-        steps = tokens.shape[1]
-        nll = F.cross_entropy(logits.float().flatten(0, 1), tokens.flatten()) * steps
+        outputs = self._outputs(z, self._told(z, lesson), lesson.controls)
+        nll = self.task.loss(outputs, lesson.music)
         divergence = kl(mu.float(), sigma.float()).sum(1).mean()
         free = (
             self.config.free_bits if self.options.free_bits is None else self.options.free_bits
         ) * math.log(2)
         loss = nll + self.beta() * torch.clamp(divergence - free, min=0)
         with torch.no_grad():
-            right = logits.argmax(-1) == tokens
-            notes = tokens >= FIRST_NOTE[self.config.music]
-            on_notes = (right & notes).sum() / notes.sum().clamp(min=1)
-        return loss, [loss.detach(), nll.detach(), divergence.detach(), right.float().mean(), on_notes]
+            right = self.task.right(outputs, lesson.music)
+        return loss, [loss.detach(), nll.detach(), divergence.detach(), *right]
 
-    def _logits(self, z: Tensor, heard: Tensor) -> Tensor:
+    def _outputs(self, z: Tensor, music: Tensor, controls: Tensor | None) -> Tensor:
         own = self.device.type == "cpu" and recurrence.fits(self.model)
         decode = recurrence.teacher_forced if own else MusicVAE.teacher_forced
-        return decode(self.model, z, heard)
+        return decode(self.model, z, music, controls)
 
-    def _heard(self, z: Tensor, tokens: Tensor) -> Tensor:
+    def _told(self, z: Tensor, lesson: Lesson) -> Tensor:
         """What the decoder hears: the truth, some of it replaced by what the decoder would have said."""
-        share = self.sampled()
+        share, music = self.sampled(), lesson.music
         if share <= 0:
-            return tokens
+            return music
         with torch.no_grad():
-            logits = self._logits(z, tokens)
-            # the largest of logits + Gumbel noise is a sample of the softmax
-            gumbel = -torch.log(-torch.log(torch.rand_like(logits).clamp(1e-20, 1 - 1e-7)))
-            said = (logits + gumbel).argmax(-1)
-            own = torch.rand_like(tokens, dtype=torch.float) < share
-        return torch.where(own, said, tokens)
+            said = self.task.said(self._outputs(z, music, lesson.controls))
+            own = torch.rand(music.shape[:2], device=music.device) < share
+        return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), said, music)
 
     def _follow(self, number: int) -> None:
         decay = min(self.options.average, (1 + number) / (10 + number))
@@ -348,9 +360,7 @@ class Trainer:
 
     def look(self) -> dict[str, float]:
         """Scores of the averaged weights on some held-out windows."""
-        chosen = spread(self.test, self.options.test_windows).astype(np.int64)
-        windows = torch.from_numpy(chosen).to(self.device)
-        return reconstruction_scores(self.averaged(), windows)
+        return self.task.scores(self.averaged(), spread(self.test, self.options.test_windows))
 
 
 def train(options: Options, train: Any, test: Any, show: Callable[[int, float, Report], object]) -> RunState:

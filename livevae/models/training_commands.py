@@ -34,8 +34,10 @@ def _add_dataset(commands: Any) -> None:
     build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
     build.add_argument("name", help="a name, or a folder (with a / in it)")
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
-    build.add_argument("--music", choices=["melody", "drums"], default="melody")
-    build.add_argument("--steps", type=int, default=32, help="sixteenths a window (default 32: two bars)")
+    build.add_argument("--music", choices=["melody", "drums", "groove"], default="melody")
+    build.add_argument(
+        "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
+    )
     build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
     build.set_defaults(run=_build)
     info = verbs.add_parser("info", help="what is in a data set, what was refused and why")
@@ -75,6 +77,10 @@ def _add_train(commands: Any) -> None:
     )
     parser.add_argument(
         "--lengths", default="", metavar="STEPS:SHARE,...", help="shorter stretches first: 8:0.05,16:0.15"
+    )
+    parser.add_argument("--dropout", type=float, metavar="SHARE", help="of every LSTM layer's input")
+    parser.add_argument(
+        "--begin-with", default="", metavar="MODEL", help="a model whose weights, those that fit, come first"
     )
     parser.add_argument(
         "--average", type=float, default=0.999, help="decay of the running average of weights"
@@ -217,7 +223,7 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     import torch
 
-    from livevae.models import checkpoint, dataset, evaluate, store
+    from livevae.models import checkpoint, dataset, evaluate, evaluate_groove, store
 
     torch.set_num_threads(args.threads)
 
@@ -226,7 +232,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     data = dataset.load(args.data)
     model = opened(args.model)
-    found = evaluate.evaluate(
+    if data.info["music"] != model.config.music:
+        raise LivevaeError(
+            f"{args.data} is {data.info['music']}; {model.config.name} plays {model.config.music}"
+        )
+    judge = evaluate_groove.evaluate if model.config.music == "groove" else evaluate.evaluate
+    found = judge(
         model,
         data.train,
         data.test,

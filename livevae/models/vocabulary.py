@@ -1,5 +1,6 @@
 """From a model's numbers to riffs and back, whichever vocabulary its configuration speaks."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,20 @@ from livevae.music.notes import TICKS_PER_STEP, Riff
 
 
 def to_riff(config: Config, music: NDArray[Any]) -> Riff:
-    """One window of music as the decoders give it: tokens `[steps]` or `[steps, parts]`, or rows."""
+    """One window of music as the decoders give it: tokens `[steps]` or `[steps, parts]`, or rows.
+
+    The notes of drum models are of the drums' part: no key or register moves them.
+    """
     values = music.tolist()
     if config.music == "melody":
         return melody.decode(values)
     if config.music == "trio":
         return trio.decode(values)
     if config.music == "groove":
-        return groove.decode(values)
-    return drums.decode_roll(values) if config.head == "nade" else drums.decode(values)
+        beat = groove.decode(values)
+    else:
+        beat = drums.decode_roll(values) if config.head == "nade" else drums.decode(values)
+    return beat.map(lambda note: replace(note, part=trio.DRUMS))
 
 
 def from_riff(config: Config, riff: Riff) -> NDArray[Any]:

@@ -22,7 +22,7 @@ class Note:
         length: ticks, at least 1.
         pitch: MIDI pitch, 0 to 127.
         velocity: 1 to 127.
-        part: which of a trio's parts it belongs to (0 melody, 1 bass, 2 drums); 0 elsewhere.
+        part: which of a trio's parts it belongs to (0 melody, 1 bass, 2 drums); drum models' are 2, all others' 0.
     """
 
     start: int

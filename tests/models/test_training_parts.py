@@ -96,11 +96,50 @@ def test_the_recurrence_computes_what_the_networks_do_forwards_and_backwards():
         assert torch.allclose(a, b, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["cat-drums_2bar_small", "groovae_4bar", "groovae_2bar_hits_control_tfds"])
+def test_the_recurrence_decodes_drums_and_grooves_as_the_networks_do(name):
+    torch.manual_seed(0)
+    config = configuration(name).replace(encoder=(4,), decoder=(6, 5), latent=3, dropout=0.0)
+    model = MusicVAE(config)
+    drums = config.music == "drums"
+    music = torch.randint(0, 512, (4, 16)) if drums else torch.rand(4, 16, 27)
+    controls = torch.rand(4, 16, config.controls) if config.controls else None
+    z = torch.randn(4, 3)
+
+    def through(teacher_forced):
+        model.zero_grad()
+        outputs = teacher_forced(model, z, music, controls)
+        outputs.sin().sum().backward()
+        return [outputs, *(value.grad.clone() for value in model.cores.parameters())]
+
+    for a, b in zip(through(MusicVAE.teacher_forced), through(recurrence.teacher_forced), strict=True):
+        assert torch.allclose(a, b, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("tokens", [True, False])
+def test_dropout_in_the_recurrence_is_for_training_only_and_keeps_the_mean(tokens):
+    torch.manual_seed(0)
+    config = configuration("cat-drums_2bar_small" if tokens else "groovae_4bar")
+    model = MusicVAE(config.replace(encoder=(4,), decoder=(6,), latent=3, dropout=0.4))
+    music = torch.randint(0, 512, (1, 8)) if tokens else torch.rand(1, 8, 27)
+    z = torch.randn(1, 3)
+    many = 4000
+    with torch.no_grad():
+        first = recurrence._first
+        core, (_, w_ih, _, b_ih, _) = model.core_list()[0], next(model.core_list()[0].layers.weights())
+        dropped = first(core, z, music.expand(many, *music.shape[1:]), None, w_ih, b_ih)
+        model.eval()
+        assert torch.equal(first(core, z, music, None, w_ih, b_ih), first(core, z, music, None, w_ih, b_ih))
+        assert torch.allclose(dropped.mean(1), first(core, z, music, None, w_ih, b_ih)[:, 0], atol=0.08)
+    assert float(dropped[1:].std(1).min()) > 0
+
+
 def test_the_recurrence_knows_which_models_it_fits():
     assert recurrence.fits(small_model())
-    assert not recurrence.fits(
-        MusicVAE(configuration("cat-drums_2bar_small").replace(encoder=(4,), decoder=(4, 4)))
-    )
+    small = {"encoder": (4,), "decoder": (4, 4)}
+    assert recurrence.fits(MusicVAE(configuration("cat-drums_2bar_small").replace(**small)))
+    assert not recurrence.fits(MusicVAE(configuration("nade-drums_2bar_reduced").replace(**small)))
+    assert not recurrence.fits(MusicVAE(configuration("hierdec-mel_16bar").replace(**small)))
 
 
 # growth
