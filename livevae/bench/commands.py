@@ -11,6 +11,7 @@ BENCHES = (
     "livevae.bench.clock",
     "livevae.bench.night",
     "livevae.bench.decode_table",
+    "livevae.bench.precision_table",
     "livevae.bench.persona_speed",
     "livevae.bench.persona_stage",
     "livevae.bench.persona_morph",

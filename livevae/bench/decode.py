@@ -1,19 +1,28 @@
 """`livevae bench decode`: how long a decode takes, beside other ways to do it, measured in the same run.
 
-All candidates take turns, so that whatever else the machine does meets all of them. Weights are random: speed does
-not depend on them. Every candidate decodes the same z with the same chance and must play the same tokens.
+All candidates take turns, so that whatever else the machine does meets all of them. Weights are random unless a model
+is named: speed does not depend on them. Every candidate decodes the same z's with the same chance and must play the
+same tokens; one that has no way to be given the chance plays greedily, and is checked against a greedy decode.
 """
 
+import contextlib
+import importlib.util
+import shutil
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from livevae.bench.peers import Peer, write_case
 from livevae.errors import LivevaeError
+from livevae.models import store, stored
 from livevae.models.config import Config, configuration
 from livevae.models.layout import lstm_names, shapes
 from livevae.models.packed import Packed
@@ -22,8 +31,17 @@ Floats = NDArray[np.float32]
 Decode = Callable[[Floats, Floats], NDArray[Any]]
 """z `[latent]` and noise `[steps, classes]` to tokens `[steps]`, at temperature 1."""
 
+Turn = Callable[[int], tuple[float, NDArray[Any]]]
+"""Decodes the z of a number: milliseconds and tokens."""
+
 OURS = "livevae"
 READING = "reading"
+POINTS = 4
+"""Different z's that the candidates decode in turn."""
+GREEDY = "greedy"
+"""In a peer's title: it is not given the chance."""
+JAVASCRIPT = Path(__file__).with_name("mvae_js.js")
+TENSORFLOW = Path(__file__).with_name("tf_peer.py")
 ONNX_MOST = 1 << 30
 """Bytes of weights above which onnxruntime is left out: a serialised graph may not reach 2 GB."""
 
@@ -95,65 +113,171 @@ def random_weights(config: Config, seed: int = 0) -> dict[str, Floats]:
     }
 
 
-def measure(
-    name: str = "cat-mel_2bar_small", *, seconds: float = 5.0, voices: tuple[int, ...] = (4, 16)
-) -> Report:
-    """Time every candidate on one CPU thread.
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is decoded.
 
-    Args:
-        name: of a flat categorical configuration.
-        seconds: about how long all candidates together may take.
-        voices: batch sizes to time ours with.
+    Attributes:
+        config: a flat model of one softmax.
+        weights: by `MusicVAE`'s own names.
+        z: `[N, latent]`.
+        noise: `[N, steps, classes]`.
+    """
+
+    config: Config
+    weights: Mapping[str, Floats]
+    z: Floats
+    noise: Floats
+
+    def turn(self, decode: Decode) -> Turn:
+        """A decode that is timed from outside."""
+
+        def timed(number: int) -> tuple[float, NDArray[Any]]:
+            begun = time.perf_counter()
+            tokens = decode(self.z[number], self.noise[number])
+            return (time.perf_counter() - begun) * 1e3, tokens
+
+        return timed
+
+
+def case(name: str, points: int) -> Case:
+    """The model of a name or path, or a configuration with random weights, and z's to decode.
 
     Raises:
-        LivevaeError: a configuration of another kind.
+        LivevaeError: neither a model nor a configuration, or of another kind.
     """
-    config = configuration(name)
+    weights: Mapping[str, Floats] | None = None
+    if name.startswith("random:") or not store.exists(name):
+        config = configuration(name.removeprefix("random:"))
+    else:
+        config, _, weights = stored.read(store.find(name))
     if config.segments or config.head != "categorical" or len(config.output_depths) > 1 or config.controls:
         raise LivevaeError(
             f"bench decode times flat models of one softmax, such as cat-mel_2bar_small, not {name}"
         )
-    weights = random_weights(config)
-    packed = Packed(config, weights)
     rng = np.random.default_rng(1)
-    z = rng.standard_normal((max(voices, default=1), config.latent), np.float32)
+    z = rng.standard_normal((points, config.latent), np.float32)
     noise = rng.gumbel(size=(len(z), config.steps, config.output_depth)).astype(np.float32)
-    with threadpool_limits(limits=1):
-        candidates, missing = _references(config, weights)
-        size = _bytes(config)
-        candidates = {OURS: _ours(packed), READING: _reading(size), **candidates}
-        times, played = _take_turns(candidates, z[0], noise[0], seconds)
+    return Case(config, random_weights(config) if weights is None else weights, z, noise)
+
+
+def measure(
+    name: str = "random:cat-mel_2bar_small",
+    *,
+    seconds: float = 5.0,
+    voices: tuple[int, ...] = (4, 16),
+    tensorflow: str = "",
+    node_modules: Path | None = None,
+) -> Report:
+    """Time every candidate on one CPU thread.
+
+    Args:
+        name: of a model, or of a flat categorical configuration with `random:` before it.
+        seconds: about how long all candidates together may take.
+        voices: batch sizes to time ours with.
+        tensorflow: a Python that has tensorflow; "" is this one, if it has.
+        node_modules: where npm put @magenta/music.
+
+    Raises:
+        LivevaeError: a configuration of another kind.
+    """
+    given = case(name, max(POINTS, *voices) if voices else POINTS)
+    config = given.config
+    packed = Packed(config, given.weights)
+    size = _bytes(config)
+    with threadpool_limits(limits=1), contextlib.ExitStack() as stack:
+        references, missing = _references(config, given.weights)
+        turns = {
+            who: given.turn(decode)
+            for who, decode in {OURS: ours(packed), READING: _reading(size), **references}.items()
+        }
+        peers, absent = _peers(given, tensorflow, node_modules, stack)
+        times, same = _take_turns(turns | peers, packed, given, seconds)
         reading = float(np.median(times.pop(READING)))
-        batches = _batches(packed, z, noise, voices, seconds / 4)
-    ours = float(np.median(times[OURS]))
+        batches = _batches(packed, given.z, given.noise, voices, seconds / 4)
+    first = float(np.median(times[OURS]))
     rows = [
         Row(
-            candidate,
-            float(np.min(found)),
+            who,
+            min(found),
             float(np.median(found)),
             float(np.percentile(found, 99)),
-            float(np.median(found)) / ours,
-            bool(np.array_equal(played[candidate], played[OURS])),
+            float(np.median(found)) / first,
+            same[who],
         )
-        for candidate, found in times.items()
+        for who, found in times.items()
     ]
-    together = tuple(Batch(count, found, found / ours) for count, found in batches)
-    return Report(config.name, tuple(rows), together, size / 1e6, reading, tuple(missing))
+    together = tuple(Batch(count, found, found / first) for count, found in batches)
+    return Report(config.name, tuple(rows), together, size / 1e6, reading, (*missing, *absent))
 
 
 def _take_turns(
-    candidates: Mapping[str, Decode], z: Floats, noise: Floats, seconds: float
-) -> tuple[dict[str, list[float]], dict[str, NDArray[Any]]]:
-    """Milliseconds of every decode, and what was played."""
-    played = {name: decode(z, noise) for name, decode in candidates.items()}
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    turns: Mapping[str, Turn], packed: Packed, given: Case, seconds: float
+) -> tuple[dict[str, list[float]], dict[str, bool]]:
+    """Milliseconds of every decode, and who played what the exact decoder plays."""
+    nothing = np.zeros(POINTS, np.float32)
+    expected = {
+        greedy: packed(given.z[:POINTS], nothing if greedy else nothing + 1, given.noise[:POINTS])
+        for greedy in (False, True)
+    }
+    # the first decodes set things up and are not timed
+    same = {who: bool(np.array_equal(turn(0)[1], expected[GREEDY in who][0])) for who, turn in turns.items()}
+    times: dict[str, list[float]] = {who: [] for who in turns}
     end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[OURS]) < 5:
-        for name, decode in candidates.items():
-            begun = time.perf_counter()
-            decode(z, noise)
-            times[name].append((time.perf_counter() - begun) * 1e3)
-    return times, played
+    number = 0
+    while time.perf_counter() < end or number < 5:
+        point = number % POINTS
+        for who, turn in turns.items():
+            took, played = turn(point)
+            times[who].append(took)
+            same[who] &= bool(np.array_equal(played, expected[GREEDY in who][point]))
+        number += 1
+    return times, same
+
+
+def _peers(
+    given: Case, tensorflow: str, node_modules: Path | None, stack: contextlib.ExitStack
+) -> tuple[dict[str, Turn], list[str]]:
+    """Other people's decoders in processes of their own, and why some are not here."""
+    commands: list[tuple[str, list[str]]] = []
+    missing = []
+    python = tensorflow or (sys.executable if importlib.util.find_spec("tensorflow") else "")
+    if python:
+        commands.append(("TensorFlow", [python, str(TENSORFLOW)]))
+    else:
+        missing.append(
+            "TensorFlow (not installed: `python -m venv TF; TF/bin/pip install tensorflow-cpu`, then"
+            " `--tensorflow TF/bin/python`)"
+        )
+    if node_modules is not None and (node := shutil.which("node")):
+        folder = str(node_modules.resolve())
+        commands += [
+            (f"magenta.js, {backend}", [node, str(JAVASCRIPT), folder, backend])
+            for backend in ("wasm", "cpu")
+        ]
+    else:
+        missing.append(
+            "magenta.js (not installed: Node, and `npm install --ignore-scripts @magenta/music@1.23.1"
+            " @tensorflow/tfjs-backend-wasm@2.8.6`, then `--node-modules node_modules`)"
+        )
+    if not commands:
+        return {}, missing
+    folder_ = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    write_case(folder_, given.config, given.weights, given.z, given.noise)
+    found: dict[str, Turn] = {}
+    for who, command in commands:
+        try:
+            peer = Peer(command, folder_)
+        except LivevaeError as error:
+            missing.append(f"{who} ({error})")
+            continue
+        stack.callback(peer.close)
+        found[peer.title] = _turn(peer)
+    return found, missing
+
+
+def _turn(peer: Peer) -> Turn:
+    return lambda number: peer.decode(number, noisy=True)
 
 
 def _batches(
@@ -188,7 +312,8 @@ def _reading(size: int) -> Decode:
     return read
 
 
-def _ours(packed: Packed) -> Decode:
+def ours(packed: Packed) -> Decode:
+    """One z at a time."""
     warm = np.ones(1, np.float32)
     return lambda z, noise: np.asarray(packed(z[None], warm, noise[None])[0])
 

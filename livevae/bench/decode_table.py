@@ -2,16 +2,30 @@
 
 # ruff: noqa: PLC0415
 import argparse
+from pathlib import Path
 
 
 def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command `decode`."""
     text = "how fast one CPU thread decodes, beside other ways to do it"
     decode = below.add_parser("decode", help=text, description=text[0].upper() + text[1:] + ".")
-    decode.add_argument("--config", default="cat-mel_2bar_small", help="default: %(default)s")
+    decode.add_argument(
+        "--model",
+        "--config",
+        default="random:cat-mel_2bar_small",
+        metavar="NAME|PATH|random:CONFIG",
+        help="a model, or a configuration with random weights (default: %(default)s)",
+    )
     decode.add_argument(
         "--seconds", type=float, default=10.0, help="how long to measure (default: %(default)s)"
     )
+    decode.add_argument(
+        "--tensorflow",
+        default="",
+        metavar="PYTHON",
+        help="a Python that has tensorflow, to run Magenta's graph",
+    )
+    decode.add_argument("--node-modules", type=Path, metavar="DIR", help="where npm put @magenta/music")
     decode.set_defaults(run=_decode)
 
 
@@ -21,8 +35,13 @@ def _decode(arguments: argparse.Namespace) -> None:
 
     from livevae.bench.decode import measure
 
-    report = measure(arguments.config, seconds=arguments.seconds)
-    title = f"{report.config}, one decode, one CPU thread, float32, random weights"
+    report = measure(
+        arguments.model,
+        seconds=arguments.seconds,
+        tensorflow=arguments.tensorflow,
+        node_modules=arguments.node_modules,
+    )
+    title = f"{report.config}, one decode, one CPU thread, float32"
     table = Table("", "best ms", "p50 ms", "p99 ms", "times ours", "same tokens", title=title)
     for row in report.rows:
         times = (f"{value:.2f}" for value in (row.best, row.p50, row.p99, row.ratio))

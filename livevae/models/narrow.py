@@ -9,6 +9,7 @@ and sums stay float32. How far this is from float32 is measured by `livevae benc
   over: products of 8-bit numbers are summed exactly, and the weights are read once for both (fbgemm).
 """
 
+import warnings
 from types import MappingProxyType
 
 import numpy as np
@@ -20,6 +21,9 @@ from livevae.models.packed_layers import Floats, Narrowing, Product
 
 BYTES = MappingProxyType({"float32": 4, "float16": 2, "bf16": 2, "int8": 1})
 """The precisions, and the bytes of a weight that is read every step."""
+
+INTEGER = "linear_with_input_q_dq_qweight_dq_output_fp32"
+"""torch's product of float32 rows, rounded by a given scale, with int8 weights; no part of its public interface."""
 
 LEVELS = 63
 """Steps from 0 to the largest h. Pairs of products of unsigned 7-bit and signed 8-bit numbers fit 16 bits, as
@@ -44,7 +48,9 @@ def narrowing(precision: str) -> Narrowing | None:
     if precision == "float32":
         return None
     torch.set_num_threads(1)  # the other cores are for the player
-    if precision != "bf16" and "fbgemm" not in torch.backends.quantized.supported_engines:
+    kernels = {"float16": "linear_dynamic_fp16", "int8": INTEGER}
+    there = "fbgemm" in torch.backends.quantized.supported_engines
+    if precision in kernels and not (there and hasattr(torch.ops.quantized, kernels[precision])):
         raise ModelError(f"torch has no kernels for {precision} on this processor; play in float32 or bf16")
     return {"float16": _float16, "bf16": _bf16, "int8": _int8}[precision]
 
@@ -74,17 +80,18 @@ def _int8(weights: Floats, bias: Floats) -> Product:
     whole = _tensor(weights)
     scales = (whole.abs().amax(1) / 127).clamp(min=torch.finfo(torch.float32).tiny).double()
     zeros = torch.zeros(len(whole), dtype=torch.long)
-    narrow = torch.quantize_per_channel(whole, scales, zeros, 0, torch.qint8)
-    with _fbgemm():
+    with _fbgemm(), warnings.catch_warnings():
+        # torch means to move its quantised tensors elsewhere one day
+        warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)
+        narrow = torch.quantize_per_channel(whole, scales, zeros, 0, torch.qint8)
         packed = torch.ops.quantized.linear_prepack(narrow, None)
+    multiply = getattr(torch.ops.quantized, INTEGER)
 
     def product(h: Floats) -> Floats:
         rows = _rows(h)
         rest = (rows - torch.round(rows / STEP) * STEP) * FINER
         # one scale for every h, so that a row does not depend on its company
-        made = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            torch.cat([rows, rest]), STEP, LEVELS + 1, packed
-        )
+        made = multiply(torch.cat([rows, rest]), STEP, LEVELS + 1, packed)
         n = len(rows)
         return _numpy(torch.add(made[:n], made[n:], alpha=1 / FINER), h) + bias
 

@@ -35,7 +35,12 @@ TWO = np.float32(2)
 
 
 class Packed:
-    """A decoder that turns latent vectors into music. Not thread-safe: one worker thread owns it."""
+    """A decoder that turns latent vectors into music. Not thread-safe: one worker thread owns it.
+
+    Attributes:
+        config: of the model.
+        nbytes: of the weights that are read every step, as float32.
+    """
 
     def __init__(self, config: Config, weights: Weights, narrowing: Narrowing | None = None) -> None:
         """Pack the decoder's part of a checkpoint; the encoder's is not looked at.
@@ -54,7 +59,8 @@ class Packed:
             _Core(config, weights, f"cores.{i}", depth, embedding, narrowing)
             for i, depth in enumerate(config.core_depths)
         ]
-        self._row_by_row = sum(core.stack.nbytes for core in self._cores) <= ROW_BY_ROW
+        self.nbytes = sum(core.stack.nbytes for core in self._cores)
+        self._row_by_row = self.nbytes <= ROW_BY_ROW
 
     def __call__(
         self, z: Floats, temperature: Floats, noise: Floats, controls: Floats | None = None
