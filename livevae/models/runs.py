@@ -51,6 +51,8 @@ def save(run: Path, state: RunState, tensors: Mapping[str, Tensor], model: Music
     metadata = {"format": FORMAT, "state": json.dumps(about)}
     write_whole(run / "state.safetensors", to_bytes(plain, metadata))
     asked = {name: getattr(options, name) for name in type(options).__slots__ if name != "run"}
+    # whoever is given the model need not know where it lay
+    asked["begin_with"] = "/".join(Path(asked.get("begin_with", "")).parts[-2:])
     checkpoint.save(run / "model.safetensors", model, {"training": {**about, "options": asked}})
 
 

@@ -214,6 +214,11 @@ def test_a_run_begins_with_another_model_where_its_weights_fit(tmp_path):
     begun = Trainer(asked, *data, Crew())
     for name, value in begun.model.named_parameters():
         assert torch.equal(value, dict(first.named_parameters())[name])
+    (tmp_path / "next").mkdir()
+    begun.step()
+    begun.save()
+    said = checkpoint.load(tmp_path / "next" / "model.safetensors")[1]["training"]["options"]
+    assert said["begin_with"] == "first/model.safetensors"
 
 
 def test_nothing_that_fits_to_begin_with_is_an_error(tmp_path):
