@@ -1,16 +1,19 @@
 """Drum models in a scene: the notes stay drums, with a groove's dynamics and timing."""
 
 import io
+from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
 
-from livevae.models import store
+from livevae import cli
+from livevae.models import midi_parts, store
 from livevae.models.config import configuration
 from livevae.models.decoder import LiveDecoder
 from livevae.models.vocabulary import to_riff
-from livevae.music import drums, keys, shape
+from livevae.music import drums, keys, midi_file, shape
+from livevae.music.notes import TICKS_PER_BAR, Note, Riff
 from livevae.music.trio import DRUMS
 from livevae.perform.scene import parse
 from livevae.render import render
@@ -62,3 +65,24 @@ def test_a_shipped_drum_model_plays_in_a_scene(name):
         assert len(loudness) > 4
     else:
         assert (uneven, loudness) == ({0}, {96})
+
+
+@pytest.mark.parametrize(
+    ("verb", "name"), [("humanize", "groovae_2bar_humanize"), ("tap", "groovae_2bar_tap_fixed_velocity")]
+)
+def test_groove_works_with_what_is_shipped(verb, name, tmp_path, monkeypatch):
+    if not store.BUNDLED.joinpath(f"{name}{store.SUFFIX}").exists():
+        pytest.skip(f"{name} is not shipped here")
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    beat = [(step, pitch) for bar in (0, 16) for step, pitch in ((0, 36), (4, 38), (8, 36), (12, 38))]
+    beat += [(step, 42) for step in range(0, 32, 2)]
+    notes = [Note(step * 240, 120, pitch, 100) for step, pitch in beat]
+    Path("beat.mid").write_bytes(midi_file.riff_bytes(Riff(tuple(notes), 2 * TICKS_PER_BAR), channel=10))
+    assert cli.main(["groove", verb, "beat.mid", "--out", "out"]) == 0
+    score = midi_parts.read(tmp_path / "out" / f"beat-{verb}.mid")
+    (part,) = score.parts
+    assert part.drums
+    assert len({hit.velocity for hit in part.hits}) > 3
+    assert any((hit.start * 4).denominator != 1 for hit in part.hits)
+    assert {round(hit.start * 4) % 32 for hit in part.hits} >= {0, 8, 16}

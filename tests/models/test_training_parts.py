@@ -182,6 +182,16 @@ def test_scores_of_a_model_that_knows_nothing_are_shares():
     assert scores["nll"] == pytest.approx(32 * np.log(90), rel=0.2)
 
 
+def test_single_hits_of_drums_are_scored_beside_their_tokens():
+    assert int(evaluate._struck(torch.tensor([[0, 1, 5], [511, 8, 0]]))) == 13
+    torch.manual_seed(0)
+    small = {"encoder": (4,), "decoder": (4,), "latent": 3}
+    model = MusicVAE(configuration("cat-drums_2bar_small").replace(**small))
+    scores = evaluate.reconstruction_scores(model, torch.randint(0, 512, (3, 32)))
+    assert 0 <= scores["hits_free_running"] <= 1
+    assert 0 <= scores["hits_teacher_forced"] <= 1
+
+
 def test_samples_are_the_same_for_the_same_seed_whatever_the_batch():
     model = small_model()
     first = evaluate.prior_samples(model, 6, seed=4)
