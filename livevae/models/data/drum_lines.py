@@ -121,7 +121,7 @@ def windows(
         refused: the count.
         hits: how many of a row's first numbers say that something is struck; None for tokens.
     """
-    anything: NDArray[Any] = stretch > 0 if hits is None else (stretch[:, :hits] > 0).any(1)
+    anything = np.asarray(stretch > 0 if hits is None else (stretch[:, :hits] > 0).any(1))
     for first in range(0, len(stretch) - steps + 1, STEPS_PER_BAR):
         window, on = stretch[first : first + steps], anything[first : first + steps]
         if int(on.sum()) < MIN_STRUCK:
