@@ -33,6 +33,10 @@ class Followed:
         return (("clock", self.source), ("peers", self.peers))
 
 
+OURSELVES = Followed("internal")
+"""We go by our own clock."""
+
+
 class Conductor:
     """The time of one session. Lives on the session's loop; not thread-safe.
 
@@ -54,7 +58,7 @@ class Conductor:
         self._clocks = clocks
         self._later = later
         self._taps = Taps()
-        self.followed = Followed("internal")
+        self.followed = OURSELVES
         self._by_bars = True
 
     def do(self, request: Request) -> Reply:

@@ -2,28 +2,28 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
-from livevae.music.meter import COMMON, Meter
+from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import blend
 from livevae.perform import requests as ask
 from livevae.perform import voice as voices
-from livevae.perform.cast import Cast, VoiceView
+from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
-from livevae.perform.engine import DecodeTimes, Engine
+from livevae.perform.engine import Engine
+from livevae.perform.mixer import Mixer
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply, Request
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings, in_meter
+from livevae.perform.snapshot import Snapshot
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
 
@@ -33,22 +33,6 @@ ONE_SHOT = "sample"
 """The voice of a `/livevae/sample` that names none."""
 
 ONE_SHOT_SETTINGS = VoiceSettings(quantum=1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A frozen picture of the session, for the terminal, MQTT and replies."""
-
-    title: str
-    bpm: float
-    beat: float
-    voices: tuple[VoiceView, ...]
-    decode: DecodeTimes
-    requests: int
-    errors: int
-    training: tuple[tuple[str, float], ...] = ()
-    """Personas that are being trained, and how far they are, from 0 to 1."""
-    meter: Meter = COMMON
 
 
 class Session:
@@ -98,6 +82,7 @@ class Session:
         self._desk: Desk | None = None
         if personas is not None:
             self._desk = Desk(personas, self.clock, timing, self._blending, self._takes)
+        self._mixer = Mixer(self.cast, self.clock, self._check_persona)
         self.conductor = Conductor(player, self.clock, clocks, self._at)
         self.controls = Controls(self.do, self.clock, lambda: self.cast.names)
         self.controls.listeners.append(self.recording.heard)
@@ -132,7 +117,7 @@ class Session:
                     pairs=(("version", __version__), ("bpm", self.clock.timeline.bpm)), beat=self.beat
                 )
             case ask.Status():
-                return Reply(pairs=self._status(), beat=self.beat)
+                return Reply(pairs=self.snapshot().pairs, beat=self.beat)
             case ask.Play():
                 return self._play(request)
             case ask.Stop():
@@ -152,12 +137,10 @@ class Session:
                 return Reply(beat=self.beat)
             case ask.LoadScene():
                 return self._scene(request)
-            case ask.Blend():
-                return self._blend(request)
             case ask.Call():
                 return self._call(request)
-            case ask.Latent():
-                return self._latent(request)
+            case ask.Blend() | ask.Latent():
+                return self._mixer.do(request)
             case ask.PersonaRecord():
                 return self.recording.do(request, self._tick(request.at), self.beat)
             case (
@@ -252,29 +235,6 @@ class Session:
         first = self.load(scene, at=request.at)
         return Reply(pairs=(("scene", scene.title or request.name),), beat=first)
 
-    def _status(self) -> tuple[tuple[str, int | float | str], ...]:
-        picture = self.snapshot()
-        pairs: list[tuple[str, int | float | str]] = [
-            ("title", picture.title),
-            ("bpm", picture.bpm),
-            ("meter", str(picture.meter)),
-            ("voices", len(picture.voices)),
-            ("decode_ms_p99", round(picture.decode.p99 * 1000, 3)),
-            ("errors", picture.errors),
-            *self.conductor.followed.pairs,
-        ]
-        for one in picture.voices:
-            names = one.settings.blend.names
-            if self._desk is not None and (gone := self._desk.gone(names, one.settings.model)):
-                pairs.append((f"{one.name}.base_model_for", " ".join(gone)))
-            state = f"fault: {one.fault}" if one.fault else "playing" if one.playing else "stopped"
-            pairs += [
-                (f"{one.name}", state),
-                (f"{one.name}.riffs", one.riffs),
-                (f"{one.name}.late", one.late),
-            ]
-        return tuple(pairs)
-
     # Personas
 
     @property
@@ -288,37 +248,11 @@ class Session:
             raise RequestError("this session has no personas")
         return self._desk
 
-    def _blend(self, request: ask.Blend) -> Reply:
-        one = self.cast[request.voice]
-        weights = blend.weights(request.weights)
-        tick, over = self._glide(request.at, request.over)
-        for persona, _ in weights:
-            if persona:
-                self.desk.check(persona, one.settings.model)
-        self.cast.change(
-            request.voice, replace(one.settings, blend=one.settings.blend.to(weights, tick, over))
-        )
-        pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
-        return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
+    def _check_persona(self, persona: str, model: str) -> None:
+        self.desk.check(persona, model)
 
-    def _latent(self, request: ask.Latent) -> Reply:
-        one = self.cast[request.voice]
-        position = blend.position(request.position)
-        if position is not None and not one.settings.blend.names:
-            raise RequestError(f"{request.voice} blends no persona to move inside of: /livevae/blend first")
-        tick, over = self._glide(request.at, request.over)
-        self.cast.change(
-            request.voice, replace(one.settings, place=one.settings.place.to(position, tick, over))
-        )
-        pairs = tuple((f"u{i}", value) for i, value in enumerate(position or (), 1))
-        return Reply(pairs=(("voice", request.voice), *pairs), beat=self.clock.beat_at(request.at))
-
-    def _glide(self, at: float | None, beats: float) -> tuple[int, int]:
-        """The tick on which a glide begins, and how many it takes; what is to come takes one at least."""
-        tick = self.clock.future_tick(at)
-        if tick is None:
-            return math.floor(self.clock.tick()), round(beats * TICKS_PER_BEAT)
-        return tick, max(1, round(beats * TICKS_PER_BEAT))
+    def _missing(self, settings: VoiceSettings) -> tuple[str, ...]:
+        return self._desk.gone(settings.blend.names, settings.model) if self._desk is not None else ()
 
     def heard(self, data: bytes, when: float) -> None:
         """One whole MIDI message from an input, which came at `when` (seconds of the session's clock)."""
@@ -397,6 +331,8 @@ class Session:
             errors=self._errors,
             training=self._desk.training if self._desk is not None else (),
             meter=self.clock.meter,
+            followed=self.conductor.followed,
+            missing=tuple((one.name, names) for one in self.cast if (names := self._missing(one.settings))),
         )
 
     def panic(self) -> None:
