@@ -12,6 +12,7 @@ BENCHES = (
     "livevae.bench.night",
     "livevae.bench.decode_table",
     "livevae.bench.precision_table",
+    "livevae.bench.training_table",
     "livevae.bench.persona_speed",
     "livevae.bench.persona_stage",
     "livevae.bench.persona_morph",

@@ -41,8 +41,13 @@ class Peer:
                 text=True,
             )
         except OSError as error:
+            self._words.close()
             raise LivevaeError(f"{command[0]} does not start: {error.strerror}") from None
-        self.title = str(self._answer()["ready"])
+        try:
+            self.title = str(self._answer()["ready"])
+        except LivevaeError:
+            self.close()
+            raise
 
     def decode(self, number: int, *, noisy: bool) -> tuple[float, NDArray[Any]]:
         """Milliseconds and tokens `[steps]` of z's `number`."""

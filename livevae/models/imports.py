@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,17 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
 
 def _from_npz(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name.replace("|", "/"): arrays[name] for name in arrays}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ModelError(f"{path} is one array, not an npz file of a model's variables")
+            with arrays:
+                found = {name.replace("|", "/"): arrays[name] for name in arrays}
+    except (ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"{path} is not a whole npz file of numbers: {error}") from None
+    if odd := [name for name, value in found.items() if value.dtype.kind not in "fiu"]:
+        raise ModelError(f"{path} is not a whole npz file of numbers: {odd[0]} is none")
+    return found
 
 
 def _hint(path: Path) -> str:

@@ -1,19 +1,30 @@
 """The decode bench measures what plays the same; its numbers are not judged here."""
 
+import sys
+
+import numpy as np
 import pytest
 
-from livevae.bench import decode
+from livevae.bench import decode, peers, precision
 from livevae.errors import LivevaeError
+from livevae.models import magenta
 from livevae.models.config import CONFIGS
 
+SMALL = CONFIGS["cat-mel_2bar_small"].replace(decoder=(16, 24), latent=8, encoder=(4,))
 
-def test_every_candidate_plays_the_same_tokens(monkeypatch):
-    small = CONFIGS["cat-mel_2bar_small"].replace(decoder=(16, 24), latent=8, encoder=(4,))
-    monkeypatch.setattr(decode, "configuration", lambda _: small)
-    report = decode.measure("cat-mel_2bar_small", seconds=0.1, voices=(2,))
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(decode, "configuration", lambda _: SMALL)
+
+
+@pytest.mark.usefixtures("small")
+def test_every_candidate_plays_the_same_tokens():
+    report = decode.measure("random:cat-mel_2bar_small", seconds=0.1, voices=(2,))
     names = [row.name for row in report.rows]
     assert names[:4] == [decode.OURS, "numpy, plain", "torch, eager", "torch, addmv"]
-    assert ("onnxruntime" in names) != any("onnxruntime" in reason for reason in report.missing)
+    for peer in ("onnxruntime", "TensorFlow", "magenta.js"):
+        assert any(peer in name for name in names) != any(peer in reason for reason in report.missing)
     assert all(row.same for row in report.rows)
     assert all(0 < row.best <= row.p50 <= row.p99 for row in report.rows)
     assert [batch.voices for batch in report.batches] == [2]
@@ -23,4 +34,59 @@ def test_every_candidate_plays_the_same_tokens(monkeypatch):
 @pytest.mark.parametrize("name", ["hierdec-mel_16bar", "groovae_4bar", "cat-mel_2bar_med_chords"])
 def test_configurations_that_it_cannot_time_are_answered(name):
     with pytest.raises(LivevaeError, match="flat models of one softmax"):
-        decode.measure(name)
+        decode.measure(f"random:{name}")
+
+
+def test_a_peer_gets_the_weights_as_magenta_has_them():
+    weights = decode.random_weights(SMALL)
+    config, found = magenta.convert(peers.magenta_variables(SMALL, weights), "test")
+    assert config.decoder == SMALL.decoder
+    assert {name for name in found if name.startswith("cores")} <= set(weights)
+    for name, value in found.items():
+        if name.startswith("cores") and "bias_" not in name:
+            assert np.array_equal(value, weights[name]), name
+    # we have two biases a layer, Magenta has one
+    for layer in range(2):
+        names = [f"cores.0.layers.runs.{layer}.bias_{way}_l0" for way in ("ih", "hh")]
+        ours, theirs = (sum(of[name] for name in names) for of in (weights, found))
+        assert np.allclose(ours, theirs, atol=1e-6)
+
+
+CHILD = """
+import json, sys
+print("libraries chat"); print(json.dumps({"ready": "a child"}), flush=True)
+for line in sys.stdin:
+    number, noisy = line.split()
+    if number == "9":
+        sys.exit("ValueError: there is no z 9")
+    print(json.dumps({"ms": 1.5, "tokens": [int(number), int(noisy)]}), flush=True)
+"""
+
+
+@pytest.mark.real
+def test_a_peer_answers_until_it_ends_and_then_its_last_words_are_the_error(tmp_path):
+    peer = peers.Peer([sys.executable, "-c", CHILD], tmp_path)
+    try:
+        assert peer.title == "a child"
+        took, tokens = peer.decode(3, noisy=True)
+        assert (took, tokens.tolist()) == (1.5, [3, 1])
+        with pytest.raises(LivevaeError, match="there is no z 9"):
+            peer.decode(9, noisy=False)
+    finally:
+        peer.close()
+
+
+def test_a_peer_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(LivevaeError, match="nowhere/python does not start"):
+        peers.Peer(["nowhere/python"], tmp_path)
+
+
+@pytest.mark.usefixtures("small")
+def test_precisions_are_measured_against_float32():
+    _, rows = precision.measure("random:cat-mel_2bar_small", points=5, seconds=0.05)
+    assert [row.precision for row in rows] == ["float32", "float16", "bf16", "int8"]
+    exact, *narrow = rows
+    assert (exact.riffs, exact.tokens, exact.choices, exact.largest, exact.ratio) == (1, 1, 1, 0, 1)
+    assert [row.megabytes / exact.megabytes for row in rows] == [1, 0.5, 0.5, 0.25]
+    assert all(0 < row.typical <= row.largest for row in narrow)
+    assert all(0 <= row.riffs <= row.tokens <= 1 for row in rows)

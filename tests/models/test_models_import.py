@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, imports, js_checkpoint, magenta, store, tf_bundle
+from livevae.models import checkpoint, imports, js_checkpoint, magenta, store, stored, tf_bundle
 from livevae.models.config import CONFIGS
 from livevae.models.crc32c import crc32c, masked
 from livevae.models.networks import MusicVAE
@@ -187,6 +187,35 @@ def test_our_own_checkpoints_are_imported_too(tmp_path):
     assert same_weights(imports.import_model(tmp_path / "friend.safetensors", "friend")) == {
         "origin": "a friend"
     }
+
+
+def test_a_decoder_that_lost_its_encoders_kernels_is_imported_to_decode(tmp_path, variables):
+    kept = {
+        name.replace("/", "|"): value
+        for name, value in variables.items()
+        if "lstm_cell/kernel" not in name or "decoder" in name
+    }
+    np.savez(tmp_path / "half.npz", **kept)
+    _, about, tensors = stored.read(imports.import_model(tmp_path / "half.npz", "half"))
+    assert "cannot encode" in about["encoder"]
+    expected = magenta.convert(variables, "test")[1]
+    for name in tensors:
+        if name.startswith("cores"):
+            assert np.array_equal(tensors[name], expected[name])
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", pickle.dumps({"a": 1}), b"text"])
+def test_a_file_that_is_no_npz_is_refused(tmp_path, home, content):
+    (tmp_path / "mine.npz").write_bytes(content)
+    with pytest.raises(ModelError, match="not a whole npz"):
+        imports.import_model(tmp_path / "mine.npz", "mine")
+    assert not list(home.rglob("*.safetensors"))
+
+
+def test_an_npz_of_objects_is_refused_unread(tmp_path, home):
+    np.savez(tmp_path / "mine.npz", bad=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ModelError, match="not a whole npz"):
+        imports.import_model(tmp_path / "mine.npz", "mine")
 
 
 @pytest.mark.parametrize("cut", [0, 10, 47, 200, -1, -9, -100])
