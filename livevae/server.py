@@ -45,6 +45,9 @@ LOOKAHEAD = 0.06
 PRELUDE = 0.2
 """Seconds from the moment when everything is ready to the first downbeat."""
 
+PATIENCE = 0.0005
+"""Seconds that Python's lock is kept by a thread that computes while the server's loop waits for it; 5 ms is usual."""
+
 LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
 
@@ -200,6 +203,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
 
 async def serve(options: Options, models: Models, say: Callable[[str], None]) -> None:
     """Play until SIGINT or SIGTERM."""
+    sys.setswitchinterval(PATIENCE)
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -13,13 +13,22 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from livevae.bench.graph import Receiver, environment, jack_graph
+from livevae.bench.stage import interval
 from livevae.errors import LivevaeError
 from livevae.player.realtime import PRIORITY
 
-INTERVAL = 8 * 60 / (120 * 960)
+RATE = 240
+"""Notes a second: one in 4.17 ms."""
+
+MOST_RATE = 960
+
+TICKS_A_SECOND = 1920
+"""At the stage's tempo."""
+
 MARKS = 15_240
 """Notes of one take that can be told apart at the receiver."""
 
@@ -28,13 +37,20 @@ ROWS: dict[str, tuple[str, ...]] = {
     "decode": ("decode",),
     "train": ("train",),
     "flood": ("flood",),
+    "tui": ("tui",),
     "busy": ("busy",),
-    "all": ("decode", "train", "flood", "busy"),
+    "all": ("decode", "train", "flood", "tui", "busy"),
 }
 """Rows of the table, and what runs meanwhile: decoding of four voices without a pause, training of a network at low
-priority, 2000 OSC messages a second, a thread of the server that computes in pure Python."""
+priority, 2000 OSC messages a second, a screen of the status drawn ten times a second, a thread of the server that
+computes in pure Python."""
 
-WAYS = ("livevae", "asyncio", "thread")
+WAYS = ("livevae", "ordinary", "asyncio", "thread", "isobar")
+"""See stage.py."""
+
+OWN = ("livevae", "ordinary")
+"""Those that are players of ours."""
+
 QUANTILES = (0.5, 0.99, 0.999, 1.0)
 
 Say = Callable[[str], None]
@@ -69,9 +85,9 @@ def arrivals_late(
     return found, len(due) - len(found)
 
 
-def cyclictest(count: int) -> list[float]:
+def cyclictest(count: int, ticks: int) -> list[float]:
     """Lateness of `count` wake-ups of a C program at the player's priority and interval, in seconds."""
-    micros = str(round(INTERVAL * 1e6))
+    micros = str(round(interval(ticks) * 1e6))
     command = ["cyclictest", "-m", "-q", "-p", str(PRIORITY), "-i", micros, "-l", str(count), "-h", "100000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return histogram(done.stdout)
@@ -105,7 +121,9 @@ def share_stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
 
 
 @contextmanager
-def stage(target: str, loads: Sequence[str], *, realtime: bool, model: str) -> Iterator["Stage"]:
+def stage(
+    target: str, loads: Sequence[str], ways: Sequence[str], ticks: int, model: str
+) -> Iterator["Stage"]:
     """A server process under load."""
     process = subprocess.Popen(
         [
@@ -114,7 +132,8 @@ def stage(target: str, loads: Sequence[str], *, realtime: bool, model: str) -> I
             "livevae.bench.stage",
             target,
             ",".join(loads),
-            "realtime" if realtime else "ordinary",
+            ",".join(way for way in OWN if way in ways),
+            str(ticks),
             model,
         ],
         stdin=subprocess.PIPE,
@@ -143,7 +162,7 @@ class Stage:
             self._process.stdin.write(json.dumps([way, count]) + "\n")
             self._process.stdin.flush()
         answer = self._read()
-        return list(answer["due"]), list(answer["late"])
+        return list(answer["due"]), [late for late in answer["late"] if late is not None]
 
     def _read(self) -> dict[str, list[float]]:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""
@@ -154,23 +173,24 @@ class Stage:
 
 
 def measure(
-    rows: Sequence[str], ways: Sequence[str], notes: int, rounds: int, say: Say, *, realtime: bool, model: str
+    rows: Sequence[str], ways: Sequence[str], notes: int, rounds: int, say: Say, *, ticks: int, model: str
 ) -> dict[str, dict[str, Lateness]]:
     """Lateness by row and way; the way `cyclictest` has what it slept too long under `send`."""
     table: dict[str, dict[str, Lateness]] = {}
     a_round = min(-(-notes // rounds), MARKS)
-    limit = shutil.which("cyclictest") is not None and realtime
+    limit = shutil.which("cyclictest") is not None
     if not limit:
-        say(
-            "cyclictest is not installed (Debian: apt install rt-tests), or not wanted: the limit is not measured"
-        )
+        say("cyclictest is not installed (Debian: apt install rt-tests): the limit is not measured")
+    if "isobar" in ways and find_spec("isobar") is None:
+        say("isobar is not installed (pip install isobar): that way is left out")
+        ways = [way for way in ways if way != "isobar"]
     with jack_graph() as graph:
         say(f"graph: {graph}; {platform.machine()}, {platform.release()}, Python {platform.python_version()}")
         receiver = Receiver("livevae-bench")
         for row in rows:
             results = table[row] = {way: Lateness() for way in (*ways, *(["cyclictest"] if limit else []))}
             before = stolen()
-            with stage("livevae-bench", ROWS[row], realtime=realtime, model=model) as server:
+            with stage("livevae-bench", ROWS[row], ways, ticks, model) as server:
                 if row == rows[0]:
                     say("player: real-time priority" if server.realtime else f"player: {server.why}")
                 for _ in range(rounds):
@@ -182,7 +202,7 @@ def measure(
                         results[way].receive += arrived
                         results[way].lost += lost
                     if limit:
-                        results["cyclictest"].send += cyclictest(a_round)
+                        results["cyclictest"].send += cyclictest(a_round, ticks)
             for line in lines_of(row, results):
                 say(line)
             if (share := share_stolen(before, stolen())) >= 0.001:
@@ -231,7 +251,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     command.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS), help="loads (all)")
     command.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="ways of sending (all)")
-    command.add_argument("--ordinary", action="store_true", help="ask for no real-time priority")
+    command.add_argument("--rate", type=int, default=RATE, help="notes a second, of 1 to 960 (240)")
     command.add_argument("--model", default="", help="the model that decodes (the default one)")
     command.add_argument("--json", type=Path, help="also write all quantiles to this file")
     command.set_defaults(run=run)
@@ -245,13 +265,15 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.flush()
 
     say(HEAD)
+    if not 1 <= arguments.rate <= MOST_RATE:
+        raise LivevaeError(f"--rate is 1 to {MOST_RATE} notes a second, not {arguments.rate}")
     table = measure(
         arguments.rows,
         arguments.ways,
         arguments.notes,
         arguments.rounds,
         say,
-        realtime=not arguments.ordinary,
+        ticks=round(TICKS_A_SECOND / arguments.rate),
         model=arguments.model,
     )
     for line in ratios(table):

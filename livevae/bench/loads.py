@@ -1,4 +1,7 @@
-"""Loads to measure under, as processes of their own: `python -m livevae.bench.loads flood HOST PORT RATE | train`."""
+"""Loads to measure under, as processes of their own.
+
+python -m livevae.bench.loads flood HOST PORT RATE | tui HOST PORT | train
+"""
 
 import os
 import socket
@@ -26,6 +29,33 @@ def flood(host: str, port: int, rate: float) -> None:
             time.sleep(max(0.0, due - time.monotonic()))
 
 
+def tui(host: str, port: int) -> None:
+    """A screen of the server's status, asked for and drawn ten times a second, for ever."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from livevae.edges.client import Client  # noqa: PLC0415
+    from livevae.errors import LivevaeError  # noqa: PLC0415
+
+    with (
+        open(os.devnull, "w") as nowhere,  # noqa: PTH123  (not a file of anybody's)
+        Live(
+            console=Console(file=nowhere, force_terminal=True, width=120, height=40),
+            screen=True,
+            auto_refresh=False,
+        ) as live,
+        Client(host, port, patience=0.5) as livevae,
+    ):
+        while True:
+            table = Table("what", "is")
+            with suppress(LivevaeError, OSError):
+                for name, value in livevae.ask("/livevae/status").items():
+                    table.add_row(name, str(value))
+            live.update(table, refresh=True)
+            time.sleep(0.1)
+
+
 def train() -> None:
     """Train a recurrent network of a persona's order of size at low priority, for ever."""
     import torch  # noqa: PLC0415
@@ -44,5 +74,7 @@ def train() -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "flood":
         flood(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    elif sys.argv[1] == "tui":
+        tui(sys.argv[2], int(sys.argv[3]))
     else:
         train()

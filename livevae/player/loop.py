@@ -44,11 +44,12 @@ from livevae.player.tape import TapeWriter
 from livevae.player.wire import LineSplitter, WireError, decode_command, encode
 from livevae.tempo.timeline import Timeline
 
-AHEAD = 0.00025
+AHEAD = 0.0005
 """Seconds before a deadline at which the loop is awake, has the message ready, and watches the clock.
 
-Being woken and working out what to send take 0.05 to 0.15 ms here (p50, two busy cores); they are thus over when the
-tick comes. The price is this much processor time a deadline: 2.5 % at a hundred a second.
+Being woken and working out what to send take 0.1 ms as a rule, and 0.4 ms at p99 where other programs empty the
+processor's caches meanwhile (measured; with 0.25 ms one message in thirty was not ready at its tick). They are thus
+over when the tick comes. The price is this much processor time a deadline: 5 % at a hundred a second.
 """
 
 GUARD = AHEAD + 0.0003

@@ -126,8 +126,7 @@ class PlayerProcess:
 
     def play(self, notes: Sequence[PlayNote]) -> None:
         """Put notes on the agenda; each on brings its own off."""
-        for command in chunked(list(notes)):
-            self._do(command)
+        self._do(*chunked(list(notes)))
 
     def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
         """Another message at its tick: a controller, a program change."""
@@ -196,11 +195,14 @@ class PlayerProcess:
                 await asyncio.to_thread(self._recorder.wait, PATIENCE)
             self._recorder = None
 
-    def _do(self, command: Command) -> None:
-        if not self._closing:
+    def _do(self, *commands: Command) -> None:
+        """Hand commands over in one piece: each system call gives Python's lock to whoever else wants it."""
+        if self._closing:
+            return
+        for command in commands:
             self._mirror.see(command, self.timeline, self._loop.time())
-            if self._child is not None:
-                self._child.write(encode(command))
+        if self._child is not None:
+            self._child.write(b"".join(map(encode, commands)))
 
     def _start_recorder(self, path: Path) -> None:
         path = path.absolute()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livevae.bench import jitter
-from livevae.bench.stage import INTERVAL, index_of, mark
+from livevae.bench import isobar_way, jitter
+from livevae.bench.stage import index_of, interval, mark
 
 
 @given(st.integers(0, jitter.MARKS - 1))
@@ -16,8 +16,9 @@ def test_each_note_of_a_take_is_told_apart(index):
     assert 1 <= velocity <= 127
 
 
-def test_both_ends_speak_of_the_same_interval():
-    assert pytest.approx(INTERVAL) == jitter.INTERVAL
+@pytest.mark.parametrize("rate", [240, 480, 960])
+def test_both_ends_speak_of_the_same_interval(rate):
+    assert interval(round(jitter.TICKS_A_SECOND / rate)) == pytest.approx(1 / rate)
 
 
 def test_lateness_at_the_receiver_is_of_the_note_that_was_meant():
@@ -29,6 +30,19 @@ def test_lateness_at_the_receiver_is_of_the_note_that_was_meant():
 def test_quantiles_are_nearest_ranks_in_milliseconds():
     assert jitter.quantiles(i / 1000 for i in range(1000)) == [500.0, 990.0, 999.0, 999.0]
     assert jitter.quantiles([]) == []
+
+
+def test_isobars_beats_are_counted_from_the_note_that_makes_it_look_best():
+    pytest.importorskip("isobar", reason="isobar is not installed")
+    sent = []
+    due, times = isobar_way.play([(60, 1), (61, 2), (62, 3)], 1 / 240, 16, sent.append)
+    assert [data for data in sent if data[0] == 0x9F] == [b"\x9f\x3c\x01", b"\x9f\x3d\x02", b"\x9f\x3e\x03"]
+    assert sum(data[0] == 0x8F for data in sent) == 3
+    assert min(when - wanted for when, wanted in zip(times, due, strict=True)) == 0
+
+
+def test_every_row_is_made_of_loads_that_there_are():
+    assert {load for row in jitter.ROWS.values() for load in row} == set(jitter.ROWS["all"])
 
 
 def test_cyclictests_histogram_is_read():
