@@ -1,86 +1,75 @@
 """Following a simulated master: jitter, lost pulses, drift, tempo steps, start, stop, continue and song position."""
 
-import random
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livevae.tempo.follower import LOCK, PULSES_PER_BEAT, TICKS_PER_PULSE, ClockFollower
+from livevae.bench.masters import Master, follow, random_steps
+from livevae.tempo.follower import PULSES_PER_BEAT, TICKS_PER_PULSE, ClockFollower
 
-STEPS = (
-    (0, 120),
-    (60, 121),
-    (120, 140),
-    (180, 90),
-    (240, 92),
-    (300, 174),
-    (360, 87),
-    (420, 180),
-    (480, 60),
-    (540, 123),
-)
-TWO_BEATS = 2 * PULSES_PER_BEAT
+STEPS = ((0, 120), (40, 121), (80, 140), (120, 90), (160, 92), (200, 174), (240, 71), (280, 180), (320, 60))
+"""Seeds of this file (9000 and on) are none that the follower's constants were chosen with."""
 
 
-class Master:
-    """A clock as it arrives: (true time, time of arrival or None when lost) of each pulse, from 1000 s on."""
-
-    def __init__(self, seed, *, jitter=1e-3, lost=0.01, drift=200e-6, steps=STEPS, seconds=600.0):
-        chance = random.Random(seed)
-        self.pulses, self.changes = [], []
-        time, steps = 1000.0, list(steps)
-        while time - 1000.0 < seconds:
-            while steps and steps[0][0] <= time - 1000.0:
-                period = 60 / (steps.pop(0)[1] * (1 + drift) * PULSES_PER_BEAT)
-                self.changes.append(len(self.pulses))
-            gone = chance.random() < lost and len(self.pulses) > 0
-            self.pulses.append(
-                (time, None if gone else time + (chance.gauss(0, jitter) if self.pulses else 0))
-            )
-            time += period
+def q99(errors):
+    return sorted(errors)[int(0.99 * len(errors))]
 
 
-def errors_after_lock(master, follower):
-    """Phase errors in seconds of every estimate made two beats or more after a start or a tempo step."""
-    errors, change = [], 0
-    for number, (true, arrives) in enumerate(master.pulses):
-        if number in master.changes:
-            change = number
-        if arrives is not None:
-            follower.pulse(arrives)
-        line = follower.line()
-        if line is not None and number - change >= TWO_BEATS:
-            errors.append(abs(line.tick_at(true) - number * TICKS_PER_PULSE) * line.seconds_per_tick)
-    return sorted(errors)
+def test_minutes_of_a_bad_clock_are_followed_within_a_millisecond():
+    """1 ms normal jitter, 1 % lost, 200 ppm, steps up to threefold; locked two beats after each, none miscounted."""
+    night = follow(Master(steps=STEPS), 360.0, 9001)
+    assert night.offs == [0] * len(STEPS)
+    assert q99(night.errors) < 0.001
+    assert max(night.errors) < 0.005
+    assert max(night.locks) <= 2
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_ten_minutes_of_a_bad_clock_are_followed_within_a_millisecond(seed):
-    """1 ms normal jitter, 1 % lost, 200 ppm, nine tempo steps up to threefold; locked two beats after each."""
-    master, follower = Master(seed), ClockFollower()
-    follower.start()
-    errors = errors_after_lock(master, follower)
-    assert errors[int(0.99 * len(errors))] < 0.001
-    assert errors[-1] < 0.002
+def test_only_a_loss_beside_a_step_can_be_miscounted():
+    """In this night the last pulse before the step from 180 to 60 is lost: a change between two pulses, or a loss."""
+    night = follow(Master(steps=STEPS), 360.0, 9002)
+    assert night.miscounted == night.miscounted_beside_losses <= 1
 
 
 def test_a_good_clock_is_followed_to_microseconds():
-    master, follower = Master(1, jitter=0, lost=0, steps=((0, 133),), seconds=30), ClockFollower()
-    follower.start()
-    assert errors_after_lock(master, follower)[-1] < 1e-6
-    assert follower.bpm == pytest.approx(133 * 1.0002, rel=1e-9)
+    night = follow(Master(jitter=0, lost=0, steps=((0, 133),)), 30.0, 9003)
+    assert max(night.errors) < 1e-6
+    assert max(night.locks) < 0.5
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 10**6), st.floats(40, 240), st.floats(0.4, 2.5))
-def test_at_half_a_millisecond_of_jitter_no_pulse_is_miscounted_over_a_tempo_step(seed, before, ratio):
-    after = min(240.0, before * ratio)
-    master = Master(seed, jitter=5e-4, lost=0, steps=((0, before), (10, after)), seconds=20)
+@settings(max_examples=40, deadline=None)
+@given(st.integers(9000, 9999), st.floats(40, 240), st.floats(0.4, 2.5), st.booleans())
+def test_no_pulse_is_miscounted_over_a_tempo_step(seed, before, ratio, between):
+    """At USB's jitter, for any step, on a pulse or between two; whole multiples are taken for what is likelier."""
+    after = min(240.0, max(40.0, before * ratio))
+    master = Master(jitter=1e-4, lost=0, steps=((0, before), (8.01, after)), between=between)
+    assert follow(master, 14.0, seed).miscounted == 0
+
+
+@pytest.mark.parametrize("seed", [9010, 9011])
+def test_steps_to_any_tempo_under_a_millisecond_of_jitter_are_not_miscounted(seed):
+    """40 to 240 bpm: at the fastest, the jitter is a tenth of the interval."""
+    night = follow(Master(lost=0, steps=random_steps(seed, 200)), 200.0, seed)
+    assert night.miscounted == 0
+    assert q99(night.errors) < 0.001
+
+
+def test_a_sender_that_stands_still_and_hurries_after_is_counted():
+    night = follow(Master(lost=0, stalls=0.3), 120.0, 9020)
+    assert night.offs == [0]
+    assert q99(night.errors) < 0.001
+
+
+def test_a_lost_pulse_beside_a_step_is_decided_by_those_that_follow():
+    """From 100 to 150 bpm; the interval with the loss is a whole number of periods of neither tempo."""
+    old, new = 60 / 100 / 24, 60 / 150 / 24
     follower = ClockFollower()
     follower.start()
-    errors = errors_after_lock(master, follower)
-    assert errors[-1] < 60 / (after * PULSES_PER_BEAT) / 2
+    times = [i * old for i in range(100)]
+    times += [times[-1] + old + (i + 1) * new for i in range(60)]
+    for time in times:
+        follower.pulse(time)
+    assert follower.line().tick_at(times[-1]) == pytest.approx(160 * TICKS_PER_PULSE, abs=0.5)
+    assert follower.bpm == pytest.approx(150, rel=1e-4)
 
 
 def clocked(follower, count, bpm=120.0, start=0.0):
@@ -107,7 +96,7 @@ def test_pulses_before_the_start_prime_the_tempo_and_do_not_move_the_song():
 def test_the_first_pulse_after_start_is_the_downbeat():
     follower = ClockFollower()
     follower.start()
-    clocked(follower, LOCK + 1)
+    clocked(follower, 25)
     assert follower.line().tick_at(0.0) == pytest.approx(0)
     assert follower.line().tick_at(0.5) == pytest.approx(960)
 
@@ -142,6 +131,23 @@ def test_over_lost_pulses_the_line_goes_on():
     assert follower.line().tick_at(now + 10) == pytest.approx(96 * 40 + 20 * 960)
     follower.pulse(now + 10 / 48 * 5)
     assert follower.line().tick_at(now + 50 / 48) == pytest.approx((96 + 50) * 40, abs=0.01)
+
+
+def test_a_start_counts_anew_whatever_was_miscounted():
+    follower = ClockFollower()
+    now = clocked(follower, 96)
+    now = clocked(follower, 96, bpm=60, start=now + 0.3)
+    follower.start()
+    clocked(follower, 48, bpm=60, start=now)
+    assert follower.line().tick_at(now) == pytest.approx(0, abs=0.1)
+
+
+def test_a_tempo_jump_is_taken_up_within_a_beat():
+    follower = ClockFollower()
+    now = clocked(follower, 96)
+    clocked(follower, 12, bpm=90, start=now)
+    assert follower.locked
+    assert follower.bpm == pytest.approx(90, rel=1e-3)
 
 
 def test_a_master_that_returns_after_a_silence_is_taken_up_where_it_would_be():
