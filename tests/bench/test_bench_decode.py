@@ -7,7 +7,7 @@ import pytest
 
 from livevae.bench import decode, peers, precision
 from livevae.errors import LivevaeError
-from livevae.models import magenta
+from livevae.models import bench_training, magenta
 from livevae.models.config import CONFIGS
 
 SMALL = CONFIGS["cat-mel_2bar_small"].replace(decoder=(16, 24), latent=8, encoder=(4,))
@@ -90,3 +90,26 @@ def test_precisions_are_measured_against_float32():
     assert [row.megabytes / exact.megabytes for row in rows] == [1, 0.5, 0.5, 0.25]
     assert all(0 < row.typical <= row.largest for row in narrow)
     assert all(0 <= row.riffs <= row.tokens <= 1 for row in rows)
+
+
+def test_training_steps_are_measured_beside_torchs_own_lstm(tmp_path):
+    rows = bench_training.measure(
+        "cat-mel_2bar_small", batch=2, units=4, seconds=0, device="cpu", precision="float32", folder=tmp_path
+    )
+    assert [row.name for row in rows] == [
+        bench_training.OURS,
+        bench_training.TORCH,
+        bench_training.ENCODER_NN,
+        bench_training.ENCODER_OURS,
+    ]
+    assert all(0 < row.windows <= row.best for row in rows)
+    assert rows[1].ratio == rows[2].ratio == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["groovae_4bar", "hierdec-mel_16bar"])
+def test_models_whose_training_it_cannot_time_are_answered(name, tmp_path):
+    with pytest.raises(LivevaeError, match="such as cat-mel_2bar_small"):
+        bench_training.measure(
+            name, batch=2, units=0, seconds=0, device="cpu", precision="float32", folder=tmp_path
+        )

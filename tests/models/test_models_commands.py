@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from livevae import cli
-from livevae.models import checkpoint, midi_riffs, store
+from livevae.models import checkpoint, midi_riffs, riff_pictures, store
 from livevae.models.config import CONFIGS
 from livevae.models.networks import MusicVAE
 from livevae.music import midi_file
@@ -74,6 +74,19 @@ def test_a_model_over_chords_is_sampled_over_chords(here, capsys):
     assert "needs controls" in capsys.readouterr().err
     assert run("sample", "--chords", "C") == 1
     assert "hears no chords" in capsys.readouterr().err
+
+
+def test_many_samples_are_drawn_on_one_sheet(here):
+    assert (
+        run("sample", "-n", riff_pictures.MANY, "--seed", 1, "--out", "many", "--picture", "sheet.png") == 0
+    )
+    assert len(list((here / "many").glob("*.mid"))) == riff_pictures.MANY
+    assert (here / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_scene_is_rendered_in_a_precision(here):
+    assert run("render", "first-light", "--bars", 2, "--precision", "bf16", "--out", "narrow.mid") == 0
+    assert (here / "narrow.mid").is_file()
 
 
 def test_interpolate_goes_from_one_file_to_another(here):
