@@ -255,7 +255,7 @@ class _Said:
                 others = f", {peers} {'other' if peers == 1 else 'others'}" if source != INTERNAL else ""
                 self._say(f"clock   {why or source + others}")
                 if self._session is not None:
-                    self._session.conductor.changed(source, peers)
+                    self._session.conductor.changed(source, peers, why)
             case Transport(playing, tick):
                 self._say("clock   the others play" if playing else "clock   the others stopped")
                 if self._session is not None:

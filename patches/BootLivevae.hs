@@ -45,7 +45,7 @@
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
 --   /livevae/tap
---   /livevae/clock [source]
+--   /livevae/clock [source] [from value]
 --   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
 --   /livevae/learn [voice] [setting value] [least value] [most value]
 --   /livevae/panic
@@ -77,6 +77,7 @@ over = pF "over"
 beats = pF "beats"
 ms = pF "ms"
 source = pS "source"
+from = pS "from"
 cc_ = pI "cc"
 setting = pS "setting"
 least = pF "least"

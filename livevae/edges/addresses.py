@@ -118,6 +118,15 @@ COORDINATES = tuple(
     for i in range(1, 9)
 )
 SOURCE = Setting("source", str, "", None, None, "", "whose clock it is: internal, midi or link")
+DEVICE = Setting(
+    "from",
+    str,
+    "",
+    None,
+    None,
+    "",
+    "the device that sends a MIDI clock, by part of its name; else a port of our own",
+)
 CC = Setting("cc", int, 0, 0, MOST_CONTROLLER, "", "a MIDI controller, by its number")
 SETTING = Setting("setting", str, "", None, None, "", "a setting of the voice, or tempo without one")
 LEAST = Setting(
@@ -241,15 +250,16 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/clock",
-        "Go by another clock, without a jump: internal, midi or link. Without a source, say whose it is.",
-        ("clock", "peers"),
+        "Go by another clock, without a jump: internal, midi or link. Without a source, say whose it is, and why.",
+        ("clock", "peers", "why"),
         lambda values, at: Clock(
             str(values.get(SOURCE.name, "")),
             float(values["quantum"]) if "quantum" in values else None,
+            str(values.get(DEVICE.name, "")),
             at=at,
         ),
         word=SOURCE,
-        settings=(BY_NAME["quantum"],),
+        settings=(BY_NAME["quantum"], DEVICE),
         example=("link",),
     ),
     Address(

@@ -26,11 +26,13 @@ class Followed:
 
     source: str
     peers: int = 0
+    why: str = ""
 
     @property
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
-        """For answers."""
-        return (("clock", self.source), ("peers", self.peers))
+        """For answers; with the reason where another clock was asked for and cannot be followed."""
+        why = (("why", self.why),) if self.why else ()
+        return (("clock", self.source), ("peers", self.peers), *why)
 
 
 OURSELVES = Followed("internal")
@@ -60,6 +62,7 @@ class Conductor:
         self._taps = Taps()
         self.followed = OURSELVES
         self._by_bars = True
+        self._target = "virtual"
 
     def do(self, request: Request) -> Reply:
         """Answer a request about time.
@@ -80,14 +83,14 @@ class Conductor:
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request about time")
 
-    def changed(self, source: str, peers: int) -> None:
-        """The player goes by this clock now, and so do so many others."""
-        self.followed = Followed(source, peers)
+    def changed(self, source: str, peers: int, why: str = "") -> None:
+        """The player goes by this clock now, and so do so many others; `why` not by the one that was asked for."""
+        self.followed = Followed(source, peers, why)
 
     def meter_changed(self) -> None:
         """Bars are of another length: agree on them with the clock that we go by, unless on a quantum of its own."""
         if self._by_bars and self.followed.source != "internal":
-            self._player.set_clock(self.followed.source, self._clock.meter.bar)
+            self._player.set_clock(self.followed.source, self._clock.meter.bar, self._target)
 
     def _tempo(self, request: ask.Tempo) -> Reply:
         bpm = checked_bpm(request.bpm)
@@ -123,10 +126,13 @@ class Conductor:
                 raise RequestError(f"there is no clock {request.source[:40]!r}; there are: {there}")
             if why:
                 raise RequestError(why)
+            if request.device and request.source != "midi":
+                raise RequestError(f"only a MIDI clock comes from a device; {request.source} has none")
             self._by_bars = request.quantum is None
             quantum = self._clock.meter.bar
             if request.quantum is not None:
                 quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
-            self._later(request.at, self._player.set_clock, request.source, quantum)
+            self._target = request.device or "virtual"
+            self._later(request.at, self._player.set_clock, request.source, quantum, self._target)
             self.followed = Followed(request.source)
         return Reply(pairs=self.followed.pairs, beat=self._clock.beat_at(None))

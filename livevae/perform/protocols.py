@@ -42,8 +42,11 @@ class Player(Protocol):
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Bars have another time signature from `tick` on, which is a bar line: for what is recorded."""
 
-    def set_clock(self, source: str, quantum: int = 3840) -> None:
-        """Go by another clock, on a grid of `quantum` ticks; what comes of it is told later."""
+    def set_clock(self, source: str, quantum: int = 3840, target: str = "virtual") -> None:
+        """Go by another clock, on a grid of `quantum` ticks; what comes of it is told later.
+
+        A MIDI clock comes from `target`: part of an output's name, or `virtual`, a port of our own.
+        """
 
     def set_playing(self, playing: bool) -> None:
         """Tell whoever shares the clock that all of us play, or stop."""

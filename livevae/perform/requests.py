@@ -102,10 +102,12 @@ class Clock(Request):
     Attributes:
         source: `internal`, `midi` or `link`.
         quantum: beats of the grid on which we agree with it; None is a bar, also when the meter changes.
+        device: of a MIDI clock, part of the name of the output that sends it; "" is a port of our own.
     """
 
     source: str = ""
     quantum: float | None = None
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)

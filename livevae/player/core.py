@@ -216,6 +216,13 @@ class PlayerCore:
         """The port is gone: its notes stay in the ledger; what falls due for it meanwhile is not sent."""
         self._lane(port).lost = True
 
+    def port_opened(self, port: str, now: float) -> None:
+        """The port is open now: its clock begins here. Opening took a while, and late pulses are another tempo."""
+        self._next = None
+        lane = self._lane(port)
+        if lane.clock and not lane.lost:
+            self._place_clock(lane, now)
+
     def port_back(self, port: str, now: float) -> list[Sent]:
         """The port is there again: the offs of what may still hang at its other end."""
         self._next = None

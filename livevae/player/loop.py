@@ -285,6 +285,7 @@ class PlayerLoop:
             if name not in self._ports:
                 try:
                     self._ports[name] = self._opener(spec)
+                    self._core.port_opened(name, time.monotonic())
                 except PortError as error:
                     failed.append((name, str(error)))
                     continue

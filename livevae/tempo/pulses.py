@@ -68,8 +68,9 @@ REGULAR = 2.0
 EVERY = 2
 """A small step is thought of at every second pulse, too."""
 
-LIKELY = 8.0
-"""Guesses with at most so much less weight than the best are asked what else a pulse could be."""
+LIKELY, DIFFERENT = 8.0, 0.02
+"""A pulse that is off is asked about of each guess with at most so much less weight than the best, that counts
+otherwise than the ones before or has another period, by this part."""
 
 YOUNG = 16
 """Pulses that a guess has to become better than one that says the same."""
@@ -77,8 +78,8 @@ YOUNG = 16
 HOPELESS, OUTLIVED = 25.0, 9.0
 """Guesses with so much less weight than the best are dropped, at any age and when no longer young."""
 
-MOST = 24
-"""Guesses that are kept."""
+MOST, NEWBORN, MOST_NEWBORN = 12, 3, 16
+"""How many guesses are kept, and beyond these of those that are at most so many pulses old: they had no chance yet."""
 
 AROUND = ((0, 1), (0, 2), (1, 1), (2, 1), (0, 3), (1, 2))
 """What can be in an interval with a step on one of its pulses: periods before and after. All but one were lost."""
@@ -168,9 +169,8 @@ class Counter:
         v, found = self._jitter**2, list[Guess]()
         self._odd = not self._odd
         if best.period and not self._regular(best, time, v):
-            for guess in self.guesses:
-                if guess.period and guess.weight > -LIKELY:
-                    found += self._other_ways(guess, time, v)
+            for guess in _different(self.guesses):
+                found += self._other_ways(guess, time, v)
         elif best.period and self._odd:
             found.append(self._small_step(best, time, v, math.log(EVERY)))
         for guess in self.guesses:
@@ -326,17 +326,32 @@ class Counter:
             best.losses = 0
 
 
+def _different(guesses: list[Guess]) -> list[Guess]:
+    """One of each kind, the best first: those of a ramp are many, and say the same."""
+    found: list[Guess] = []
+    for guess in guesses:
+        if guess.weight < -LIKELY:
+            break
+        if guess.period and not any(
+            guess.number == other.number and abs(guess.period - other.period) < DIFFERENT * other.period
+            for other in found
+        ):
+            found.append(guess)
+    return found
+
+
 def _kept(found: list[Guess]) -> list[Guess]:
     """The guesses that are worth going on with, the best first."""
     found.sort(key=lambda guess: -guess.weight)
     best = found[0]
     top, (a, _, c) = best.weight, best.spread
-    kept = []
-    for guess in found[:MOST]:
+    kept: list[Guess] = []
+    for guess in found:
         guess.weight -= top
-        if guess.weight < -HOPELESS:
+        if guess.weight < -HOPELESS or len(kept) >= MOST + MOST_NEWBORN:
             break
         alike = (guess.time - best.time) ** 2 < a and (guess.period - best.period) ** 2 < c
-        if guess is best or guess.age <= YOUNG or (guess.weight > -OUTLIVED and not alike):
+        young = guess.age <= (YOUNG if len(kept) < MOST else NEWBORN)
+        if guess is best or young or (len(kept) < MOST and guess.weight > -OUTLIVED and not alike):
             kept.append(guess)
     return kept

@@ -67,6 +67,7 @@ def _value(text):
         ("/livevae/clock", Clock()),
         ("/livevae/clock link", Clock("link")),
         ("/livevae/clock midi quantum 8", Clock("midi", 8.0)),
+        ("/livevae/clock midi from drumbox", Clock("midi", None, "drumbox")),
         ("/livevae/map", Map()),
         ("/livevae/map 74", Map(74)),
         (

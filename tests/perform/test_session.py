@@ -555,8 +555,8 @@ class Ensemble(LocalPlayer):
         super().__init__(bpm)
         self.told: list[tuple[object, ...]] = []
 
-    def set_clock(self, source: str, quantum: int = 3840) -> None:
-        self.told.append(("clock", source, quantum))
+    def set_clock(self, source: str, quantum: int = 3840, target: str = "virtual") -> None:
+        self.told.append(("clock", source, quantum, target))
 
     def set_playing(self, playing: bool) -> None:
         self.told.append(("playing", playing))
@@ -580,11 +580,27 @@ def test_a_clock_is_followed_where_it_can_be_and_why_not_where_not(monkeypatch: 
             in stand.do(ask.Clock("sundial")).text
         )
         stand.do(ask.Clock("internal", at=1.0))
-        assert stand.player.told == [("clock", "link", 7680)]
+        assert stand.player.told == [("clock", "link", 7680, "virtual")]
         await asyncio.sleep(1.5)
-        assert stand.player.told == [("clock", "link", 7680), ("clock", "internal", 3840)]
+        assert stand.player.told[1:] == [("clock", "internal", 3840, "virtual")]
 
     perform(line, clocks=CLOCKS)
+
+
+def test_a_midi_clock_can_come_from_a_device_and_why_it_does_not_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
+
+    async def line(stand: Stand) -> None:
+        assert stand.do(ask.Clock("midi", device="drumbox")).ok
+        assert stand.player.told == [("clock", "midi", 3840, "drumbox")]
+        why = "no MIDI clock: no MIDI input has 'drumbox' in its name. There are: Keystation"
+        stand.session.conductor.changed("internal", 0, why)
+        assert dict(stand.do(ask.Clock()).pairs) == {"clock": "internal", "peers": 0, "why": why}
+        assert "has none" in stand.do(ask.Clock("link", device="drumbox")).text
+
+    perform(line, clocks={"internal": "", "link": "", "midi": ""})
 
 
 def test_all_voices_start_and_stop_with_the_others_and_the_others_with_all_voices(
