@@ -111,6 +111,15 @@ def test_a_port_that_was_away_is_told_to_go_on():
     assert said == ["stop", "f21000", "continue"]
 
 
+def test_a_port_that_took_long_to_open_is_sent_no_pulse_of_that_time():
+    core = fresh()
+    core.port_opened("synth", 0.36)
+    pulses = [m for m in until(core, 1.0) if m.data == PULSE]
+    assert pulses[0].tick == 240
+    assert pulses[0].due == pytest.approx(0.375)
+    assert [m.tick for m in pulses] == list(range(240, 240 + 40 * len(pulses), 40))
+
+
 def test_a_machine_that_stood_still_leaves_out_what_it_missed():
     core = fresh()
     until(core, 1.0)
@@ -130,7 +139,7 @@ def test_a_song_position_counts_sixteenths_in_14_bits(beat):
         assert position[1] | position[2] << 7 == beat * 4 % 16384
 
 
-@given(st.lists(st.tuples(st.floats(1, 3), st.floats(90, 150), st.sampled_from((0, 3840))), max_size=5))
+@given(st.lists(st.tuples(st.floats(1, 3), st.floats(40, 240), st.sampled_from((0, 3840, 15360))), max_size=5))
 def test_our_own_follower_goes_where_our_clock_goes(changes):
     core, follower, now = fresh(), ClockFollower(), 0.25
     sent = []
@@ -148,7 +157,7 @@ def test_our_own_follower_goes_where_our_clock_goes(changes):
     for message in sent:
         hear[message.data](message)
     assert follower.line().tick_at(now) == pytest.approx(core.timeline.tick_at(now), abs=40)
-    assert follower.bpm == pytest.approx(core.timeline.bpm, rel=0.01)
+    assert follower.bpm == pytest.approx(core.timeline.bpm, rel=0.02)  # a ramp may go on
 
 
 @pytest.mark.real

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livevae.bench.clock_jack import follow_livevae, follow_loop
 from livevae.player.commands import PortSpec
 from livevae.player.core import PlayerCore
 from livevae.player.midi_clock import Arrivals, ClockIn
@@ -191,6 +192,14 @@ def test_a_real_clock_over_jack_is_followed_and_its_start_and_stop_are_told(jack
     assert [r.source for r in reports if isinstance(r, ClockChanged)] == ["midi"]
     assert [r.playing for r in reports if isinstance(r, Transport)] == [True, False]
     assert bpms[-1] == pytest.approx(137, rel=0.02)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("follow", [follow_loop, follow_livevae])
+def test_another_process_over_jack_is_followed_from_its_downbeat_on(jack, follow):
+    found = asyncio.run(follow(4.0, 137))
+    assert len(found.off) > 100
+    assert abs(found.miscounted) <= 12  # a machine that stands still may lose some
 
 
 @pytest.mark.real
