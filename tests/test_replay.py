@@ -193,11 +193,12 @@ async def test_a_night_of_a_running_server_is_played_again_note_for_note(tmp_pat
                     ("/livevae/play", ("b",)),
                     ("/livevae/set", ("b", "bars", 1)),
                 ):
-                    livevae.ask(address, *words)
-                    time.sleep(0.3)
+                    # by timetags, well apart: what falls on a moment of its own does not depend on how busy we are
+                    livevae.ask(address, *words, ahead=0.4)
+                    time.sleep(0.7)
 
         await asyncio.to_thread(ask)
-        while server.player.timeline.tick_at(asyncio.get_running_loop().time()) < 10 * BAR:
+        while server.player.timeline.tick_at(asyncio.get_running_loop().time()) < 14 * BAR:
             await asyncio.sleep(0.05)
         late = sum(one.late for one in server.session.snapshot().voices) + server.player.counters.dropped_ons
     if late:
@@ -213,4 +214,6 @@ async def test_a_night_of_a_running_server_is_played_again_note_for_note(tmp_pat
             now += message.time
             if message.type == "note_on":
                 live.append((now, bytes(message.bytes())))
-    assert sorted(one for one in again if one[0] < 9 * BAR) == sorted(one for one in live if one[0] < 9 * BAR)
+    assert sorted(one for one in again if one[0] < 13 * BAR) == sorted(
+        one for one in live if one[0] < 13 * BAR
+    )
