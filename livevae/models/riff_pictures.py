@@ -62,6 +62,8 @@ def rolls(riffs: Sequence[tuple[str, Riff]], path: Path, *, columns: int = 3) ->
         axis.barh(
             [note.pitch for note in riff.notes],
             [max(note.length - TICKS_PER_BEAT // 24, TICKS_PER_BEAT // 12) for note in riff.notes],
+            # on a small roll a semitone is thinner than a pixel
+            height=max(0.8, (max(pitches) - min(pitches)) / 30) if many else 0.8,
             left=[note.start for note in riff.notes],
             color=[
                 to_rgba(COLOURS[note.part % len(COLOURS)], 0.3 + 0.7 * note.velocity / 127)
