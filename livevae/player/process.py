@@ -39,7 +39,7 @@ from livevae.player.wire import LineSplitter, WireError, decode_report, encode
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds that a player is given to start, or to end when asked; JACK's clients take 20 to 50 ms each."""
 
 SHORT_LIFE = 5.0
