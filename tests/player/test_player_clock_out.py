@@ -139,7 +139,9 @@ def test_a_song_position_counts_sixteenths_in_14_bits(beat):
         assert position[1] | position[2] << 7 == beat * 4 % 16384
 
 
-@given(st.lists(st.tuples(st.floats(1, 3), st.floats(40, 240), st.sampled_from((0, 3840, 15360))), max_size=5))
+@given(
+    st.lists(st.tuples(st.floats(1, 3), st.floats(40, 240), st.sampled_from((0, 3840, 15360))), max_size=5)
+)
 def test_our_own_follower_goes_where_our_clock_goes(changes):
     core, follower, now = fresh(), ClockFollower(), 0.25
     sent = []
