@@ -16,6 +16,9 @@ from livevae.errors import LivevaeError
 RATE, PERIOD, PATIENT_PERIOD = 48000, 64, 1024
 """The dummy driver's: arrivals are seen in steps of 1.33 ms, or of 21 ms where there is no real-time priority."""
 
+NAMES = tuple(f"livevae-{number}" for number in range(1, 5))
+"""Of servers that we start."""
+
 Arrival = tuple[float, int, int]
 """(seconds of the monotonic clock, pitch, velocity) of a note-on."""
 
@@ -44,12 +47,8 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
         raise LivevaeError(
             "a real MIDI graph is needed: start JACK, or install jackd (Debian: apt install jackd2)"
         )
-    own = {
-        "JACK_DEFAULT_SERVER": f"livevae-{os.getpid()}-{time.monotonic_ns()}",
-        "JACK_NO_AUDIO_RESERVATION": "1",
-        "JACK_NO_START_SERVER": "1",
-    }
-    kept = {key: os.environ.get(key) for key in own}
+    own = {"JACK_NO_AUDIO_RESERVATION": "1", "JACK_NO_START_SERVER": "1"}
+    kept = {key: os.environ.get(key) for key in (*own, "JACK_DEFAULT_SERVER")}
     os.environ |= own
     try:
         server, how = _start()
@@ -64,7 +63,7 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
                 server.wait()
     finally:
         for key, value in kept.items():
-            os.environ.pop(key)
+            os.environ.pop(key, None)
             if value is not None:
                 os.environ[key] = value
 
@@ -79,19 +78,28 @@ def _start() -> tuple[subprocess.Popen[bytes], str]:
     punctual = ["-R", "-P", "80", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
     patient = ["-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(PATIENT_PERIOD)]
     arguments = punctual if priority_is_granted() else patient
-    # its default of 2,048 ports takes 107 MB of shared memory, which not every machine has
-    command = ["jackd", "--port-max", "128", "-n", os.environ["JACK_DEFAULT_SERVER"], *arguments]
-    with tempfile.TemporaryFile() as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-        until = time.monotonic() + 10
-        while server.poll() is None and time.monotonic() < until:
-            if jack_runs():
-                return server, f"jackd {' '.join(arguments)}"
-            time.sleep(0.05)
-        server.kill()
-        server.wait()
-        log.seek(0)
-        words = log.read().decode(errors="replace").strip()[-200:]
+    words = ""
+    # A machine has room for eight servers, and one that was killed keeps its place until its name comes again: so
+    # names are few, and the first that no server has now is taken.
+    for name in NAMES:
+        os.environ["JACK_DEFAULT_SERVER"] = name
+        if jack_runs():
+            words = f"{name} runs already"
+            continue
+        # the default of 2,048 ports would take 107 MB of shared memory, which not every machine has
+        command = ["jackd", "--port-max", "128", "-n", name, *arguments]
+        with tempfile.TemporaryFile() as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log)
+            until = time.monotonic() + 10
+            while server.poll() is None and time.monotonic() < until:
+                if jack_runs():
+                    return server, f"jackd {' '.join(arguments)}"
+                time.sleep(0.05)
+            server.kill()
+            server.wait()
+            log.seek(0)
+            words = log.read().decode(errors="replace").strip()[-300:]
+        break
     raise LivevaeError(f"jackd does not start here: {words}")
 
 

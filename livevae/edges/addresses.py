@@ -182,7 +182,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/status",
         "How everything stands.",
-        ("title", "bpm", "meter", "voices", "decode_ms_p99", "errors", "clock", "peers"),
+        ("title", "bpm", "meter", "voices", "decode_ms_p99", "errors", "clock", "peers", "why"),
         lambda _, at: Status(at=at),
     ),
     Address(

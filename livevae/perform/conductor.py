@@ -30,9 +30,8 @@ class Followed:
 
     @property
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
-        """For answers; with the reason where another clock was asked for and cannot be followed."""
-        why = (("why", self.why),) if self.why else ()
-        return (("clock", self.source), ("peers", self.peers), *why)
+        """For answers; `why` is empty unless another clock was asked for and cannot be followed."""
+        return (("clock", self.source), ("peers", self.peers), ("why", self.why))
 
 
 OURSELVES = Followed("internal")

@@ -569,10 +569,10 @@ def test_a_clock_is_followed_where_it_can_be_and_why_not_where_not(monkeypatch: 
     monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
 
     async def line(stand: Stand) -> None:
-        assert stand.do(ask.Clock()).pairs == (("clock", "internal"), ("peers", 0))
-        assert stand.do(ask.Clock("link", quantum=8)).pairs == (("clock", "link"), ("peers", 0))
+        assert stand.do(ask.Clock()).pairs == (("clock", "internal"), ("peers", 0), ("why", ""))
+        assert stand.do(ask.Clock("link", quantum=8)).pairs == (("clock", "link"), ("peers", 0), ("why", ""))
         stand.session.conductor.changed("link", 2)
-        assert stand.do(ask.Clock()).pairs == (("clock", "link"), ("peers", 2))
+        assert stand.do(ask.Clock()).pairs == (("clock", "link"), ("peers", 2), ("why", ""))
         assert dict(stand.do(ask.Status()).pairs)["clock"] == "link"
         assert stand.do(ask.Clock("midi")).text == "no MIDI input is open"
         assert (
