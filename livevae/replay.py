@@ -77,9 +77,7 @@ def replay(
         strict: raise what a voice could not do.
     """
     with virtual_time() as loop:
-        return loop.run_until_complete(
-            _replay(log, scene, load, scenes, has_model, personas, strict=strict)
-        )
+        return loop.run_until_complete(_replay(log, scene, load, scenes, has_model, personas, strict=strict))
 
 
 async def _replay(

@@ -25,7 +25,9 @@ async def test_every_message_of_the_page_is_answered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All but Link itself, which would multicast: it is asked for where it is not installed, and says so."""
-    monkeypatch.setattr("livevae.server.why_not", lambda: {"internal": "", "midi": "", "link": clocks.NO_LINK})
+    monkeypatch.setattr(
+        "livevae.server.why_not", lambda: {"internal": "", "midi": "", "link": clocks.NO_LINK}
+    )
     options = Options(shelf.find(shelf.DEFAULT), shelf.find, port=0, midi=("none",))
     models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
     assert len(SENDS) > 10

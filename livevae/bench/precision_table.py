@@ -47,6 +47,6 @@ def _run(arguments: argparse.Namespace) -> None:
     out = Console(soft_wrap=True, highlight=False)
     out.print(table)
     out.print(
-        "riffs, tokens: share of the greedy ones that are float32's. choices, logits: the same, and how far apart, after"
-        " having heard float32's tokens"
+        "riffs, tokens: share of the greedy ones that are float32's. choices, logits: the same, and how far apart,"
+        " after having heard float32's tokens"
     )
