@@ -1,6 +1,6 @@
 """A blend moved from one persona to another in nine steps, at fixed seeds: does it move evenly, and does it sound so?
 
-`livevae bench persona-morph A B --sets A=FOLDER B=FOLDER` measures each step's edit distance to its neighbours beside
+`livevae bench persona-morph A B --music FOLDER FOLDER` measures each step's edit distance to its neighbours beside
 the direct hop, and what a classifier trained on the sets' own windows makes of every step.
 """
 
