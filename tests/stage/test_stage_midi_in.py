@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,22 +26,41 @@ bars = 1
 """
 
 
+KEYBOARD = """
+import sys
+import rtmidi
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=sys.argv[1])
+out.open_virtual_port("keys")
+print("here", flush=True)
+for line in sys.stdin:
+    out.send_message(bytes.fromhex(line))
+out.close_port()
+out.delete()
+"""
+
+
 class Keyboard:
-    """A virtual MIDI output."""
+    """A virtual MIDI output, in a process of its own.
+
+    rtmidi waits for room in its buffer with the interpreter's lock held. The receiver of this process would wait for
+    the lock, and JACK, which goes on when all clients have, for the receiver.
+    """
 
     def __init__(self, name: str) -> None:
-        import rtmidi  # noqa: PLC0415  (needs the system's libasound2)
-
         self.name = name
-        self._out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
-        self._out.open_virtual_port("keys")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", KEYBOARD, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "here\n"
 
     def send(self, *data: int) -> None:
-        self._out.send_message(bytes(data))
+        assert self._process.stdin is not None
+        self._process.stdin.write(bytes(data).hex() + "\n")
+        self._process.stdin.flush()
 
     def close(self) -> None:
-        self._out.close_port()
-        self._out.delete()
+        self._process.communicate()
 
 
 @pytest.fixture
