@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stage_graph import Receiver, Stage, wait_for
+from stage_graph import SOON, Receiver, Stage, wait_for
 
 from livevae.edges.client import Client
 
@@ -63,6 +63,18 @@ class Keyboard:
         self._process.communicate()
 
 
+def insist(send: Callable[[], object], what: Callable[[], object]) -> None:
+    """Send until `what` is true: without real-time priority JACK may lose a cycle, and what was in it."""
+    until = time.monotonic() + SOON
+    while True:
+        send()
+        try:
+            return wait_for(what, 2.0)
+        except AssertionError:
+            if time.monotonic() > until:
+                raise
+
+
 @pytest.fixture
 def keyboard(jack: str) -> Iterator[Keyboard]:
     one = Keyboard(f"keyboard-{jack}")
@@ -88,16 +100,18 @@ def test_knobs_turn_settings_are_learned_and_programs_change_scenes(
             return float(livevae.ask("/livevae/set", "lead")["temp"])
 
         assert temp() == 0.5
-        keyboard.send(0xB0, 74, 127)
-        wait_for(lambda: temp() == 2.0)
+        insist(lambda: keyboard.send(0xB0, 74, 127), lambda: temp() == 2.0)
         assert livevae.ask("/livevae/learn", "lead", setting="drift", most=0.9)["learning"] == "lead.drift"
-        keyboard.send(0xB3, 20, 127)
-        wait_for(lambda: "cc20.4" in livevae.ask("/livevae/map"))
+        insist(lambda: keyboard.send(0xB3, 20, 127), lambda: "cc20.4" in livevae.ask("/livevae/map"))
         assert round(float(livevae.ask("/livevae/set", "lead")["drift"]), 3) == 0.9
-        keyboard.send(0xC0, 0)
-        wait_for(lambda: livevae.ask("/livevae/status")["title"] == "First light")
-        keyboard.send(0xB0, 123, 0)
-        wait_for(lambda: any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard))
+        insist(
+            lambda: keyboard.send(0xC0, 0),
+            lambda: livevae.ask("/livevae/status")["title"] == "First light",
+        )
+        insist(
+            lambda: keyboard.send(0xB0, 123, 0),
+            lambda: any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard),
+        )
         wait_for(lambda: not receiver.sounding())
 
 
@@ -109,8 +123,10 @@ def test_an_input_of_our_own_can_be_connected_to(
         ["jack_connect", f"{keyboard.name}:keys", "livevae-in:in"], check=True, capture_output=True
     )
     with Client(port=stage.osc) as livevae:
-        keyboard.send(0xB0, 74, 0)
-        wait_for(lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 0.0)
+        insist(
+            lambda: keyboard.send(0xB0, 74, 0),
+            lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 0.0,
+        )
 
 
 def test_broken_input_changes_nothing_that_plays(
@@ -136,8 +152,10 @@ def test_broken_input_changes_nothing_that_plays(
         after = livevae.ask("/livevae/set", "lead")
         assert {**after, "beat": 0, "id": 0} == {**before, "beat": 0, "id": 0}
         assert livevae.ask("/livevae/status")["lead"] == "playing"
-        keyboard.send(0xB0, 74, 64)
-        wait_for(lambda: 1.0 < float(livevae.ask("/livevae/set", "lead")["temp"]) < 1.02)
+        insist(
+            lambda: keyboard.send(0xB0, 74, 64),
+            lambda: 1.0 < float(livevae.ask("/livevae/set", "lead")["temp"]) < 1.02,
+        )
 
 
 def test_a_keyboard_that_is_unplugged_is_listened_to_when_it_comes_back(
@@ -152,7 +170,9 @@ def test_a_keyboard_that_is_unplugged_is_listened_to_when_it_comes_back(
     keyboard = Keyboard(f"hot-{jack}")
     wait_for(lambda: "is back" in stage.said)
     with Client(port=stage.osc) as livevae:
-        keyboard.send(0xB0, 74, 127)
-        wait_for(lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0)
+        insist(
+            lambda: keyboard.send(0xB0, 74, 127),
+            lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0,
+        )
     wait_for(lambda: len(receiver.ons()) > played)
     keyboard.close()
