@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livevae.bench.clock_jack import follow_livevae, follow_loop
+from livevae.bench.graph import priority_is_granted
 from livevae.player.commands import PortSpec
 from livevae.player.core import PlayerCore
 from livevae.player.midi_clock import Arrivals, ClockIn
@@ -191,12 +192,17 @@ def test_a_real_clock_over_jack_is_followed_and_its_start_and_stop_are_told(jack
     sender.communicate()
     assert [r.source for r in reports if isinstance(r, ClockChanged)] == ["midi"]
     assert [r.playing for r in reports if isinstance(r, Transport)] == [True, False]
-    assert bpms[-1] == pytest.approx(137, rel=0.02)
+    if priority_is_granted():  # else JACK's cycles are longer than a pulse: when it came is not known
+        assert bpms[-1] == pytest.approx(137, rel=0.02)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("follow", [follow_loop, follow_livevae])
 def test_another_process_over_jack_is_followed_from_its_downbeat_on(jack, follow):
+    if not priority_is_granted():
+        pytest.skip(
+            "without real-time priority JACK's cycles are longer than a pulse: when it came is not known"
+        )
     found = asyncio.run(follow(4.0, 137))
     assert len(found.off) > 100
     assert abs(found.miscounted) <= 12  # a machine that stands still may lose some
