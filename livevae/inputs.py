@@ -5,6 +5,8 @@ Law: a log that is written and read is the same log.
 """
 
 import json
+import logging
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +17,8 @@ from livevae.edges.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import Timeline
+
+logger = logging.getLogger(__name__)
 
 KINDS = ("osc", "midi", "clock", "lost", "back", "end")
 
@@ -89,15 +93,18 @@ def read(lines: Iterable[str]) -> Log:
     rest = iter(lines)
     try:
         head = Head(**json.loads(next(rest, "")))
+        sound = all(map(math.isfinite, (head.zero, head.wall, head.lead, head.lookahead, head.bpm)))
     except (ValueError, TypeError) as error:
         raise LivevaeError(f"this is no log of what came in (see --log): {error}") from None
+    if not sound:
+        raise LivevaeError("this is no log of what came in (see --log): a number of its head is none")
     inputs = []
     for number, line in enumerate(rest, 2):
         if not line.endswith("\n"):
             break
         with suppress(ValueError, TypeError):
             time, kind, data, when = json.loads(line)
-            if kind in KINDS:
+            if kind in KINDS and math.isfinite(time):
                 inputs.append(
                     Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
                 )
@@ -120,18 +127,19 @@ class LogWriter:
         except OSError as error:
             raise LivevaeError(f"--log: {path} cannot be written: {error.strerror}") from None
         self._clock, self._begun = clock, clock()
+        self._fails = False
 
     def head(self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...]) -> None:
         """The first line."""
         wall = Timetags(self._clock).offset() + self._begun
         zero = timeline.time_at(0) - self._begun
         head = Head(seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports)
-        self._file.write(line_of(head))
+        self._write(head)
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:
         """Something came in now."""
         said = None if when is None else when - self._begun
-        self._file.write(line_of(Input(self._clock() - self._begun, kind, data, said)))
+        self._write(Input(self._clock() - self._begun, kind, data, said))
 
     def packet(self, data: bytes) -> None:
         """An OSC packet came now."""
@@ -149,4 +157,15 @@ class LogWriter:
     def close(self) -> None:
         """The night is over."""
         self.came("end")
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
+
+    def _write(self, item: Head | Input) -> None:
+        """A disk that is full costs the log, and nothing of the music."""
+        if self._fails:
+            return
+        try:
+            self._file.write(line_of(item))
+        except OSError as error:
+            self._fails = True
+            logger.error("--log: the log ends here: %s", error.strerror)  # noqa: TRY400  (the performer's disk, not our fault)

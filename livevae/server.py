@@ -151,9 +151,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         player.begin(asyncio.get_running_loop().time() + PRELUDE)
         times = engine.times
         lead = options.lead
-        if (
-            lead is None
-        ):  # voices due on the same bar are one batch, which takes no longer than one after the other
+        if lead is None:
+            # voices due on the same bar are one batch, which takes no longer than one after the other
             lead = lead_for(max(times.p99, times.p50 * len(options.scene.voices)))
         session = Session(
             player,

@@ -8,6 +8,7 @@ import mido
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import assert_each_on_has_its_off
 
 from livevae.edges.client import Client
 from livevae.edges.osc import Message, encode, encode_bundle
@@ -98,19 +99,6 @@ def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, b
     assert one.sent == two.sent
     assert_each_on_has_its_off(one.sent)
     assert_offs_go_first(one.sent)
-
-
-def assert_each_on_has_its_off(sent):
-    sounding = set()
-    for message in sent:
-        kind, key = message.data[0] & 0xF0, (message.port, message.data[0] & 15, message.data[1])
-        if kind == 0x90:
-            assert key not in sounding
-            sounding.add(key)
-        elif kind == 0x80:
-            assert key in sounding
-            sounding.remove(key)
-    assert not sounding
 
 
 def assert_offs_go_first(sent):

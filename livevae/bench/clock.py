@@ -2,19 +2,17 @@
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 
-from livevae.bench.clock_jack import Followed, follow_livevae, follow_loop
+from livevae.bench.clock_jack import Followed, follow_livevae, follow_loop, taped
 from livevae.bench.graph import jack_graph
 from livevae.bench.jitter import quantiles
 from livevae.bench.masters import Master, Night, follow, random_steps
 from livevae.player.clock_out import PULSE
 from livevae.player.commands import PlayNote, PortSpec
 from livevae.player.process import PlayerProcess
-from livevae.player.tape import Message, parse
 from livevae.tempo.pulses import TICKS_PER_PULSE
 from livevae.tempo.timeline import TICKS_PER_BEAT
 
@@ -139,28 +137,21 @@ def say_out(arguments: argparse.Namespace, say: Say) -> None:
 
 async def send(seconds: float, bpm: float) -> tuple[list[float], list[float]]:
     """Lateness at send of every pulse of our clock, and of notes half way between them, in seconds."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    pieces: list[bytes] = []
     loop = asyncio.get_running_loop()
-    loop.add_reader(reading, lambda: pieces.append(os.read(reading, 1 << 16)))
-    player = await PlayerProcess.start(bpm, [PortSpec("clock", "virtual", clock=True)], tape=writing)
-    player.begin(loop.time() + 0.2)
-    ticks = round(seconds * bpm / 60 * TICKS_PER_BEAT)
-    for tick in range(TICKS_PER_PULSE // 2, ticks, TICKS_PER_PULSE):
-        if tick % TICKS_PER_BEAT < TICKS_PER_PULSE:
-            await asyncio.sleep(max(0.0, player.timeline.time_at(tick) - 1.0 - loop.time()))
-        player.play([PlayNote(tick, TICKS_PER_PULSE // 4, "clock", 1, 60, 96, "bench")])
-    await asyncio.sleep(max(0.0, player.timeline.time_at(ticks) - loop.time()))
-    await player.close()
-    loop.remove_reader(reading)
-    os.close(reading)
-    os.close(writing)
-    entries = [parse(line) for line in b"".join(pieces).splitlines()]
-    sent = [entry for entry in entries if isinstance(entry, Message) and 0 <= entry.tick < ticks]
+    with taped() as (tape, messages):
+        player = await PlayerProcess.start(bpm, [PortSpec("clock", "virtual", clock=True)], tape=tape)
+        player.begin(loop.time() + 0.2)
+        ticks = round(seconds * bpm / 60 * TICKS_PER_BEAT)
+        for tick in range(TICKS_PER_PULSE // 2, ticks, TICKS_PER_PULSE):
+            if tick % TICKS_PER_BEAT < TICKS_PER_PULSE:
+                await asyncio.sleep(max(0.0, player.timeline.time_at(tick) - 1.0 - loop.time()))
+            player.play([PlayNote(tick, TICKS_PER_PULSE // 4, "clock", 1, 60, 96, "bench")])
+        await asyncio.sleep(max(0.0, player.timeline.time_at(ticks) - loop.time()))
+        await player.close()
+    sent = [one for one in messages() if 0 <= one.tick < ticks]
     return (
-        [entry.late for entry in sent if entry.data == PULSE],
-        [entry.late for entry in sent if entry.data[0] == 0x90],
+        [one.late for one in sent if one.data == PULSE],
+        [one.late for one in sent if one.data[0] == 0x90],
     )
 
 

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from livevae.bench.graph import environment
@@ -67,6 +69,27 @@ def compare(sent: list[float], lines: list[Timeline]) -> Followed:
     return Followed(off[settled:], unlocked / PULSES_PER_BEAT, miscounted)
 
 
+@contextmanager
+def taped() -> Iterator[tuple[int, Callable[[], list[Message]]]]:
+    """A player's tape: the descriptor that it writes, and afterwards all messages that it has sent."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    pieces: list[bytes] = []
+    loop = asyncio.get_running_loop()
+    loop.add_reader(reading, lambda: pieces.append(os.read(reading, 1 << 16)))
+    try:
+        yield (
+            writing,
+            lambda: [
+                entry for entry in map(parse, b"".join(pieces).splitlines()) if isinstance(entry, Message)
+            ],
+        )
+    finally:
+        loop.remove_reader(reading)
+        os.close(reading)
+        os.close(writing)
+
+
 async def follow_loop(seconds: float, bpm: float) -> Followed:
     """A master that sleeps in a plain loop, in a process of its own at ordinary priority."""
     command = [sys.executable, "-m", "livevae.bench.clock_jack", str(seconds), str(bpm)]
@@ -85,23 +108,16 @@ async def follow_loop(seconds: float, bpm: float) -> Followed:
 
 async def follow_livevae(seconds: float, bpm: float) -> Followed:
     """A second livevae's clock out as the master."""
-    reading, writing = os.pipe()
-    os.set_blocking(reading, False)
-    pieces: list[bytes] = []
     loop = asyncio.get_running_loop()
-    loop.add_reader(reading, lambda: pieces.append(os.read(reading, 1 << 16)))
-    master = await PlayerProcess.start(bpm, [PortSpec("clock", "virtual", clock=True)], tape=writing)
-    follower = await _Follower.start("livevae:clock")
-    master.begin(loop.time() + READY)
-    line = master.timeline
-    await asyncio.sleep(READY + seconds)
-    lines = await follower.close()
-    await master.close()
-    loop.remove_reader(reading)
-    os.close(reading)
-    os.close(writing)
-    entries = [parse(one) for one in b"".join(pieces).splitlines()]
-    pulses = {e.tick: e.late for e in entries if isinstance(e, Message) and e.data == PULSE}
+    with taped() as (tape, messages):
+        master = await PlayerProcess.start(bpm, [PortSpec("clock", "virtual", clock=True)], tape=tape)
+        follower = await _Follower.start("livevae:clock")
+        master.begin(loop.time() + READY)
+        line = master.timeline
+        await asyncio.sleep(READY + seconds)
+        lines = await follower.close()
+        await master.close()
+    pulses = {one.tick: one.late for one in messages() if one.data == PULSE}
     end = line.tick_at(loop.time()) - 2 * TICKS_PER_BEAT
     ticks = range(0, int(end), TICKS_PER_PULSE)
     return compare([line.time_at(tick) + pulses.get(tick, 0.0) for tick in ticks], lines)

@@ -11,17 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from livevae.errors import LivevaeError
-from livevae.models import recurrence
 from livevae.models.config import Config, configuration
-from livevae.models.networks import MusicVAE
 from livevae.models.processes import Crew
 from livevae.models.training import Options, Trainer
 
 Step = Callable[[], object]
-"""One update of one batch: forward, backward, clipped, Adam; or, for the encoder alone, forward and backward."""
+"""One update of one batch: forward, backward, clipped, Adam."""
 
 OURS, TORCH = "livevae train", "torch nn.LSTM"
-ENCODER_NN, ENCODER_OURS = "encoder alone, nn.LSTM", "encoder alone, recurrence"
 FEWEST = 3
 
 
@@ -76,13 +73,10 @@ def measure(
     sized = config.replace(encoder=(units,)) if units else config
     tokens = torch.from_numpy(windows[:batch].astype(np.int64)).to(device)
     candidates: dict[str, Step] = {OURS: trainer.step, TORCH: _plain(sized, tokens, precision)}
-    if device == "cpu" and recurrence.fits(trainer.model):
-        candidates[ENCODER_NN] = _encoder(trainer.model, tokens, MusicVAE.posterior)
-        candidates[ENCODER_OURS] = _encoder(trainer.model, tokens, recurrence.posterior)
     times = _take_turns(candidates, seconds, device)
-    limit = {who: float(np.median(times[TORCH if who in (OURS, TORCH) else ENCODER_NN])) for who in times}
+    usual = {who: float(np.median(took)) for who, took in times.items()}
     return [
-        Row(who, batch / float(np.median(took)), batch / min(took), limit[who] / float(np.median(took)))
+        Row(who, batch / usual[who], batch / min(took), usual[TORCH] / usual[who])
         for who, took in times.items()
     ]
 
@@ -149,17 +143,5 @@ def _plain(config: Config, tokens: Tensor, precision: str) -> Step:
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
         optimizer.step()
-
-    return step
-
-
-def _encoder(
-    model: MusicVAE, tokens: Tensor, posterior: Callable[[MusicVAE, Tensor], tuple[Tensor, Tensor]]
-) -> Step:
-    parameters = list(model.encoder.parameters())
-
-    def step() -> None:
-        mu, sigma = posterior(model, tokens)
-        torch.autograd.grad((mu + sigma).sum(), parameters)
 
     return step

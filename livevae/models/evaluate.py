@@ -1,6 +1,6 @@
 """Scores of a melody or drum model on windows it has not seen, and of its samples beside the music."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -102,18 +102,43 @@ def prior_samples(
     model: MusicVAE, count: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256
 ) -> NDArray[np.int64]:
     """Tokens [count, steps] of z drawn from N(0, 1), each step sampled from the softmax at `temperature`."""
+    music = decoded_prior(model, count, gumbel, temperature=temperature, seed=seed, batch=batch)
+    return torch.cat([part.argmax(-1) for part in music]).numpy()
+
+
+def gumbel(even: Tensor) -> Tensor:
+    """Gumbel noise from even noise."""
+    return -torch.log(-torch.log(even.clamp(1e-20, 1 - 1e-7)))
+
+
+def decoded_prior(
+    model: MusicVAE,
+    count: int,
+    noise: Callable[[Tensor], Tensor],
+    *,
+    temperature: float,
+    seed: int,
+    batch: int,
+) -> Iterator[Tensor]:
+    """Music `[up to batch, steps, depth]` of z's drawn from N(0, 1), until there are `count`.
+
+    Args:
+        model: any without controls.
+        count: how many windows.
+        noise: what its head wants (see `heads`) from noise that is even between 0 and 1.
+        temperature: of sampling.
+        seed: of z's and noise.
+        batch: windows at a time.
+    """
     config = model.config
     chance = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
-    parts: list[Tensor] = []
     for first in range(0, count, batch):
         n = min(batch, count - first)
         z = torch.randn(n, config.latent, generator=chance)
         even = torch.rand(n, config.steps, config.output_depth, generator=chance)
-        gumbel = -torch.log(-torch.log(even.clamp(1e-20, 1 - 1e-7)))
         heat = torch.full((n, 1), temperature, device=device)
-        parts.append(free_running(model, z.to(device), heat, gumbel.to(device)).argmax(-1).cpu())
-    return torch.cat(parts).numpy()
+        yield free_running(model, z.to(device), heat, noise(even).to(device)).cpu()
 
 
 @torch.no_grad()
@@ -202,9 +227,30 @@ def evaluate(
         sources["training, transposed"] = moved
     for name, other in (beside or {}).items():
         sources[name] = prior_samples(other, samples, temperature=temperature)
-    found = {name: sample_statistics.statistics(tokens, config.music) for name, tokens in sources.items()}
+    return evaluation(
+        reconstruction_scores(model, chosen),
+        sources,
+        lambda tokens: sample_statistics.statistics(tokens, config.music),
+    )
+
+
+def evaluation(
+    scores: Mapping[str, float],
+    sources: Mapping[str, NDArray[Any]],
+    statistics: Callable[[NDArray[Any]], Mapping[str, Histogram]],
+    symbols: Callable[[NDArray[Any]], NDArray[Any]] = lambda music: music,
+) -> Evaluation:
+    """Scores, and every source of music beside the held-out one.
+
+    Args:
+        scores: of reconstruction.
+        sources: music by name, "held out" and "samples" among it.
+        statistics: what music is like.
+        symbols: what of it must differ in windows that are distinct.
+    """
+    found = {name: statistics(music) for name, music in sources.items()}
     return Evaluation(
-        scores=reconstruction_scores(model, chosen),
+        scores=scores,
         samples=sources["samples"],
         statistics=found,
         distances={
@@ -212,7 +258,7 @@ def evaluate(
             for name, of in found.items()
             if name != "held out"
         },
-        distinct={name: sample_statistics.distinct(tokens) for name, tokens in sources.items()},
+        distinct={name: sample_statistics.distinct(symbols(music)) for name, music in sources.items()},
     )
 
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from livevae.errors import ModelError
 from livevae.models import recurrence
 from livevae.models.data.groove_lines import rows
-from livevae.models.evaluate import ACTIVE, Evaluation, spread
+from livevae.models.evaluate import ACTIVE, Evaluation, decoded_prior, evaluation, spread
 from livevae.models.grooves import HEARD, lesson_of
 from livevae.models.networks import MusicVAE, free_running, kl
-from livevae.models.sample_statistics import Histogram, distances, distinct, histogram
+from livevae.models.sample_statistics import Histogram, histogram
 from livevae.music.groove import DRUMS
 from livevae.music.notes import STEPS_PER_BAR
 
@@ -146,17 +146,13 @@ def prior_samples(
     model: MusicVAE, count: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256
 ) -> NDArray[np.float32]:
     """Rows [count, steps, 27] of z drawn from N(0, 1), hits sampled at `temperature`."""
-    config = model.config
-    chance = torch.Generator().manual_seed(seed)
-    device = next(model.parameters()).device
-    parts: list[Tensor] = []
-    for first in range(0, count, batch):
-        n = min(batch, count - first)
-        z = torch.randn(n, config.latent, generator=chance)
-        even = torch.rand(n, config.steps, config.output_depth, generator=chance).clamp(1e-7, 1 - 1e-7)
-        heat = torch.full((n, 1), temperature, device=device)
-        parts.append(free_running(model, z.to(device), heat, torch.logit(even).to(device)).cpu())
-    return torch.cat(parts).numpy()
+    music = decoded_prior(model, count, logistic, temperature=temperature, seed=seed, batch=batch)
+    return torch.cat(list(music)).numpy()
+
+
+def logistic(even: Tensor) -> Tensor:
+    """Logistic noise from even noise."""
+    return torch.logit(even.clamp(1e-7, 1 - 1e-7))
 
 
 def statistics(music: NDArray[np.float32]) -> Mapping[str, Histogram]:
@@ -206,13 +202,5 @@ def evaluate(
     }
     for name, other in (beside or {}).items():
         sources[name] = prior_samples(other, samples, temperature=temperature)
-    found = {name: statistics(music) for name, music in sources.items()}
-    return Evaluation(
-        scores=scores(model, spread(test, windows or len(test))),
-        samples=sources["samples"],
-        statistics=found,
-        distances={
-            name: distances(of, found["held out"]) for name, of in found.items() if name != "held out"
-        },
-        distinct={name: distinct(music[..., :DRUMS]) for name, music in sources.items()},
-    )
+    chosen = scores(model, spread(test, windows or len(test)))
+    return evaluation(chosen, sources, statistics, lambda music: music[..., :DRUMS])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from livevae.models.networks import Core, Encoder, Layers, MusicVAE
+from livevae.models.networks import Core, Layers, MusicVAE
 
 
 class Recurrence(torch.autograd.Function):
@@ -80,20 +80,6 @@ def fits(model: MusicVAE) -> bool:
     config = model.config
     one = (config.head == "categorical" and len(config.output_depths) == 1) or config.head == "groove"
     return one and not config.segments
-
-
-def posterior(model: MusicVAE, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """`MusicVAE.posterior` for tokens `[N, steps]`: mu and sigma `[N, latent]`."""
-    encoder: Encoder = model.encoder
-    order = tokens.t().contiguous()  # [T, N]
-    last: list[Tensor] = []
-    for way, w_ih, w_hh, b_ih, b_hh in encoder.layers.weights():
-        steps = order if way == "fw" else order.flip(0)
-        pre = F.embedding(steps, w_ih.t() + (b_ih + b_hh))
-        zeros = pre.new_zeros(len(tokens), w_hh.shape[1])
-        last.append(layer(pre, zeros, zeros, w_hh)[-1])
-    summary = torch.cat(last, -1)
-    return encoder.mu(summary), F.softplus(encoder.sigma(summary))
 
 
 def teacher_forced(model: MusicVAE, z: Tensor, music: Tensor, controls: Tensor | None = None) -> Tensor:

@@ -75,8 +75,7 @@ class Tokens:
 
     def said(self, outputs: Tensor) -> Tensor:  # noqa: D102
         # the largest of outputs + Gumbel noise is a sample of the softmax
-        gumbel = -torch.log(-torch.log(torch.rand_like(outputs).clamp(1e-20, 1 - 1e-7)))
-        return (outputs + gumbel).argmax(-1)
+        return (outputs + evaluate.gumbel(torch.rand_like(outputs))).argmax(-1)
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         device = next(model.parameters()).device
@@ -101,8 +100,7 @@ class Grooves:
         return (said == hits).float().mean(), both / (said.sum() + hits.sum()).clamp(min=1)
 
     def said(self, outputs: Tensor) -> Tensor:  # noqa: D102
-        even = torch.rand_like(outputs[..., :DRUMS]).clamp(1e-7, 1 - 1e-7)
-        return evaluate_groove.music(outputs, torch.logit(even))
+        return evaluate_groove.music(outputs, evaluate_groove.logistic(torch.rand_like(outputs[..., :DRUMS])))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         return evaluate_groove.scores(model, windows)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from laws import assert_each_on_has_its_off
 
 from livevae.player.commands import (
     Cancel,
@@ -127,16 +128,7 @@ def play_script(script, *, late=0.0):
 @settings(max_examples=300)
 @given(scripts, st.sampled_from((0.0, 0.02)))
 def test_no_on_without_an_off_and_no_on_twice(script, late):
-    sounding = set()
-    for message in play_script(script, late=late):
-        kind, key = message.data[0] & 0xF0, (message.port, message.data[0] & 0x0F, message.data[1])
-        if kind == 0x90:
-            assert key not in sounding
-            sounding.add(key)
-        elif kind == 0x80:
-            assert key in sounding
-            sounding.remove(key)
-    assert sounding == set()
+    assert_each_on_has_its_off(play_script(script, late=late))
 
 
 @given(st.lists(notes, max_size=40))

@@ -192,8 +192,9 @@ def test_a_real_clock_over_jack_is_followed_and_its_start_and_stop_are_told(jack
     sender.communicate()
     assert [r.source for r in reports if isinstance(r, ClockChanged)] == ["midi"]
     assert [r.playing for r in reports if isinstance(r, Transport)] == [True, False]
-    if priority_is_granted():  # else JACK's cycles are longer than a pulse: when it came is not known
-        assert bpms[-1] == pytest.approx(137, rel=0.02)
+    if not priority_is_granted():
+        pytest.skip("start and stop hold; without real-time priority JACK's cycles are longer than a pulse")
+    assert bpms[-1] == pytest.approx(137, rel=0.02)
 
 
 @pytest.mark.real

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from livevae.models.data.drum_lines import struck
 from livevae.models.data.names import song_name
 from livevae.music import drums, groove
+from livevae.music.notes import TICKS_PER_STEP
 
 Stretch = NDArray[np.int8]
 """Stored rows of a stretch of one metre, from its first bar line."""
 
-TICKS = 120
+TICKS = TICKS_PER_STEP // 2
 """Of half a step: an offset of 1."""
 
 SCALE = np.repeat([1.0, 1 / 127, 1 / TICKS], groove.DRUMS).astype(np.float32)
