@@ -104,9 +104,11 @@ def _serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     command.add_argument(
         "--clock",
-        choices=("internal", "link"),
+        metavar="internal|link|midi[:NAME]",
+        type=_clock,
         default="internal",
-        help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]",
+        help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]."
+        " midi:NAME follows the output whose name has NAME in it, midi a port of our own, livevae-clock",
     )
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
     command.add_argument("--log", metavar="FILE", type=Path, help="keep what comes in, for `livevae replay`")
@@ -133,9 +135,22 @@ def _model_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _clock(text: str) -> tuple[str, str]:
+    """`midi:drumbox` as a clock and the device that sends it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of those that there are.
+    """
+    source, _, device = text.partition(":")
+    if source not in ("internal", "link", "midi") or (device and source != "midi"):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of internal, link, midi and midi:NAME")
+    return source, device
+
+
 def _run_serve(arguments: argparse.Namespace) -> None:
     from livevae import server, shelf
     from livevae.edges.udp import parse_endpoint
+    from livevae.perform.requests import Clock
     from livevae.tempo.timeline import TempoError, checked_bpm
 
     scene = shelf.find(arguments.scene or shelf.DEFAULT)
@@ -156,7 +171,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         port=port,
         midi=tuple(arguments.midi or ("virtual",)),
         midi_in=tuple(arguments.midi_in or ()),
-        clock=arguments.clock,
+        clock=Clock(arguments.clock[0], device=arguments.clock[1]),
         record=arguments.record,
         log=arguments.log,
         seed=seed,

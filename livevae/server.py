@@ -52,6 +52,10 @@ LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
 
 
+OUR_CLOCK = Clock(INTERNAL)
+"""Our own clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What `livevae serve` was asked for.
@@ -76,7 +80,7 @@ class Options:
     port: int = 7770
     midi: tuple[str, ...] = ("virtual",)
     midi_in: tuple[str, ...] = ()
-    clock: str = INTERNAL
+    clock: Clock = OUR_CLOCK
     record: Path | None = None
     log: Path | None = None
     seed: int = 0
@@ -181,7 +185,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             on_packet=None if log is None else log.packet,
         )
         stack.callback(osc.close)
-        if options.clock != INTERNAL and not (followed := session.do(Clock(options.clock))).ok:
+        if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
         heard = session.heard if log is None else log.hearing(session.heard)

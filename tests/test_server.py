@@ -13,6 +13,7 @@ import pytest
 
 from livevae.edges.client import Client
 from livevae.errors import LivevaeError, RequestError
+from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
 from livevae.server import LEAST_LEAD, Models, Options, Server, lead_for, port_names, running
 from livevae.testing import FakeDecoder
@@ -57,6 +58,15 @@ async def test_it_says_what_it_plays_where_and_how_to_talk_to_it_and_answers() -
         assert (await ask(server, "/livevae/sample", "a", quantum=1))["beat"] % 1 == 0
         with pytest.raises(RequestError, match="there is no voice 'x'; there are: a, b"):
             await ask(server, "/livevae/stop", "x")
+
+
+async def test_a_clock_that_is_not_there_is_said_and_we_play_at_our_own_tempo() -> None:
+    async with stage(clock=Clock("midi", device="drumbox")) as (server, said):
+        while not any("drumbox" in line for line in said):
+            await asyncio.sleep(0.02)
+        assert next(line for line in said if "drumbox" in line).startswith("clock   no MIDI clock: ")
+        await sounding(server)
+        assert (await ask(server, "/livevae/clock"))["clock"] == "internal"
 
 
 async def test_garbage_on_the_socket_is_answered_and_the_show_goes_on() -> None:

@@ -51,6 +51,13 @@ def test_every_serve_of_the_page_is_understood() -> None:
         assert cli.parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
+@pytest.mark.parametrize("words", ["tide", "link:box", "midi from box"])
+def test_a_clock_that_there_is_not_is_no_option(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["serve", "--clock", words])
+    assert "none of internal, link, midi and midi:NAME" in capsys.readouterr().err
+
+
 def test_the_scene_of_the_page_is_a_scene() -> None:
     text = re.search(r"^    \[midi\]\n.*?^    \[voice\.lead\]\n", PAGE, re.DOTALL | re.MULTILINE)
     assert text is not None

@@ -1,4 +1,4 @@
-"""Training batches: which windows come when, and how they are moved in pitch.
+"""Training batches: which windows come when, how melodies are moved in pitch and drums varied.
 
 A pure function of seed and step. Nothing is drawn from a generator that has a past, so a run that was
 killed goes on with exactly the batches that it would have had, and every process of a run knows its own
@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.music import melody
+from livevae.music import drums, melody
 from livevae.music.notes import STEPS_PER_BEAT
+
+TOMS = [index for index, name in enumerate(drums.NAMES) if name.endswith("tom")]
+CYMBALS = [drums.NAMES.index("closed hi-hat"), drums.NAMES.index("ride")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,13 @@ class Batches:
     seed: int
     orders: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False, compare=False)
 
-    def at(self, step: int, rank: int = 0, world: int = 1, length: int | None = None) -> NDArray[np.int64]:
+    def at(
+        self, step: int, rank: int = 0, world: int = 1, length: int | None = None, vary: float = 0.0
+    ) -> NDArray[np.int64]:
         """One process's part of a step's batch, [size / world, length, ...], transposed at random.
 
         With a `length` shorter than the windows, a stretch of them that begins on a beat drawn for the batch.
+        With a share to `vary`, for drums, see `varied`.
         Every window comes once before any comes again; the order of each round is new.
         """
         part = self.size // world
@@ -50,6 +56,8 @@ class Batches:
             chosen[here] = self._order(int(number))[places[here]]
         batch = self.windows[np.sort(chosen)].astype(np.int64)
         chance = np.random.default_rng((self.seed, step, rank, 1))
+        if vary > 0:
+            batch = varied(batch, vary, chance)
         if length is not None and length < batch.shape[1]:
             first = STEPS_PER_BEAT * int(chance.integers((batch.shape[1] - length) // STEPS_PER_BEAT + 1))
             batch = batch[:, first : first + length]
@@ -73,3 +81,33 @@ def transposed(
     up = np.minimum(by[1], np.maximum(0, melody.CLASSES - 1 - highest))
     moves = chance.integers(down, up + 1)
     return np.where(notes, batch + moves[:, None], batch)
+
+
+def varied(batch: NDArray[np.int64], share: float, chance: np.random.Generator) -> NDArray[np.int64]:
+    """Drums as they might have been played: tokens [N, steps], or rows [N, steps, 27] of hits, velocities, offsets.
+
+    Each of three things happens to each window with probability `share`: its halves change places; its second half is
+    another window's; its toms change places among themselves, and, every other time, closed hi-hat and ride.
+    """
+    count, half = len(batch), batch.shape[1] // 2
+    batch = batch.copy()
+    turned, spliced, moved = chance.random((3, count)) < share
+    batch[turned] = np.roll(batch[turned], half, axis=1)
+    batch[spliced, half:] = batch[chance.permutation(count)][spliced, half:]
+    for index in np.flatnonzero(moved):
+        order = np.arange(len(drums.NAMES))
+        order[TOMS] = chance.permutation(TOMS)
+        if chance.random() < 0.5:
+            order[CYMBALS] = CYMBALS[::-1]
+        batch[index] = _reordered(batch[index], order)
+    return batch
+
+
+def _reordered(window: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What instrument `order[i]` played is played by i."""
+    if window.ndim == 1:
+        places = np.arange(len(order))
+        played: NDArray[np.int64] = (((window[:, None] >> order) & 1) << places).sum(1)
+        return played
+    groups = window.reshape(len(window), -1, len(order))
+    return groups[..., order].reshape(window.shape)

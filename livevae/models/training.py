@@ -50,6 +50,7 @@ class Options:
         beta_rate: beta = (1 - beta_rate ** step) * max_beta.
         free_bits: of a window.
         transpose: semitones down and up.
+        vary: share of drum windows that are varied (see `batches.varied`) at the beginning; it falls to 0 at the end.
         sampled: share of the decoder's inputs that are its own samples at the end (scheduled sampling,
             decoded in one parallel pass); it grows from 0 at half of the run.
         narrow: units of the encoder until `widen_at`, 0 for the configuration's own from the start.
@@ -77,6 +78,7 @@ class Options:
     beta_rate: float | None = None
     free_bits: float | None = None
     transpose: tuple[int, int] = (-7, 7)
+    vary: float = 0.0
     sampled: float = 0.0
     narrow: int = 0
     widen_at: float = 0.6
@@ -93,6 +95,8 @@ class Options:
     def __post_init__(self) -> None:
         if not self.steps and not self.hours:
             raise ModelError("training needs an end: --steps or --hours")
+        if self.vary and configuration(self.config).music not in ("drums", "groove"):
+            raise ModelError(f"--vary is for drums and grooves; {self.config} plays neither")
 
 
 class Trainer:
@@ -233,6 +237,10 @@ class Trainer:
         """Steps of the next batch's stretches; None for whole windows."""
         return next((length for length, end in self.options.lengths if self.progress < end), None)
 
+    def vary(self) -> float:
+        """Share of the next batch's windows that are varied."""
+        return self.options.vary * (1 - self.progress)
+
     def sampled(self) -> float:
         """Share of the decoder's inputs that are its own samples at the next step."""
         return self.options.sampled * max(0.0, 2 * self.progress - 1)
@@ -243,7 +251,7 @@ class Trainer:
         """One update; what it measured, over all processes."""
         begun = time.monotonic()
         number, crew = self.state.step, self.crew
-        batch = self.batches.at(number, crew.rank, crew.world, self.length())
+        batch = self.batches.at(number, crew.rank, crew.world, self.length(), self.vary())
         lesson = self.task.lesson(batch, self.device)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))

@@ -69,6 +69,9 @@ def _add_train(commands: Any) -> None:
         "--transpose", type=int, default=7, metavar="SEMITONES", help="up and down, at random"
     )
     parser.add_argument(
+        "--vary", type=float, default=0.0, metavar="SHARE", help="of drum windows varied, at the beginning"
+    )
+    parser.add_argument(
         "--sampled", type=float, default=0.0, metavar="SHARE", help="scheduled sampling's last share"
     )
     parser.add_argument("--narrow", type=int, default=0, metavar="UNITS", help="encoder units to begin with")

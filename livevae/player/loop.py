@@ -104,6 +104,7 @@ class PlayerLoop:
         self._late: list[float] = []
         self._counted = Counters()
         self._clock: Clock | None = None
+        self._clock_by: float | None = None
         self._wanted = SetClock(INTERNAL)
         self._clocked = ClockChanged(INTERNAL)
         self._look_at = 0.0
@@ -139,7 +140,8 @@ class PlayerLoop:
             self._obey(self._lines.popleft())
             self._settle()
             return
-        if (self._leaving or self._open_by is not None) and self._gap(now, deadline):
+        waiting = self._open_by is not None or self._clock_by is not None
+        if (self._leaving or waiting) and self._gap(now, deadline):
             self._use_gap()
             self._settle()
             return
@@ -152,7 +154,7 @@ class PlayerLoop:
 
     def _gap(self, now: float, deadline: float | None) -> bool:
         """Whether there is time to open a port before the deadline, or no more time to wait for that."""
-        overdue = self._open_by is not None and now > self._open_by
+        overdue = any(by is not None and now > by for by in (self._open_by, self._clock_by))
         return overdue or deadline is None or deadline - now > GAP
 
     def _keep(self, deadline: float) -> None:
@@ -235,15 +237,22 @@ class PlayerLoop:
         if self._clock is not None and replace(before, quantum=wanted.quantum) == wanted != before:
             self._clock.quantum = wanted.quantum  # another meter: we stay with those whom we play with
             return
+        self._clock_by = now + PATIENCE
+        if wanted.source == INTERNAL or not self._ports:
+            self._change_clock(now)
+
+    def _change_clock(self, now: float) -> None:
+        """Go by the clock that is wanted; to open a MIDI input takes tens of milliseconds."""
+        self._clock_by = None
         if self._clock is not None:
             self._clock.close()
         self._clock, why = None, ""
         try:
-            self._clock = open_clock(wanted, now, self._core.pace)
+            self._clock = open_clock(self._wanted, now, self._core.pace)
         except ClockError as error:
             why = str(error)
         self._playing, self._look_at = None, now
-        self._clocked = ClockChanged(wanted.source if self._clock is not None else INTERNAL, why=why)
+        self._clocked = ClockChanged(self._wanted.source if self._clock is not None else INTERNAL, why=why)
         self._report(self._clocked)
 
     def _look(self, clock: Clock, now: float) -> None:
@@ -273,9 +282,11 @@ class PlayerLoop:
             self._use_gap()
 
     def _use_gap(self) -> None:
-        """Close and open ports, which takes tens of milliseconds."""
+        """Close and open ports, and the clock's, which takes tens of milliseconds."""
         while self._leaving:
             self._leaving.pop().close()
+        if self._clock_by is not None:
+            self._change_clock(time.monotonic())
         if self._open_by is None:
             return
         self._open_by = None

@@ -1,7 +1,6 @@
 """The server's side of the wire: starts the player, mirrors what it was told, starts another if it dies."""
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from typing import IO
 
 from livevae.errors import LivevaeError
 from livevae.midi import find_name
-from livevae.player.clocks import INTERNAL
+from livevae.player.clocks import INTERNAL, MIDI
 from livevae.player.commands import (
     TICKS_PER_BAR,
     Cancel,
@@ -34,7 +33,17 @@ from livevae.player.commands import (
 )
 from livevae.player.mirror import Mirror, chunked
 from livevae.player.realtime import ORDINARY
-from livevae.player.reports import Counters, Hello, PlayerDied, PortLost, PortsOpened, Report, TimelineChanged
+from livevae.player.reports import (
+    ClockChanged,
+    Counters,
+    Hello,
+    PlayerDied,
+    PortLost,
+    PortsOpened,
+    Report,
+    TimelineChanged,
+)
+from livevae.player.seen import PortsSeen, environment
 from livevae.player.wire import LineSplitter, WireError, decode_report, encode
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
@@ -74,6 +83,7 @@ class PlayerProcess:
         self._loop = asyncio.get_running_loop()
         self._specs = ports
         self._clock = SetClock(INTERNAL)
+        self._clocked = ClockChanged(INTERNAL)
         self._playing = True
         self._tape = tape
         self._realtime = realtime
@@ -83,8 +93,7 @@ class PlayerProcess:
         self._ready = asyncio.Event()
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
-        self._watcher: asyncio.Task[None] | None = None
-        self._there: list[str] = []
+        self._seen = PortsSeen(self._compare)
 
     @classmethod
     async def start(
@@ -145,9 +154,10 @@ class PlayerProcess:
         self._do(Nudge(ticks, over))
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
-        """Go by another clock; the answer comes as a report."""
+        """Go by another clock; the answer comes as a report. A MIDI clock that goes is followed when it is back."""
         self._clock = SetClock(source, quantum, target)
         self._do(self._clock)
+        self._watch_ports()
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Another time signature from `tick` on, for the recording."""
@@ -178,10 +188,7 @@ class PlayerProcess:
         if self._child is not None:
             self._child.write(encode(Quit()))
             await self._child.ended(PATIENCE)
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+        await self._seen.close()
         if self._keeper is not None:
             await asyncio.wait((self._keeper,), timeout=1.0)
             self._keeper.cancel()
@@ -213,7 +220,7 @@ class PlayerProcess:
             [sys.executable, "-m", "livevae.player.recorder", str(reading), str(path)],
             pass_fds=(reading,),
             stdin=subprocess.DEVNULL,
-            env=_environment(),
+            env=environment(),
         )
         os.close(reading)
         self._tape = writing
@@ -261,35 +268,22 @@ class PlayerProcess:
                     self.on_timeline(timeline)
             case Counters():
                 self.counters = report
+            case ClockChanged():
+                self._clocked = report
+                self._tell(report)
+                self._compare_clock()
+                return
         self._tell(report)
 
     def _watch_ports(self) -> None:
-        """Watch the system's outputs, where any of them is ours by name."""
-        named = any(spec.target not in ("virtual", "none") for spec in self._specs)
-        if named and self._watcher is None and not self._closing:
-            self._watcher = self._loop.create_task(self._watch(), name="port watcher")
+        """Watch the system's ports, where any of them is ours by name, or the clock that we go by."""
+        named = self._clock_by_name or any(spec.target not in ("virtual", "none") for spec in self._specs)
+        if named and not self._closing:
+            self._seen.begin()
 
-    async def _watch(self) -> None:
-        """Hear from the watch which outputs there are, for as long as we are open."""
-        while True:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "livevae.player.watch",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-            )
-            try:
-                while process.stdout is not None and (line := await process.stdout.readline()):
-                    self._there = [f"{name} ({system})" for system, name in json.loads(line)]
-                    self._compare_ports()
-            finally:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-            await asyncio.sleep(LONGEST_PAUSE)
+    def _compare(self) -> None:
+        self._compare_ports()
+        self._compare_clock()
 
     def _compare_ports(self) -> None:
         """Close what is gone from the system, and open what is there (again)."""
@@ -297,12 +291,30 @@ class PlayerProcess:
         for spec in self._specs:
             if spec.target in ("virtual", "none"):
                 continue
-            if spec.name in opened and opened[spec.name] not in self._there:
+            if spec.name in opened and opened[spec.name] not in self._seen.outputs:
                 self._do(LosePort(spec.name))
-            elif spec.name not in opened and find_name(self._there, spec.target) is not None:
+            elif spec.name not in opened and find_name(self._seen.outputs, spec.target) is not None:
                 missing = True
         if missing:
             self._do(OpenPorts(self._specs))
+
+    @property
+    def _clock_by_name(self) -> bool:
+        return self._clock.source == MIDI and self._clock.target != "virtual"
+
+    def _compare_clock(self) -> None:
+        """Say that the MIDI clock we go by is gone from the system, and follow it when it is there (again)."""
+        if not self._clock_by_name or not self._seen.told:
+            return
+        there = find_name(self._seen.inputs, self._clock.target) is not None
+        followed = self._clocked.source == MIDI and not self._clocked.why
+        if followed and not there:
+            gone = f"{self._clock.target} is gone: its tempo is held until it is back"
+            self._clocked = ClockChanged(MIDI, why=gone)
+            self._tell(self._clocked)
+        elif there and not followed and self._clocked.why:
+            self._clocked = ClockChanged(self._clocked.source)
+            self._do(self._clock)
 
     def _tell(self, report: Report) -> None:
         if self.on_report is not None:
@@ -324,7 +336,7 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=self._errors,
             stderr=self._errors,
-            env=_environment(),
+            env=environment(),
         )
         its.close()
         self._loop = asyncio.get_running_loop()
@@ -387,10 +399,3 @@ class _Child:
             lines = self._errors.read().decode(errors="replace").strip().splitlines()
             return f"exit status {code}" + (f": {lines[-1]}" if lines else "")
         return f"exit status {code}"
-
-
-def _environment() -> dict[str, str]:
-    """Our own, with the way to this livevae."""
-    here = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}

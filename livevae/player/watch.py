@@ -1,4 +1,4 @@
-"""The watch: a small process that says which MIDI outputs there are, whenever that changes.
+"""The watch: a small process that says which MIDI ports there are, whenever that changes.
 
 A process of its own, because asking for them holds the interpreter for milliseconds, and because what a MIDI
 system's library does when its server goes away is not always survived.
@@ -8,6 +8,7 @@ import json
 import os
 import select
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from livevae.midi import SYSTEMS
@@ -18,37 +19,46 @@ EVERY = 1.0
 CLIENT = "livevae-watch"
 
 
+KINDS = {"outputs": "MidiOut", "inputs": "MidiIn"}
+"""What there is to be seen, by rtmidi's names for who sees it."""
+
+Seen = dict[str, list[tuple[str, str]]]
+"""(MIDI system, name) of every port that can be opened by name, by kind."""
+
+
 class Watch:
-    """One client of each MIDI system, kept: to come and go every second would disturb JACK's graph."""
+    """One client of each MIDI system and kind, kept: to come and go every second would disturb JACK's graph."""
 
     def __init__(self) -> None:
         import rtmidi  # noqa: PLC0415  (fails where the system has no libasound; then this process ends)
 
         self._rtmidi = rtmidi
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
-    def look(self) -> list[tuple[str, str]]:
-        """(MIDI system, name) of every output that can be opened by name."""
-        found: list[tuple[str, str]] = []
+    def look(self) -> Seen:
+        """What is there now."""
+        return {kind: list(self._names(kind)) for kind in KINDS}
+
+    def _names(self, kind: str) -> Iterator[tuple[str, str]]:
         for system, api in SYSTEMS:
             number = getattr(self._rtmidi, api)
             if number not in self._rtmidi.get_compiled_api():
                 continue
+            ours = (kind, system)
             try:
-                if system not in self._clients:
-                    self._clients[system] = self._rtmidi.MidiOut(number, name=CLIENT)
-                names = self._clients[system].get_ports()
+                if ours not in self._clients:
+                    self._clients[ours] = getattr(self._rtmidi, KINDS[kind])(number, name=CLIENT)
+                names = self._clients[ours].get_ports()
             except Exception:  # noqa: BLE001  (rtmidi raises several kinds of its own)
-                self._clients.pop(system, None)
+                self._clients.pop(ours, None)
                 continue
-            found.extend((system, name) for name in names)
+            yield from ((system, name) for name in names)
             if not names:
-                self._clients.pop(system).delete()
-        return found
+                self._clients.pop(ours).delete()
 
 
 def main() -> None:
-    """Write the outputs as a line of JSON each time they change, until standard input ends."""
+    """Write what there is as a line of JSON each time they change, until standard input ends."""
     watch, told = Watch(), None
     while True:
         found = watch.look()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from livevae.errors import LivevaeError, ModelError
 from livevae.models import evaluate, growth, recurrence, sample_statistics, training_commands
-from livevae.models.batches import Batches, transposed
+from livevae.models.batches import CYMBALS, TOMS, Batches, transposed, varied
 from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE
 from livevae.models.training import Options
@@ -76,6 +76,29 @@ def test_transposition_keeps_rhythm_and_intervals_and_stays_in_range(seed):
 
 
 # the fast recurrence
+
+
+@given(
+    st.integers(0, 2**32 - 1).flatmap(
+        lambda seed: st.just(np.random.default_rng(seed).integers(0, 512, (12, 32)))
+    ),
+    st.floats(0, 1),
+    st.integers(0, 99),
+)
+def test_varied_drums_keep_every_stroke_of_kicks_and_snares_and_tokens_vary_as_rows_do(windows, share, seed):
+    def rows(tokens):
+        hits = (tokens[..., None] >> np.arange(9)) & 1
+        return np.concatenate([hits, hits * 64, hits * 3], -1)
+
+    moved = varied(windows, share, np.random.default_rng(seed))
+    assert np.array_equal(rows(moved), varied(rows(windows), share, np.random.default_rng(seed)))
+    before, after = rows(windows)[..., :9], rows(moved)[..., :9]
+    halves = {half.tobytes() for window in before for half in np.split(window[..., :2], 2)}
+    assert {half.tobytes() for window in after for half in np.split(window[..., :2], 2)} <= halves
+    for group in (TOMS, CYMBALS):  # however they change places, as many sound at each step of some window
+        counts = {half.tobytes() for window in before for half in np.split(window[..., group].sum(-1), 2)}
+        assert {h.tobytes() for w in after for h in np.split(w[..., group].sum(-1), 2)} <= counts
+    assert np.array_equal(varied(windows, 0.0, np.random.default_rng(seed)), windows)
 
 
 def test_the_recurrence_computes_what_the_networks_do_forwards_and_backwards():

@@ -225,3 +225,33 @@ def test_a_clock_that_is_not_there_is_said_and_ours_goes_on(jack):
     (changed,) = asyncio.run(music())
     assert changed.source == "internal"
     assert "no such master" in changed.why
+
+
+@pytest.mark.real
+def test_a_clock_is_followed_when_it_comes_and_again_when_it_comes_back(jack):
+    async def music():
+        reports = []
+        player = await PlayerProcess.start(120, [PortSpec("a", "none")], on_report=reports.append)
+
+        async def changes(count):
+            end = time.monotonic() + 30
+            while len(found := [r for r in reports if isinstance(r, ClockChanged)]) < count:
+                assert time.monotonic() < end, found
+                await asyncio.sleep(0.01)
+
+        player.set_clock("midi", target="master")
+        for count in (1, 3):
+            await changes(count)
+            sender = await asyncio.create_subprocess_exec(sys.executable, "-c", SENDER, stdin=subprocess.PIPE)
+            await changes(count + 1)
+            sender.kill()
+            await sender.wait()
+        await changes(5)
+        await player.close()
+        return [(r.source, r.why) for r in reports if isinstance(r, ClockChanged)]
+
+    (absent, because), *rest = asyncio.run(music())
+    assert absent == "internal"
+    assert "no MIDI input has 'master' in its name" in because
+    gone = ("midi", "master is gone: its tempo is held until it is back")
+    assert rest == [("midi", ""), gone, ("midi", ""), gone]

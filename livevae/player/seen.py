@@ -1,0 +1,77 @@
+"""The server's side of the watch: which MIDI ports the system has, and a call each time that changes."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+PAUSE = 5.0
+"""Seconds before a watch that ended is followed by another."""
+
+
+class PortsSeen:
+    """What the watch, a process of its own, last saw. Used from the server's loop.
+
+    Args:
+        changed: called each time there is something else to see.
+
+    Attributes:
+        outputs: what `livevae ports` calls the outputs that can be opened by name.
+        inputs: the same of inputs.
+        told: whether the watch has said anything yet.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.outputs: list[str] = []
+        self.inputs: list[str] = []
+        self.told = False
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Watch from now on; a second time is no error."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._watch(), name="port watcher")
+
+    async def close(self) -> None:
+        """Watch no more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        while True:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "livevae.player.watch",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment(),
+            )
+            try:
+                while process.stdout is not None and (line := await process.stdout.readline()):
+                    seen = json.loads(line)
+                    self.outputs = [f"{name} ({system})" for system, name in seen["outputs"]]
+                    self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
+                    self.told = True
+                    self._changed()
+            finally:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            await asyncio.sleep(PAUSE)
+
+
+def environment() -> dict[str, str]:
+    """Our own, with the way to this livevae."""
+    here = str(Path(__file__).resolve().parents[2])
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}
