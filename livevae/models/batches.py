@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.music import drums, melody
+from livevae.music import drums, melody, trio
 from livevae.music.notes import STEPS_PER_BEAT
 
 TOMS = [index for index, name in enumerate(drums.NAMES) if name.endswith("tom")]
@@ -73,14 +73,20 @@ class Batches:
 def transposed(
     batch: NDArray[np.int64], by: tuple[int, int], chance: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Each window moved by semitones drawn evenly from those that keep it in the vocabulary's range."""
-    notes = batch > melody.OFF
-    lowest = np.where(notes, batch, melody.CLASSES).min(1)
-    highest = np.where(notes, batch, 0).max(1)
+    """Each window moved by semitones drawn evenly from those that keep it in the vocabulary's range.
+
+    Windows are melodies [N, steps], or trios [N, steps, 3], whose melody and bass move together.
+    """
+    pitched = batch if batch.ndim == 2 else batch[..., : trio.DRUMS]
+    steps = tuple(range(1, batch.ndim))
+    notes = pitched > melody.OFF
+    lowest = np.where(notes, pitched, melody.CLASSES).min(steps)
+    highest = np.where(notes, pitched, 0).max(steps)
     down = np.maximum(by[0], np.minimum(0, melody.OFF + 1 - lowest))
     up = np.minimum(by[1], np.maximum(0, melody.CLASSES - 1 - highest))
-    moves = chance.integers(down, up + 1)
-    return np.where(notes, batch + moves[:, None], batch)
+    moves = np.expand_dims(chance.integers(down, up + 1), steps)
+    moved = np.where(notes, pitched + moves, pitched)
+    return moved if batch.ndim == 2 else np.concatenate([moved, batch[..., trio.DRUMS :]], -1)
 
 
 def varied(batch: NDArray[np.int64], share: float, chance: np.random.Generator) -> NDArray[np.int64]:

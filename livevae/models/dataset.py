@@ -1,7 +1,7 @@
 """Data sets of training windows: built from music files, split by song, memory-mapped from disk.
 
-A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums; for
-grooves [N, steps, 27] int8, see `data.groove_lines`),
+A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums; [N, steps,
+3] uint16 for trios; for grooves [N, steps, 27] int8, see `data.groove_lines`),
 `train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what
 was used, what was refused and why. No torch.
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from livevae.errors import MusicError
-from livevae.models.data import abc, drum_lines, groove_lines, midi, musicxml
+from livevae.models.data import abc, drum_lines, groove_lines, midi, musicxml, trio_lines
 from livevae.models.data.lines import Line, runs
 from livevae.models.data.names import held_out
 from livevae.models.data.windows import shape_key, windows
@@ -40,7 +40,8 @@ class Dataset:
     Attributes:
         path: its folder.
         info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
-        train: [N, steps] uint8 (drums: uint16; grooves: [N, steps, 27] int8), memory-mapped.
+        train: [N, steps] uint8 (drums: uint16; trios: [N, steps, 3] uint16; grooves: [N, steps, 27] int8),
+            memory-mapped.
         test: the same, of songs that are not in `train`.
         train_set: [N] uint8, index into `info["sets"]`.
         test_set: [N] uint8.
@@ -108,7 +109,7 @@ def build(
     Args:
         name: a name or a folder, see `home`.
         paths: files and folders; each path given is one named set.
-        music: melody, or (of MIDI files) drums or groove.
+        music: melody, or (of MIDI files) drums, groove or trio.
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         note: called with every file before it is read.
@@ -126,13 +127,12 @@ def build(
             raise MusicError(f"two sets are named {label!r}; give each folder a name of its own")
         sets.append(label)
         reports[label] = _read_set(path, steps, share, note, _Store(music, found, len(sets) - 1))
-    kind = DTYPES[music]
-    shape = shape_key if music == "melody" else np.ndarray.tobytes
-    held = {shape(np.frombuffer(key, kind)) for key in found["test"]}
+    kind = KINDS[music]
+    held = {kind.shape(kind.window(key)) for key in found["test"]}
     train = {
         key: label
         for key, label in found["train"].items()
-        if key not in found["test"] and shape(np.frombuffer(key, kind)) not in held
+        if key not in found["test"] and kind.shape(kind.window(key)) not in held
     }
     shared = len(found["train"]) - len(train)
     if not train or not found["test"]:
@@ -143,7 +143,7 @@ def build(
     digest = hashlib.sha256()
     for split, windows_of in zip(SPLITS, (train, found["test"]), strict=True):
         ordered = sorted(windows_of)
-        array = np.frombuffer(b"".join(ordered), kind).reshape(-1, steps, *ROWS.get(music, ()))
+        array = kind.window(b"".join(ordered)).reshape(-1, steps, *kind.row)
         labels = np.array([windows_of[key] for key in ordered], np.uint8)
         digest.update(array.tobytes())
         np.save(folder / f"{split}.npy", array)
@@ -195,7 +195,7 @@ def _read_set(
             note(file)
         before = cut
         try:
-            for song, window in CUTTERS[store.music](file, steps, refused):
+            for song, window in KINDS[store.music].cut(file, steps, refused):
                 split = official.get(file) or SPLITS[held_out(song, share)]
                 store.add(split, window)
                 songs[split].add(song)
@@ -274,18 +274,50 @@ def _grooves(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[st
             yield song, window
 
 
+def _trios(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    song, stretches = trio_lines.read(_midi(file), refused)
+    for stretch in stretches:
+        for window in trio_lines.windows(stretch, steps, refused):
+            yield song, window
+
+
 def _midi(file: Path) -> Path:
     if file.suffix.lower() not in {".mid", ".midi"}:
-        raise MusicError("drums are read from MIDI files only")
+        raise MusicError("drums, grooves and trios are read from MIDI files only")
     return file
 
 
-CUTTERS: Mapping[str, Cutter] = MappingProxyType({"melody": _melodies, "drums": _drums, "groove": _grooves})
-DTYPES: Mapping[str, type[np.integer[Any]]] = MappingProxyType(
-    {"melody": np.uint8, "drums": np.uint16, "groove": np.int8}
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of music as windows.
+
+    Attributes:
+        cut: makes them from a file.
+        dtype: of what is stored.
+        row: the shape of one step, () for a number.
+        shape: a window's bytes; the same for two that count as one where songs are held out.
+    """
+
+    cut: Cutter
+    dtype: type[np.integer[Any]]
+    row: tuple[int, ...] = ()
+    shape: Callable[[NDArray[Any]], bytes] = np.ndarray.tobytes
+
+    def window(self, data: bytes) -> NDArray[Any]:
+        """Stored bytes as windows or one, [..., *row]."""
+        flat = np.frombuffer(data, self.dtype)
+        return flat.reshape(-1, *self.row) if self.row else flat
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "melody": Kind(_melodies, np.uint8, shape=shape_key),
+        "drums": Kind(_drums, np.uint16),
+        "groove": Kind(_grooves, np.int8, (groove.WIDTH,)),
+        "trio": Kind(_trios, np.uint16, (3,), trio_lines.shape_key),
+    }
 )
-ROWS: Mapping[str, tuple[int, ...]] = MappingProxyType({"groove": (groove.WIDTH,)})
-"""The shape of one step, where it is no number."""
+"""Every kind of music that data sets are made of."""
 
 
 def _without(text: str, name: str) -> str:

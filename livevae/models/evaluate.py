@@ -1,4 +1,4 @@
-"""Scores of a melody or drum model on windows it has not seen, and of its samples beside the music."""
+"""Scores of a melody, drum or trio model on windows it has not seen, and of its samples beside the music."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,21 +15,65 @@ from livevae.errors import ModelError
 from livevae.latent.vectors import slerp
 from livevae.models import recurrence, sample_statistics
 from livevae.models.batches import transposed
+from livevae.models.config import Config
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram
 from livevae.music import drums, melody
 
-FIRST_NOTE: Mapping[str, int] = MappingProxyType({"melody": melody.OFF + 1, "drums": 1})
-"""The first token of each vocabulary that strikes something."""
+FIRST_NOTES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"melody": (melody.OFF + 1,), "drums": (1,), "trio": (melody.OFF + 1, melody.OFF + 1, 1)}
+)
+"""The first token of each part of a vocabulary that strikes something."""
+
+PARTS = ("melody", "bass", "drums")
+"""A trio's, by name."""
 
 ACTIVE = 0.01
 """A dimension of z is active if the variance of its mu over the data is above this (Burda et al. 2016)."""
 
 
+def known(config: Config) -> bool:
+    """Whether music of this configuration is tokens that can be trained and scored here."""
+    nade = config.head == "nade" and config.output_depth == len(drums.NAMES)
+    return config.music in FIRST_NOTES and not config.controls and (config.head == "categorical" or nade)
+
+
+def target(config: Config, tokens: Tensor) -> Tensor:
+    """Tokens as the decoder says them: themselves, or for a NADE the rolls [N, steps, 9] that they stand for."""
+    if config.head == "categorical":
+        return tokens
+    return (tokens.unsqueeze(-1) >> torch.arange(config.output_depth, device=tokens.device)) & 1
+
+
+def tokens_of(config: Config, music: Tensor) -> Tensor:
+    """Music [N, steps, depth] of ones and zeros as tokens [N, steps], or [N, steps, parts] of several."""
+    if config.head == "nade":
+        return (music.long() << torch.arange(music.shape[-1], device=music.device)).sum(-1)
+    parts = [part.argmax(-1) for part in torch.split(music, list(config.output_depths), -1)]
+    return parts[0] if len(parts) == 1 else torch.stack(parts, -1)
+
+
+def said(model: MusicVAE, outputs: Tensor, noise: Tensor | None = None) -> Tensor:
+    """The tokens that outputs [N, steps, raw] say: the likeliest, or sampled by noise [N, steps, depth]."""
+    cores = model.core_list()
+    flat = torch.split(outputs.flatten(0, 1), [core.head.raw for core in cores], -1)
+    heat = outputs.new_full((len(flat[0]), 1), 0.0 if noise is None else 1.0)
+    chance = outputs.new_zeros(len(heat), model.config.output_depth) if noise is None else noise.flatten(0, 1)
+    split = torch.split(chance, model.config.core_depths, -1)
+    music = [core.head.sample(part, heat, own) for core, part, own in zip(cores, flat, split, strict=True)]
+    found = tokens_of(model.config, torch.cat(music, -1))
+    return found.view(*outputs.shape[:2], *found.shape[1:])
+
+
+def noise_for(config: Config, even: Tensor) -> Tensor:
+    """The noise that a configuration's head samples by, from even noise; see `heads`."""
+    return gumbel(even) if config.head == "categorical" else logistic(even)
+
+
 def greedy(model: MusicVAE, z: Tensor) -> Tensor:
-    """The most likely tokens, step by step, [N, steps]."""
+    """The most likely tokens, step by step, [N, steps] or [N, steps, parts]."""
     zeros = z.new_zeros(len(z), model.config.steps, model.config.output_depth)
-    return free_running(model, z, z.new_zeros(len(z), 1), zeros).argmax(-1)
+    return tokens_of(model.config, free_running(model, z, z.new_zeros(len(z), 1), zeros))
 
 
 @torch.no_grad()
@@ -37,8 +81,8 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
     """How well windows come back from their mu.
 
     Args:
-        model: of melodies or drums, with categorical outputs.
-        windows: [N, steps] int64.
+        model: of melodies, drums or trios; see `known`.
+        windows: [N, steps] int64; trios [N, steps, 3].
         batch: windows at a time.
 
     Returns:
@@ -46,69 +90,116 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
         note_free_running: of those where a note starts; exact: share of windows that come back whole,
         free-running; nll: nats a window, from mu; sampled_nll: from a z drawn from the posterior, always the same
         draw; kl: nats a window; active: dimensions of z that are, see `ACTIVE`. Of drums, whose tokens are right only
-        when all nine instruments are, also hits_teacher_forced and hits_free_running: F1 of single hits.
+        when all nine instruments are, also hits_teacher_forced and hits_free_running: F1 of single hits. Of trios
+        also each part's notes, `melody_free_running` and so on.
     """
-    names = ("teacher_forced", "free_running", "note_teacher_forced", "note_free_running", "exact")
-    first = FIRST_NOTE[model.config.music]
-    sums = dict.fromkeys((*names, "nll", "sampled_nll", "kl"), 0.0)
-    hits = {"hits_teacher_forced": [0, 0], "hits_free_running": [0, 0]}
+    config = model.config
+    first = torch.tensor(FIRST_NOTES[config.music], device=windows.device)
+    sums = dict.fromkeys(("exact", "nll", "sampled_nll", "kl"), 0.0)
+    tallies = {way: _Tally(len(first)) for way in ("teacher_forced", "free_running")}
     mus: list[Tensor] = []
     chance = torch.Generator().manual_seed(0)
     for part in torch.split(windows, batch):
         mu, sigma = model.posterior(part)
         noise = torch.randn(mu.shape, generator=chance).to(mu)
         outputs = logits(model, mu, part)
-        said, free = outputs.argmax(-1), greedy(model, mu)
-        notes = part >= first
-        sums["nll"] += nats(outputs, part)
-        sums["sampled_nll"] += nats(logits(model, mu + sigma * noise, part), part)
+        free = greedy(model, mu)
+        sums["nll"] += nats(model, outputs, part)
+        sums["sampled_nll"] += nats(model, logits(model, mu + sigma * noise, part), part)
         sums["kl"] += float(kl(mu, sigma).sum())
-        sums["teacher_forced"] += float((said == part).float().mean(1).sum())
-        sums["free_running"] += float((free == part).float().mean(1).sum())
-        sums["note_teacher_forced"] += float(((said == part) & notes).sum())
-        sums["note_free_running"] += float(((free == part) & notes).sum())
-        sums["exact"] += float((free == part).all(1).sum())
-        for tally, found in zip(hits.values(), (said, free), strict=True):
-            tally[0] += 2 * int(_struck(found & part))
-            tally[1] += int(_struck(found)) + int(_struck(part))
+        sums["exact"] += float((free == part).flatten(1).all(1).sum())
+        tallies["teacher_forced"].add(said(model, outputs), part, first)
+        tallies["free_running"].add(free, part, first)
         mus.append(mu)
-    count, notes_seen = len(windows), int((windows >= first).sum())
-    spread = torch.cat(mus).var(0) if count > 1 else torch.zeros(1)
-    scores = {name: value / (notes_seen if "note" in name else count) for name, value in sums.items()}
-    if model.config.music == "drums":
-        scores |= {name: both / max(1, either) for name, (both, either) in hits.items()}
+    spread = torch.cat(mus).var(0) if len(windows) > 1 else torch.zeros(1)
+    scores = {name: value / len(windows) for name, value in sums.items()}
+    for way, tally in tallies.items():
+        scores |= tally.scores(config.music, way)
     return {**scores, "active": float((spread > ACTIVE).sum())}
 
 
-def _struck(tokens: Tensor) -> Tensor:
+class _Tally:
+    """Counts, part by part, of tokens that are right: all, those where a note starts, and single hits."""
+
+    def __init__(self, parts: int) -> None:
+        self.right, self.notes, self.all_notes = (np.zeros(parts) for _ in range(3))
+        self.tokens = self.both = self.either = 0
+
+    def add(self, said: Tensor, music: Tensor, first: Tensor) -> None:
+        said, music = (t.reshape(*t.shape[:2], -1) for t in (said, music))
+        right, notes = said == music, music >= first
+        self.right += right.sum((0, 1)).cpu().numpy()
+        self.notes += (right & notes).sum((0, 1)).cpu().numpy()
+        self.all_notes += notes.sum((0, 1)).cpu().numpy()
+        self.tokens += right[..., 0].numel()
+        self.both += 2 * _struck(said[..., -1] & music[..., -1])
+        self.either += _struck(said[..., -1]) + _struck(music[..., -1])
+
+    def scores(self, music: str, way: str) -> dict[str, float]:
+        found = {
+            way: float(self.right.mean()) / self.tokens,
+            f"note_{way}": float(self.notes.sum()) / max(1.0, float(self.all_notes.sum())),
+        }
+        if music == "trio":
+            shares = self.notes / np.maximum(1, self.all_notes)
+            found |= {f"{part}_{way}": float(share) for part, share in zip(PARTS, shares, strict=True)}
+        if music != "melody":
+            found[f"hits_{way}"] = self.both / max(1, self.either)
+        return found
+
+
+def _struck(tokens: Tensor) -> int:
     """How many instruments drum tokens strike."""
     bits = torch.arange(len(drums.NAMES), device=tokens.device)
-    return (tokens.unsqueeze(-1) >> bits & 1).sum()
+    return int((tokens.unsqueeze(-1) >> bits & 1).sum())
 
 
 def logits(model: MusicVAE, z: Tensor, tokens: Tensor) -> Tensor:
-    """Teacher-forced outputs [N, steps, classes], the fast way where there is one."""
+    """Teacher-forced outputs [N, steps, raw], the fast way where there is one."""
     fast = tokens.device.type == "cpu" and recurrence.fits(model)
-    return recurrence.teacher_forced(model, z, tokens) if fast else model.teacher_forced(z, tokens)
+    decode = recurrence.teacher_forced if fast else MusicVAE.teacher_forced
+    return decode(model, z, target(model.config, tokens))
 
 
-def nats(outputs: Tensor, tokens: Tensor) -> float:
-    """Cross-entropy of tokens [N, steps], summed over everything."""
-    return float(F.cross_entropy(outputs.flatten(0, 1), tokens.flatten(), reduction="sum"))
+def losses(model: MusicVAE, outputs: Tensor, tokens: Tensor) -> Tensor:
+    """Nats of tokens [N, steps] or [N, steps, parts] given outputs, of all steps and parts: a number a window, [N]."""
+    config = model.config
+    if config.head != "categorical":
+        return model.reconstruction_loss(outputs, target(config, tokens))
+    parts = zip(
+        torch.split(outputs.float(), list(config.output_depths), -1),
+        tokens.reshape(*outputs.shape[:2], -1).unbind(-1),
+        strict=True,
+    )
+    each = [F.cross_entropy(part.flatten(0, 1), own.flatten(), reduction="none") for part, own in parts]
+    return torch.stack(each).sum(0).view(outputs.shape[:2]).sum(1)
+
+
+def nats(model: MusicVAE, outputs: Tensor, tokens: Tensor) -> float:
+    """Nats of tokens given outputs, summed over everything."""
+    return float(losses(model, outputs, tokens).sum())
 
 
 @torch.no_grad()
 def prior_samples(
     model: MusicVAE, count: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256
 ) -> NDArray[np.int64]:
-    """Tokens [count, steps] of z drawn from N(0, 1), each step sampled from the softmax at `temperature`."""
-    music = decoded_prior(model, count, gumbel, temperature=temperature, seed=seed, batch=batch)
-    return torch.cat([part.argmax(-1) for part in music]).numpy()
+    """Tokens [count, steps] (trios [count, steps, 3]) of z drawn from N(0, 1), each step sampled at `temperature`."""
+    config = model.config
+    music = decoded_prior(
+        model, count, lambda even: noise_for(config, even), temperature=temperature, seed=seed, batch=batch
+    )
+    return torch.cat([tokens_of(config, part) for part in music]).numpy()
 
 
 def gumbel(even: Tensor) -> Tensor:
     """Gumbel noise from even noise."""
     return -torch.log(-torch.log(even.clamp(1e-20, 1 - 1e-7)))
+
+
+def logistic(even: Tensor) -> Tensor:
+    """Logistic noise from even noise."""
+    return torch.logit(even.clamp(1e-7, 1 - 1e-7))
 
 
 def decoded_prior(
@@ -198,7 +289,7 @@ def evaluate(
     """Score a model on held-out windows and its samples from the prior beside the music.
 
     Args:
-        model: of melodies or drums, with categorical outputs.
+        model: of melodies, drums or trios; see `known`.
         train: training windows; as many as `samples` are described, the nearest that a model could hope to come.
         test: held-out windows.
         windows: how many of these are scored, evenly spread; 0 for all.
@@ -210,10 +301,10 @@ def evaluate(
         ModelError: the model is of another kind, or not of the data's length.
     """
     config = model.config
-    if config.music not in FIRST_NOTE or config.head != "categorical" or config.steps != test.shape[1]:
+    if not known(config) or config.steps != test.shape[1]:
         raise ModelError(
-            f"{config.name} plays {config.music} of {config.steps} steps; evaluation knows melodies and drums, "
-            f"and the data has {test.shape[1]} steps"
+            f"{config.name} plays {config.music} of {config.steps} steps; evaluation knows melodies, drums of nine "
+            f"instruments and trios, and the data has {test.shape[1]} steps"
         )
     device = next(model.parameters()).device
     chosen = torch.from_numpy(spread(test, windows or len(test)).astype(np.int64)).to(device)
@@ -222,7 +313,7 @@ def evaluate(
         "training": spread(train, samples),
         "samples": prior_samples(model, samples, temperature=temperature),
     }
-    if config.music == "melody":  # what the model really saw: every key alike
+    if config.music != "drums":  # what the model really saw: every key alike
         moved = transposed(sources["training"].astype(np.int64), (-7, 7), np.random.default_rng(0))
         sources["training, transposed"] = moved
     for name, other in (beside or {}).items():

@@ -14,7 +14,7 @@ from torch import Tensor
 from livevae.errors import ModelError
 from livevae.models import recurrence
 from livevae.models.data.groove_lines import rows
-from livevae.models.evaluate import ACTIVE, Evaluation, decoded_prior, evaluation, spread
+from livevae.models.evaluate import ACTIVE, Evaluation, decoded_prior, evaluation, logistic, spread
 from livevae.models.grooves import HEARD, lesson_of
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram, histogram
@@ -148,11 +148,6 @@ def prior_samples(
     """Rows [count, steps, 27] of z drawn from N(0, 1), hits sampled at `temperature`."""
     music = decoded_prior(model, count, logistic, temperature=temperature, seed=seed, batch=batch)
     return torch.cat(list(music)).numpy()
-
-
-def logistic(even: Tensor) -> Tensor:
-    """Logistic noise from even noise."""
-    return torch.logit(even.clamp(1e-7, 1 - 1e-7))
 
 
 def statistics(music: NDArray[np.float32]) -> Mapping[str, Histogram]:

@@ -107,7 +107,14 @@ STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = Map
 
 
 def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
-    """Every statistic of windows [N, steps] of melodies, or of drums."""
+    """Every statistic of windows [N, steps] of melodies or drums, or [N, steps, 3] of trios, part by part."""
+    if music == "trio":
+        parts = (("melody", "melody"), ("bass", "melody"), ("drums", "drums"))
+        return {
+            f"{part}: {name}": found
+            for index, (part, kind) in enumerate(parts)
+            for name, found in statistics(windows[..., index], kind).items()
+        }
     if music == "drums":
         return drum_statistics(np.asarray(windows).astype(np.int64))
     found = notes(windows)

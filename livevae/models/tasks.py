@@ -1,7 +1,7 @@
 """What a model is to learn from a window: what its encoder hears, what its decoder should say, how right it is.
 
-Melodies and drums are tokens, heard as they are. Of a groove each GrooVAE hears something else: all of the performance,
-its hits alone (humanize), a tapped rhythm (tap), or everything but the closed hi-hat (Gillick et al. 2019).
+Melodies, drums and trios are tokens, heard as they are. Of a groove each GrooVAE hears something else: all of the
+performance, its hits alone (humanize), a tapped rhythm (tap), or all but the closed hi-hat (Gillick et al. 2019).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from livevae.errors import ModelError
 from livevae.models import evaluate, evaluate_groove
@@ -26,7 +25,7 @@ class Lesson:
     """A batch, ready for the networks.
 
     Attributes:
-        heard: by the encoder: tokens [N, steps] or rows [N, steps, depth].
+        heard: by the encoder: tokens [N, steps] (trios [N, steps, 3]) or rows [N, steps, depth].
         music: what the decoder should say, likewise.
         controls: [N, steps, controls] where the configuration has them.
     """
@@ -42,13 +41,13 @@ class Task(Protocol):
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:
         """Stored windows as a batch."""
 
-    def loss(self, outputs: Tensor, music: Tensor) -> Tensor:
+    def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:
         """The reconstruction's loss, nats a window, averaged over the batch."""
 
-    def right(self, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:
+    def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:
         """Two shares: of everything that is right, and of notes (grooves: F1 of hits)."""
 
-    def said(self, outputs: Tensor) -> Tensor:
+    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:
         """What the decoder would say of itself, sampled with torch's own chance, shaped like the music."""
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:
@@ -57,25 +56,24 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Melodies and drums."""
-
-    first_note: int
+    """Melodies, drums and trios."""
 
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:  # noqa: D102
         tokens = torch.from_numpy(windows.astype(np.int64)).to(device)
         return Lesson(tokens, tokens)
 
-    def loss(self, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102
-        return F.cross_entropy(outputs.float().flatten(0, 1), music.flatten()) * music.shape[1]
+    def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102
+        return evaluate.losses(model, outputs, music).mean()
 
-    def right(self, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
-        right = outputs.argmax(-1) == music
-        notes = music >= self.first_note
+    def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+        right = evaluate.said(model, outputs) == music
+        first = torch.tensor(evaluate.FIRST_NOTES[model.config.music], device=music.device)
+        notes = music >= (first if music.dim() == 3 else first[0])
         return right.float().mean(), (right & notes).sum() / notes.sum().clamp(min=1)
 
-    def said(self, outputs: Tensor) -> Tensor:  # noqa: D102
-        # the largest of outputs + Gumbel noise is a sample of the softmax
-        return (outputs + evaluate.gumbel(torch.rand_like(outputs))).argmax(-1)
+    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102
+        even = torch.rand(*outputs.shape[:2], model.config.output_depth, device=outputs.device)
+        return evaluate.said(model, outputs, evaluate.noise_for(model.config, even))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         device = next(model.parameters()).device
@@ -91,16 +89,16 @@ class Grooves:
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:  # noqa: D102
         return Lesson(*lesson_of(self.config, windows, device))
 
-    def loss(self, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102
+    def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102, ARG002
         return evaluate_groove.loss(outputs.float(), music).mean()
 
-    def right(self, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+    def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102, ARG002
         said, hits = outputs[..., :DRUMS] >= 0, music[..., :DRUMS] > 0.5
         both = 2 * (said & hits).sum()
         return (said == hits).float().mean(), both / (said.sum() + hits.sum()).clamp(min=1)
 
-    def said(self, outputs: Tensor) -> Tensor:  # noqa: D102
-        return evaluate_groove.music(outputs, evaluate_groove.logistic(torch.rand_like(outputs[..., :DRUMS])))
+    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102, ARG002
+        return evaluate_groove.music(outputs, evaluate.logistic(torch.rand_like(outputs[..., :DRUMS])))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         return evaluate_groove.scores(model, windows)
@@ -112,10 +110,11 @@ def task_of(config: Config) -> Task:
     Raises:
         ModelError: livevae cannot train such models.
     """
-    if config.head == "categorical" and config.music in evaluate.FIRST_NOTE and not config.controls:
-        return Tokens(evaluate.FIRST_NOTE[config.music])
+    if evaluate.known(config):
+        return Tokens()
     if config.name in HEARD:
         return Grooves(config)
     raise ModelError(
-        f"training knows melodies, drums and grooves so far; {config.name} is none that it knows"
+        "training knows melodies without chords, drums of nine instruments, trios and grooves so far, "
+        f"not {config.name}"
     )

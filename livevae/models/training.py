@@ -19,10 +19,9 @@ import torch
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, growth, processes, recurrence, runs, store, tasks
+from livevae.models import checkpoint, evaluate, growth, processes, recurrence, runs, store, tasks
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
-from livevae.models.evaluate import spread
 from livevae.models.networks import MusicVAE, kl
 from livevae.models.processes import Crew
 from livevae.models.runs import RunState
@@ -95,8 +94,13 @@ class Options:
     def __post_init__(self) -> None:
         if not self.steps and not self.hours:
             raise ModelError("training needs an end: --steps or --hours")
-        if self.vary and configuration(self.config).music not in ("drums", "groove"):
-            raise ModelError(f"--vary is for drums and grooves; {self.config} plays neither")
+        config = configuration(self.config)
+        if config.segments and self.lengths:
+            raise ModelError(f"--lengths is for flat decoders; {config.name} decodes segment by segment")
+        if self.narrow and (len(config.encoder) > 1 or config.encode_segments):
+            raise ModelError(f"--narrow is for encoders of one layer; {config.name} has another")
+        if self.vary and config.music not in ("drums", "groove"):
+            raise ModelError(f"--vary is for drums and grooves; {config.name} plays neither")
 
 
 class Trainer:
@@ -118,7 +122,7 @@ class Trainer:
                 f"{self.config.name} hears {self.config.steps} steps; the data has {train.shape[1]}"
             )
         self.device = torch.device(options.device)
-        transpose = options.transpose if self.config.music == "melody" else (0, 0)
+        transpose = options.transpose if self.config.music in ("melody", "trio") else (0, 0)
         self.batches = Batches(train, options.batch, transpose, options.seed)
         self.state = runs.load(Path(options.run)) or RunState.new()
         self.model = self._new_model(wide=self.state.wide or not options.narrow)
@@ -292,20 +296,21 @@ class Trainer:
         mu, sigma = self.model.posterior(lesson.heard, lesson.controls)
         z = mu + sigma * torch.randn_like(sigma)
         outputs = self._outputs(z, self._told(z, lesson), lesson.controls)
-        nll = self.task.loss(outputs, lesson.music)
+        nll = self.task.loss(self.model, outputs, lesson.music)
         divergence = kl(mu.float(), sigma.float()).sum(1).mean()
         free = (
             self.config.free_bits if self.options.free_bits is None else self.options.free_bits
         ) * math.log(2)
         loss = nll + self.beta() * torch.clamp(divergence - free, min=0)
         with torch.no_grad():
-            right = self.task.right(outputs, lesson.music)
+            right = self.task.right(self.model, outputs, lesson.music)
         return loss, [loss.detach(), nll.detach(), divergence.detach(), *right]
 
     def _outputs(self, z: Tensor, music: Tensor, controls: Tensor | None) -> Tensor:
         own = self.device.type == "cpu" and recurrence.fits(self.model)
         decode = recurrence.teacher_forced if own else MusicVAE.teacher_forced
-        return decode(self.model, z, music, controls)
+        told = evaluate.target(self.config, music) if self.config.head == "nade" else music
+        return decode(self.model, z, told, controls)
 
     def _told(self, z: Tensor, lesson: Lesson) -> Tensor:
         """What the decoder hears: the truth, some of it replaced by what the decoder would have said."""
@@ -313,7 +318,7 @@ class Trainer:
         if share <= 0:
             return music
         with torch.no_grad():
-            said = self.task.said(self._outputs(z, music, lesson.controls))
+            said = self.task.said(self.model, self._outputs(z, music, lesson.controls))
             own = torch.rand(music.shape[:2], device=music.device) < share
         return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), said, music)
 
@@ -368,7 +373,7 @@ class Trainer:
 
     def look(self) -> dict[str, float]:
         """Scores of the averaged weights on some held-out windows."""
-        return self.task.scores(self.averaged(), spread(self.test, self.options.test_windows))
+        return self.task.scores(self.averaged(), evaluate.spread(self.test, self.options.test_windows))
 
 
 def train(options: Options, train: Any, test: Any, show: Callable[[int, float, Report], object]) -> RunState:

@@ -34,7 +34,7 @@ def _add_dataset(commands: Any) -> None:
     build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
     build.add_argument("name", help="a name, or a folder (with a / in it)")
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
-    build.add_argument("--music", choices=["melody", "drums", "groove"], default="melody")
+    build.add_argument("--music", choices=["melody", "drums", "groove", "trio"], default="melody")
     build.add_argument(
         "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
     )
