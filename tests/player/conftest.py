@@ -1,13 +1,7 @@
 """Fixtures of the player's tests: receivers on a JACK server."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from jack import Receiver
+from ears import Receiver
 
 
 @pytest.fixture

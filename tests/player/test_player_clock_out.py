@@ -6,9 +6,9 @@ import signal
 import time
 
 import pytest
+from ears import wait_until
 from hypothesis import given
 from hypothesis import strategies as st
-from jack import wait_until
 
 from livevae.player.clock_out import CONTINUE, PULSE, START, STOP, announcement
 from livevae.player.commands import (

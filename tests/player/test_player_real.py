@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mido
 import pytest
-from jack import Receiver, wait_until
+from ears import Receiver, wait_until
 
 from livevae.errors import LivevaeError, PortError
 from livevae.midi import list_ports

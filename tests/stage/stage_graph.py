@@ -3,61 +3,20 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-SOON = 30.0
-
-
-def wait_for(what: Callable[[], object], patience: float = SOON) -> None:
-    """Until `what` is true; a failure after `patience` seconds."""
-    until = time.monotonic() + patience
-    while not what():
-        assert time.monotonic() < until, "it did not happen"
-        time.sleep(0.01)
-
-
-@dataclass
-class Receiver:
-    """A synth that only writes down: (seconds, message) as they arrive."""
-
-    name: str
-    heard: list[tuple[float, bytes]] = field(default_factory=list)
-
-    def take(self, event: tuple[list[int], float], _: object = None) -> None:
-        self.heard.append((time.monotonic(), bytes(event[0])))
-
-    def ons(self) -> list[tuple[int, int]]:
-        return [(d[0] & 15, d[1]) for _, d in list(self.heard) if d[0] >> 4 == 9 and d[2]]
-
-    def sounding(self) -> set[tuple[int, int]]:
-        held: set[tuple[int, int]] = set()
-        for _, data in list(self.heard):
-            if data[0] >> 4 == 9 and data[2]:
-                held.add((data[0] & 15, data[1]))
-            elif data[0] >> 4 in (8, 9):
-                held.discard((data[0] & 15, data[1]))
-        return held
+from ears import Receiver, wait_for
 
 
 @pytest.fixture
 def receiver(jack: str) -> Iterator[Receiver]:
     """A virtual MIDI input on the graph."""
-    import rtmidi  # noqa: PLC0415  (needs the system's libasound2)
-
-    name = "receiver"
-    port = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name=name)
-    port.open_virtual_port("in")
-    taker = Receiver(name)
-    port.set_callback(taker.take)
-    yield taker
-    port.cancel_callback()
-    port.close_port()
-    port.delete()
+    receiver = Receiver("receiver")
+    yield receiver
+    receiver.close()
 
 
 @dataclass

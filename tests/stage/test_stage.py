@@ -10,7 +10,8 @@ from pathlib import Path
 
 import mido
 import pytest
-from stage_graph import Receiver, Stage, wait_for
+from ears import Receiver, wait_for
+from stage_graph import Stage
 
 from livevae.edges.client import Client
 from livevae.errors import RequestError
@@ -41,7 +42,7 @@ def test_a_sample_that_is_asked_for_is_heard_as_it_was_promised(
     quiet = tmp_path / "quiet.toml"
     quiet.write_text("tempo = 200\n[voice.lead]\nplay = false\nchannel = 5")
     stage = serve(str(quiet), "--midi", receiver.name)
-    assert not receiver.heard
+    assert not receiver.messages
     with Client(port=stage.osc) as livevae:
         answer = livevae.ask("/livevae/sample", "lead", ahead=0.2, bars=1, quantum=1, seed=5)
         assert float(answer["beat"]) % 1 == 0
@@ -51,7 +52,7 @@ def test_a_sample_that_is_asked_for_is_heard_as_it_was_promised(
         with pytest.raises(RequestError, match="temp must be a number from 0 to 4, not 9"):
             livevae.ask("/livevae/sample", "lead", temp=9)
         first = receiver.ons()
-        receiver.heard.clear()
+        receiver.messages.clear()
         livevae.ask("/livevae/sample", "lead", bars=1, quantum=1, seed=5)
         wait_for(lambda: len(receiver.ons()) >= len(first))
         assert receiver.ons() == first  # the same seed, the same riff
@@ -76,9 +77,9 @@ def test_no_note_hangs_when_the_player_is_killed_and_the_music_goes_on(
     stage = serve(scene, "--midi", receiver.name, "--record", str(tmp_path / "night.mid"))
     wait_for(receiver.sounding)
     held = receiver.sounding()
-    count = len(receiver.heard)
+    count = len(receiver.messages)
     os.kill(stage.player(), signal.SIGKILL)
-    wait_for(lambda: all(any(off(d, note) for _, d in list(receiver.heard)[count:]) for note in held))
+    wait_for(lambda: all(any(off(d, note) for _, d in list(receiver.messages)[count:]) for note in held))
     heard = len(receiver.ons())
     wait_for(lambda: len(receiver.ons()) > heard)
     assert "another one plays on" in stage.said
@@ -98,7 +99,7 @@ def test_panic_and_scene_changes_leave_nothing_sounding(
         wait_for(lambda: {0, 1, 2} <= {channel for channel, _ in receiver.ons()})
         livevae.ask("/livevae/panic")
         wait_for(lambda: not receiver.sounding())
-        assert any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard)
+        assert any(data[:2] == b"\xb0\x7b" for _, data in receiver.messages)
 
 
 def test_a_virtual_port_is_called_livevae(jack: str, serve: Callable[..., Stage], scene: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stage_graph import SOON, Receiver, Stage, wait_for
+from ears import SOON, Receiver, wait_for
+from stage_graph import Stage
 
 from livevae.edges.client import Client
 
@@ -110,7 +111,7 @@ def test_knobs_turn_settings_are_learned_and_programs_change_scenes(
         )
         insist(
             lambda: keyboard.send(0xB0, 123, 0),
-            lambda: any(data[:2] == b"\xb0\x7b" for _, data in receiver.heard),
+            lambda: any(data[:2] == b"\xb0\x7b" for _, data in receiver.messages),
         )
         wait_for(lambda: not receiver.sounding())
 

@@ -3,6 +3,9 @@
 import subprocess
 import time
 
+SOON = 30.0
+"""Seconds in which what another process does has happened, on a busy machine."""
+
 
 class Receiver:
     """A virtual JACK input called `name`; `messages` holds (seconds of the monotonic clock, bytes)."""
@@ -23,21 +26,29 @@ class Receiver:
     def connect(self, output: str) -> None:
         subprocess.run(["jack_connect", output, f"{self.name}:in"], check=True, capture_output=True)
 
+    def ons(self) -> list[tuple[int, int]]:
+        """(channel, pitch) of every note that began, in order."""
+        return [(data[0] & 15, data[1]) for _, data in list(self.messages) if data[0] >> 4 == 9 and data[2]]
+
     def sounding(self) -> set[tuple[int, int]]:
         """(channel, pitch) of what has begun and not ended."""
         notes: set[tuple[int, int]] = set()
         for _, data in list(self.messages):
-            key = (data[0] & 0x0F, data[1]) if len(data) > 1 else (0, 0)
-            if data[0] & 0xF0 == 0x90:
-                notes.add(key)
-            elif data[0] & 0xF0 == 0x80:
-                notes.discard(key)
+            if data[0] >> 4 == 9 and data[2]:
+                notes.add((data[0] & 15, data[1]))
+            elif data[0] >> 4 in (8, 9):
+                notes.discard((data[0] & 15, data[1]))
         return notes
 
     def close(self) -> None:
         self._input.cancel_callback()
         self._input.close_port()
         self._input.delete()
+
+
+def wait_for(what, patience: float = SOON) -> None:
+    """Wait until something that another process does has happened; a failure after `patience` seconds."""
+    assert wait_until(what, patience), "it did not happen"
 
 
 def wait_until(condition, seconds: float = 10.0) -> bool:
