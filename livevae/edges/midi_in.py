@@ -91,6 +91,7 @@ class MidiInput:
         self._heard = heard
         self._stream, self._arrivals = MessageStream(), Arrivals()
         self._client: Any = None
+        self._dead: list[Any] = []
 
     def open(self) -> None:
         """Listen. Takes some 50 ms, so a running server calls it on another thread.
@@ -142,6 +143,11 @@ class MidiInput:
             except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
                 _log.exception("a fault while hearing %s", message.hex(" "))
 
+    def forget(self) -> None:
+        """Let go of what is gone. It is not closed: that can take JACK ten seconds, and everything with it."""
+        self._dead.append(self._client)
+        self._client = None
+
     def close(self) -> None:
         """Stop listening; what still waits is not heard."""
         client, self._client = self._client, None
@@ -184,7 +190,7 @@ class MidiInputs:
         """See which inputs went and which are there again."""
         for one in self.inputs:
             if one.opened and not one.there:
-                one.close()
+                one.forget()
                 self._say(f"midi in {one.name or one.target} is gone")
             elif not one.opened:
                 await self._open(one)

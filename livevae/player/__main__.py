@@ -10,15 +10,16 @@ from livevae.player.reports import Hello
 from livevae.player.tape import TapeWriter
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     """Play until the pipe ends."""
     pipe, *tapes = [int(argument) for argument in arguments if argument != ORDINARY]
     loop = PlayerLoop(socket.socket(fileno=pipe), TapeWriter(tapes[0]) if tapes else None)
     realtime, why = become_realtime(ORDINARY not in arguments)
     quiet_collector()
     loop.run(Hello(os.getpid(), realtime, why))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
+    # the interpreter's own end would close what is left of lost ports, which can take JACK ten seconds each
+    os._exit(0)

@@ -94,6 +94,7 @@ class PlayerLoop:
         self._specs: dict[str, PortSpec] = {}
         self._lost: set[str] = set()
         self._leaving: list[Port] = []
+        self._dead: list[Port] = []
         self._open_by: float | None = None
         self._splitter = LineSplitter()
         self._lines: deque[bytes] = deque()
@@ -336,7 +337,9 @@ class PlayerLoop:
             self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
 
     def _lose(self, name: str, why: str) -> None:
-        self._leaving.append(self._ports.pop(name))
+        self._dead.append(
+            self._ports.pop(name)
+        )  # kept: where the other end is gone, JACK can take ten seconds to close
         self._lost.add(name)
         self._core.port_lost(name)
         self._report(PortLost(name, why))

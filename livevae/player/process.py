@@ -277,9 +277,9 @@ class PlayerProcess:
 
     def _watch_ports(self) -> None:
         """Watch the system's ports, where any of them is ours by name, or the clock that we go by."""
-        named = self._clock_by_name or any(spec.target not in ("virtual", "none") for spec in self._specs)
-        if named and not self._closing:
-            self._seen.begin()
+        named = any(spec.target not in ("virtual", "none") for spec in self._specs)
+        if (named or self._clock_by_name) and not self._closing:
+            self._seen.begin(inputs=self._clock_by_name)
 
     def _compare(self) -> None:
         self._compare_ports()
@@ -304,7 +304,7 @@ class PlayerProcess:
 
     def _compare_clock(self) -> None:
         """Say that the MIDI clock we go by is gone from the system, and follow it when it is there (again)."""
-        if not self._clock_by_name or not self._seen.told:
+        if not self._clock_by_name or self._seen.inputs is None:
             return
         there = find_name(self._seen.inputs, self._clock.target) is not None
         followed = self._clocked.source == MIDI and not self._clocked.why

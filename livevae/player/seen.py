@@ -21,19 +21,22 @@ class PortsSeen:
 
     Attributes:
         outputs: what `livevae ports` calls the outputs that can be opened by name.
-        inputs: the same of inputs.
-        told: whether the watch has said anything yet.
+        inputs: the same of inputs; None until they were looked for.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.outputs: list[str] = []
-        self.inputs: list[str] = []
-        self.told = False
+        self.inputs: list[str] | None = None
         self._changed = changed
+        self._also_inputs = False
+        self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self) -> None:
-        """Watch from now on; a second time is no error."""
+    def begin(self, *, inputs: bool = False) -> None:
+        """Watch outputs from now on, and inputs where they are asked for; a second time is no error."""
+        if inputs and not self._also_inputs:
+            self._also_inputs = True
+            self._ask_for_inputs()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._watch(), name="port watcher")
 
@@ -45,9 +48,13 @@ class PortsSeen:
             with suppress(asyncio.CancelledError):
                 await task
 
+    def _ask_for_inputs(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(b"+")
+
     async def _watch(self) -> None:
         while True:
-            process = await asyncio.create_subprocess_exec(
+            self._process = process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "livevae.player.watch",
@@ -56,14 +63,17 @@ class PortsSeen:
                 stderr=subprocess.DEVNULL,
                 env=environment(),
             )
+            if self._also_inputs:
+                self._ask_for_inputs()
             try:
                 while process.stdout is not None and (line := await process.stdout.readline()):
                     seen = json.loads(line)
                     self.outputs = [f"{name} ({system})" for system, name in seen["outputs"]]
-                    self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
-                    self.told = True
+                    if "inputs" in seen:
+                        self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
                     self._changed()
             finally:
+                self._process = None
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()

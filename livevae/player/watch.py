@@ -8,7 +8,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from livevae.midi import SYSTEMS
@@ -35,9 +35,9 @@ class Watch:
         self._rtmidi = rtmidi
         self._clients: dict[tuple[str, str], Any] = {}
 
-    def look(self) -> Seen:
-        """What is there now."""
-        return {kind: list(self._names(kind)) for kind in KINDS}
+    def look(self, kinds: Iterable[str]) -> Seen:
+        """What is there now, of these kinds."""
+        return {kind: list(self._names(kind)) for kind in kinds}
 
     def _names(self, kind: str) -> Iterator[tuple[str, str]]:
         for system, api in SYSTEMS:
@@ -58,16 +58,21 @@ class Watch:
 
 
 def main() -> None:
-    """Write what there is as a line of JSON each time they change, until standard input ends."""
-    watch, told = Watch(), None
+    """Write what there is as a line of JSON each time it changes, until standard input ends.
+
+    Outputs at first; inputs too, once a byte came in.
+    """
+    watch, told, kinds = Watch(), None, ["outputs"]
     while True:
-        found = watch.look()
+        found = watch.look(kinds)
         if found != told:
             told = found
             os.write(1, json.dumps(found).encode() + b"\n")
         ready, _, _ = select.select([sys.stdin], [], [], EVERY)
-        if ready and not os.read(0, 1):
-            return
+        if ready:
+            if not os.read(0, 1):
+                return
+            kinds = list(KINDS)
 
 
 if __name__ == "__main__":
