@@ -92,14 +92,20 @@ def transposed(
 def varied(batch: NDArray[np.int64], share: float, chance: np.random.Generator) -> NDArray[np.int64]:
     """Drums as they might have been played: tokens [N, steps], or rows [N, steps, 27] of hits, velocities, offsets.
 
-    Each of three things happens to each window with probability `share`: its halves change places; its second half is
-    another window's; its toms change places among themselves, and, every other time, closed hi-hat and ride.
+    Each of four things happens to each window with probability `share`: it begins on another beat; its second half is
+    another window's; some of its instruments are another window's; its toms change places among themselves, and, every
+    other time, closed hi-hat and ride.
     """
-    count, half = len(batch), batch.shape[1] // 2
+    count, steps = batch.shape[:2]
     batch = batch.copy()
-    turned, spliced, moved = chance.random((3, count)) < share
-    batch[turned] = np.roll(batch[turned], half, axis=1)
-    batch[spliced, half:] = batch[chance.permutation(count)][spliced, half:]
+    turned, spliced, lent, moved = chance.random((4, count)) < share
+    for index in np.flatnonzero(turned):
+        beats = int(chance.integers(1, steps // STEPS_PER_BEAT))
+        batch[index] = np.roll(batch[index], STEPS_PER_BEAT * beats, axis=0)
+    batch[spliced, steps // 2 :] = batch[chance.permutation(count)][spliced, steps // 2 :]
+    others = batch[chance.permutation(count)]
+    own = chance.random((count, len(drums.NAMES))) < 0.5
+    batch[lent] = _joined(batch[lent], others[lent], own[lent])
     for index in np.flatnonzero(moved):
         order = np.arange(len(drums.NAMES))
         order[TOMS] = chance.permutation(TOMS)
@@ -107,6 +113,18 @@ def varied(batch: NDArray[np.int64], share: float, chance: np.random.Generator) 
             order[CYMBALS] = CYMBALS[::-1]
         batch[index] = _reordered(batch[index], order)
     return batch
+
+
+def _joined(
+    windows: NDArray[np.int64], others: NDArray[np.int64], own: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Each window's `own` [N, 9] instruments, and the others' rest."""
+    if windows.ndim == 2:
+        kept = (own << np.arange(own.shape[1])).sum(1)[:, None]
+        joined: NDArray[np.int64] = (windows & kept) | (others & ~kept)
+        return joined
+    groups = np.tile(own, windows.shape[2] // own.shape[1])
+    return np.where(groups[:, None], windows, others)
 
 
 def _reordered(window: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -38,11 +38,11 @@ def known(config: Config) -> bool:
     return config.music in FIRST_NOTES and not config.controls and (config.head == "categorical" or nade)
 
 
-def target(config: Config, tokens: Tensor) -> Tensor:
-    """Tokens as the decoder says them: themselves, or for a NADE the rolls [N, steps, 9] that they stand for."""
-    if config.head == "categorical":
-        return tokens
-    return (tokens.unsqueeze(-1) >> torch.arange(config.output_depth, device=tokens.device)) & 1
+def target(config: Config, music: Tensor) -> Tensor:
+    """Music as the decoder says it: as it is, or for a NADE the rolls [N, steps, 9] of tokens [N, steps]."""
+    if config.head != "nade":
+        return music
+    return (music.unsqueeze(-1) >> torch.arange(config.output_depth, device=music.device)) & 1
 
 
 def tokens_of(config: Config, music: Tensor) -> Tensor:
@@ -102,10 +102,10 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
     for part in torch.split(windows, batch):
         mu, sigma = model.posterior(part)
         noise = torch.randn(mu.shape, generator=chance).to(mu)
-        outputs = logits(model, mu, part)
+        outputs = outputs_of(model, mu, part)
         free = greedy(model, mu)
         sums["nll"] += nats(model, outputs, part)
-        sums["sampled_nll"] += nats(model, logits(model, mu + sigma * noise, part), part)
+        sums["sampled_nll"] += nats(model, outputs_of(model, mu + sigma * noise, part), part)
         sums["kl"] += float(kl(mu, sigma).sum())
         sums["exact"] += float((free == part).flatten(1).all(1).sum())
         tallies["teacher_forced"].add(said(model, outputs), part, first)
@@ -154,11 +154,18 @@ def _struck(tokens: Tensor) -> int:
     return int((tokens.unsqueeze(-1) >> bits & 1).sum())
 
 
-def logits(model: MusicVAE, z: Tensor, tokens: Tensor) -> Tensor:
-    """Teacher-forced outputs [N, steps, raw], the fast way where there is one."""
-    fast = tokens.device.type == "cpu" and recurrence.fits(model)
+def outputs_of(model: MusicVAE, z: Tensor, music: Tensor, controls: Tensor | None = None) -> Tensor:
+    """Teacher-forced outputs [N, steps, raw], the fast way where there is one.
+
+    Args:
+        model: any that can be trained.
+        z: [N, latent].
+        music: tokens, or a groove's rows.
+        controls: [N, steps, controls], of models that take them.
+    """
+    fast = music.device.type == "cpu" and recurrence.fits(model)
     decode = recurrence.teacher_forced if fast else MusicVAE.teacher_forced
-    return decode(model, z, target(model.config, tokens))
+    return decode(model, z, target(model.config, music), controls)
 
 
 def losses(model: MusicVAE, outputs: Tensor, tokens: Tensor) -> Tensor:

@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models import recurrence
 from livevae.models.data.groove_lines import rows
-from livevae.models.evaluate import ACTIVE, Evaluation, decoded_prior, evaluation, logistic, spread
+from livevae.models.evaluate import (
+    ACTIVE,
+    Evaluation,
+    decoded_prior,
+    evaluation,
+    logistic,
+    outputs_of,
+    spread,
+)
 from livevae.models.grooves import HEARD, lesson_of
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram, histogram
@@ -30,13 +37,6 @@ STEP_MS = 125.0
 VELOCITY_BINS = 16
 OFFSET_BINS = 24
 """Of half a step early to half a step late: a bin is a twenty-fourth of a step."""
-
-
-def outputs_of(model: MusicVAE, z: Tensor, music: Tensor, controls: Tensor | None = None) -> Tensor:
-    """Teacher-forced outputs [N, steps, 27], the fast way where there is one."""
-    fast = music.device.type == "cpu" and recurrence.fits(model)
-    decode = recurrence.teacher_forced if fast else MusicVAE.teacher_forced
-    return decode(model, z, music, controls)
 
 
 def loss(outputs: Tensor, music: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, evaluate, growth, processes, recurrence, runs, store, tasks
+from livevae.models import checkpoint, evaluate, growth, processes, runs, store, tasks
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE, kl
@@ -49,7 +49,7 @@ class Options:
         beta_rate: beta = (1 - beta_rate ** step) * max_beta.
         free_bits: of a window.
         transpose: semitones down and up.
-        vary: share of drum windows that are varied (see `batches.varied`) at the beginning; it falls to 0 at the end.
+        vary: share of drum windows that are varied, see `batches.varied`.
         sampled: share of the decoder's inputs that are its own samples at the end (scheduled sampling,
             decoded in one parallel pass); it grows from 0 at half of the run.
         narrow: units of the encoder until `widen_at`, 0 for the configuration's own from the start.
@@ -241,10 +241,6 @@ class Trainer:
         """Steps of the next batch's stretches; None for whole windows."""
         return next((length for length, end in self.options.lengths if self.progress < end), None)
 
-    def vary(self) -> float:
-        """Share of the next batch's windows that are varied."""
-        return self.options.vary * (1 - self.progress)
-
     def sampled(self) -> float:
         """Share of the decoder's inputs that are its own samples at the next step."""
         return self.options.sampled * max(0.0, 2 * self.progress - 1)
@@ -255,7 +251,7 @@ class Trainer:
         """One update; what it measured, over all processes."""
         begun = time.monotonic()
         number, crew = self.state.step, self.crew
-        batch = self.batches.at(number, crew.rank, crew.world, self.length(), self.vary())
+        batch = self.batches.at(number, crew.rank, crew.world, self.length(), self.options.vary)
         lesson = self.task.lesson(batch, self.device)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))
@@ -295,7 +291,7 @@ class Trainer:
     def _loss(self, lesson: Lesson) -> tuple[Tensor, list[Tensor]]:
         mu, sigma = self.model.posterior(lesson.heard, lesson.controls)
         z = mu + sigma * torch.randn_like(sigma)
-        outputs = self._outputs(z, self._told(z, lesson), lesson.controls)
+        outputs = evaluate.outputs_of(self.model, z, self._told(z, lesson), lesson.controls)
         nll = self.task.loss(self.model, outputs, lesson.music)
         divergence = kl(mu.float(), sigma.float()).sum(1).mean()
         free = (
@@ -306,19 +302,13 @@ class Trainer:
             right = self.task.right(self.model, outputs, lesson.music)
         return loss, [loss.detach(), nll.detach(), divergence.detach(), *right]
 
-    def _outputs(self, z: Tensor, music: Tensor, controls: Tensor | None) -> Tensor:
-        own = self.device.type == "cpu" and recurrence.fits(self.model)
-        decode = recurrence.teacher_forced if own else MusicVAE.teacher_forced
-        told = evaluate.target(self.config, music) if self.config.head == "nade" else music
-        return decode(self.model, z, told, controls)
-
     def _told(self, z: Tensor, lesson: Lesson) -> Tensor:
         """What the decoder hears: the truth, some of it replaced by what the decoder would have said."""
         share, music = self.sampled(), lesson.music
         if share <= 0:
             return music
         with torch.no_grad():
-            said = self.task.said(self.model, self._outputs(z, music, lesson.controls))
+            said = self.task.said(self.model, evaluate.outputs_of(self.model, z, music, lesson.controls))
             own = torch.rand(music.shape[:2], device=music.device) < share
         return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), said, music)
 

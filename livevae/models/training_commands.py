@@ -68,9 +68,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--transpose", type=int, default=7, metavar="SEMITONES", help="up and down, at random"
     )
-    parser.add_argument(
-        "--vary", type=float, default=0.0, metavar="SHARE", help="of drum windows varied, at the beginning"
-    )
+    parser.add_argument("--vary", type=float, default=0.0, metavar="SHARE", help="of drum windows varied")
     parser.add_argument(
         "--sampled", type=float, default=0.0, metavar="SHARE", help="scheduled sampling's last share"
     )

@@ -141,7 +141,7 @@ def test_losses_are_the_networks_own_and_greedy_outputs_say_what_is_likeliest(co
     tokens = torch.randint(0, 90, shape)
     z = torch.randn(3, config.latent)
     with torch.no_grad():
-        outputs = evaluate.logits(model, z, tokens)
+        outputs = evaluate.outputs_of(model, z, tokens)
         told = evaluate.target(config, tokens)
         assert torch.allclose(
             evaluate.losses(model, outputs, tokens), model.reconstruction_loss(outputs, told), rtol=1e-4
@@ -149,7 +149,7 @@ def test_losses_are_the_networks_own_and_greedy_outputs_say_what_is_likeliest(co
         free = evaluate.greedy(model, z)
         assert free.shape == tokens.shape
         # told its own words, it says them again
-        assert (evaluate.said(model, evaluate.logits(model, z, free)) == free).all()
+        assert (evaluate.said(model, evaluate.outputs_of(model, z, free)) == free).all()
 
 
 @pytest.fixture(scope="module")
