@@ -16,9 +16,9 @@ MAY = {
     "tempo": {"tempo"},
     "music": {"music", "errors"},
     "latent": {"latent", "errors"},
-    "models": {"models", "latent", "music", "errors", "config"},
+    "models": {"models", "latent", "music", "errors", "config", "children"},
     "perform": {"perform", "latent", "music", "tempo", "errors"},
-    "player": {"player", "tempo", "music", "errors", "midi"},
+    "player": {"player", "tempo", "music", "errors", "midi", "children"},
     "edges": {"edges", "perform", "tempo", "music", "errors", "midi", "__init__"},
 }
 """Which rooms each room may import."""

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from livevae.bench.graph import environment
 from livevae.bench.masters import NEAR
+from livevae.children import environment
 from livevae.player.clock_out import PULSE
 from livevae.player.clocks import MIDI
 from livevae.player.commands import PortSpec

@@ -9,8 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from livevae.children import environment
 from livevae.errors import LivevaeError
 
 RATE, PERIOD, PATIENT_PERIOD = 48000, 64, 1024
@@ -137,13 +137,6 @@ class Receiver:
     def close(self) -> None:
         """End it."""
         self._process.communicate()
-
-
-def environment() -> dict[str, str]:
-    """For child processes: our own, with the way to this livevae."""
-    here = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}
 
 
 def _receive(name: str) -> None:

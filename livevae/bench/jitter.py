@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from livevae.bench.graph import Receiver, environment, jack_graph
+from livevae.bench.graph import Receiver, jack_graph
 from livevae.bench.stage import interval
+from livevae.children import environment
 from livevae.errors import LivevaeError
 from livevae.player.realtime import PRIORITY
 

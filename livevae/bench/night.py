@@ -25,8 +25,9 @@ from typing import Self
 
 import mido
 
-from livevae.bench.graph import environment, jack_graph
+from livevae.bench.graph import jack_graph
 from livevae.bench.jitter import quantiles, share_stolen, stolen
+from livevae.children import environment
 from livevae.errors import LivevaeError
 from livevae.models import store
 from livevae.models.decoder import LiveDecoder

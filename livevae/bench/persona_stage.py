@@ -22,7 +22,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from livevae.bench.graph import Arrival, Receiver, environment, jack_graph
+from livevae.bench.graph import Arrival, Receiver, jack_graph
+from livevae.children import environment
 from livevae.edges.client import Client
 from livevae.errors import LivevaeError
 

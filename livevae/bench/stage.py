@@ -20,7 +20,7 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from livevae.bench.graph import environment
+from livevae.children import environment
 from livevae.edges.udp import open_udp
 from livevae.latent.recipe import Recipe
 from livevae.models import store

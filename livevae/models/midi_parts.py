@@ -114,6 +114,11 @@ def read(path: Path) -> Score:
     return Score(parts, tuple(_metres(file)), length)
 
 
+def fullest(parts: Iterable[Part]) -> list[Part]:
+    """The part with the most notes, lines before chords, in a list; none of none."""
+    return sorted(parts, key=lambda part: (part.chords, -len(part.hits)))[:1]
+
+
 def _metres(file: mido.MidiFile) -> Iterator[tuple[Fraction, tuple[int, int]]]:
     changes = {0: (4, 4)}
     for track in file.tracks:

@@ -1,13 +1,12 @@
 """Whole MIDI files as riffs for a model to hear, and riffs as MIDI files to hear."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from livevae.errors import MusicError
 from livevae.models import midi_parts
 from livevae.models.config import Config
 from livevae.models.data.lines import FITTING_METRES
-from livevae.models.midi_parts import BASSES, EFFECTS, Part, notes_of
+from livevae.models.midi_parts import BASSES, EFFECTS, fullest, notes_of
 from livevae.music import midi_file
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
 from livevae.music.trio import BASS, DRUMS, MELODY
@@ -32,10 +31,10 @@ def read(path: Path, config: Config) -> Riff:
     basses = [part for part in others if part.program in BASSES]
     lines = [part for part in others if part not in basses and part.program not in EFFECTS] or others
     if config.music == "melody":
-        roles = [(part, 0) for part in _fullest(lines)]
+        roles = [(part, 0) for part in fullest(lines)]
     elif config.music == "trio":
-        roles = [(part, MELODY) for part in _fullest([part for part in lines if part not in basses])]
-        roles += [(part, BASS) for part in _fullest(basses)] + [(part, DRUMS) for part in _fullest(drums)]
+        roles = [(part, MELODY) for part in fullest([part for part in lines if part not in basses])]
+        roles += [(part, BASS) for part in fullest(basses)] + [(part, DRUMS) for part in fullest(drums)]
     else:
         roles = [(part, 0) for part in drums or (others if len(others) == 1 else [])]
     if not roles:
@@ -74,8 +73,3 @@ def to_bytes(riff: Riff, config: Config, bpm: float = 120.0) -> bytes:
         messages.append((start, bytes((0x8F + channel, note.pitch, note.velocity))))
         messages.append((max(note.end, start + 1), bytes((0x7F + channel, note.pitch, 0))))
     return midi_file.encode(messages, [(0, bpm)], riff.length)
-
-
-def _fullest(parts: Sequence[Part]) -> list[Part]:
-    """The part with the most notes, lines before chords; none of none."""
-    return [max(parts, key=lambda part: (not part.chords, len(part.hits)))] if parts else []

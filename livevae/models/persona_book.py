@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from livevae.children import environment
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, Personas
 from livevae.models import directions, persona_file, store
@@ -128,7 +128,7 @@ async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -
     worker = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "livevae.models.persona_worker",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        env=_environment(), limit=LONGEST_LINE,
+        env=environment(), limit=LONGEST_LINE,
     )  # fmt: skip
     assert worker.stdin is not None  # noqa: S101  (for the type checker)
     assert worker.stdout is not None  # noqa: S101
@@ -159,10 +159,3 @@ async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -
 
 def _note(note: Any) -> list[int]:
     return [note.start, note.length, note.pitch, note.velocity, note.part]
-
-
-def _environment() -> dict[str, str]:
-    """Our own, with the way to this livevae."""
-    here = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}

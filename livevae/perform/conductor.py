@@ -30,7 +30,7 @@ class Followed:
 
     @property
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
-        """For answers; `why` is empty unless another clock was asked for and cannot be followed."""
+        """For answers; `why` is empty unless a clock that was asked for cannot be followed, or is gone."""
         return (("clock", self.source), ("peers", self.peers), ("why", self.why))
 
 

@@ -337,9 +337,8 @@ class PlayerLoop:
             self._report(Problem("the recorder is gone: what is played from now on is not recorded"))
 
     def _lose(self, name: str, why: str) -> None:
-        self._dead.append(
-            self._ports.pop(name)
-        )  # kept: where the other end is gone, JACK can take ten seconds to close
+        # kept, not closed: where the other end is gone, JACK can take ten seconds over it
+        self._dead.append(self._ports.pop(name))
         self._lost.add(name)
         self._core.port_lost(name)
         self._report(PortLost(name, why))

@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+
+from livevae.children import environment
 
 PAUSE = 5.0
 """Seconds before a watch that ended is followed by another."""
@@ -78,10 +78,3 @@ class PortsSeen:
                     process.kill()
                 await process.wait()
             await asyncio.sleep(PAUSE)
-
-
-def environment() -> dict[str, str]:
-    """Our own, with the way to this livevae."""
-    here = str(Path(__file__).resolve().parents[2])
-    path = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else "")}

@@ -20,7 +20,7 @@ from livevae.models.data import drum_lines
 from livevae.models.data.lines import FITTING_METRES, STEPS_PER_QUARTER, Run
 from livevae.models.data.names import song_name
 from livevae.models.data.windows import MIN_NOTES, longest_silence, quantise, round_half_up
-from livevae.models.midi_parts import BASSES, EFFECTS, Part, Score
+from livevae.models.midi_parts import BASSES, EFFECTS, Part, Score, fullest
 from livevae.music import drums, melody
 from livevae.music.notes import STEPS_PER_BAR
 from livevae.music.trio import BASS, DRUMS, MELODY
@@ -46,7 +46,7 @@ def read(path: Path, refused: Counter[str]) -> tuple[str, list[Stretch]]:
     for parts, name in ((leads, "line of one voice"), (basses, "bass"), (beat, "drums")):
         if not parts:
             raise MusicError(f"no {name} is in it")
-    bass = max(basses, key=lambda part: (not part.chords, len(part.hits)))
+    (bass,) = fullest(basses)
     found: list[Stretch] = []
     for begin, end, metre in _stretches(score):
         if metre not in FITTING_METRES:
