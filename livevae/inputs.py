@@ -16,11 +16,15 @@ from typing import TextIO
 from livevae.edges.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.perform.voice import Timing
+from livevae.player.clocks import INTERNAL
+from livevae.player.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
-KINDS = ("osc", "midi", "clock", "lost", "back", "end")
+KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "end")
+SPEAKING = ("line", "transport")
+"""Kinds whose data says something of ours."""
 
 Heard = Callable[[bytes, float], None]
 
@@ -32,15 +36,38 @@ class Input:
     Attributes:
         time: when, in seconds since the log began.
         kind: `osc` (a packet), `midi` (a message of an input), `clock` (a byte of a MIDI clock that is followed),
+            `line` (where the music is, once another clock has led), `transport` (others begin to play, or stop),
             `lost` and `back` (a port, by livevae's name), `end`.
-        data: its bytes.
-        when: the moment that a MIDI message says of itself, where that is another than `time`.
+        data: its bytes; of a line JSON `[tick, bpm]`, of transport `[playing, tick]`.
+        when: the moment that it says of itself, where that is another than `time`: a MIDI message's, a line's anchor.
     """
 
     time: float
     kind: str
     data: bytes = b""
     when: float | None = None
+
+    @property
+    def line(self) -> Timeline:
+        """Where the music is from now on, of a `line`.
+
+        Raises:
+            ValueError: its data is no line.
+        """
+        tick, bpm = json.loads(self.data)
+        return Timeline(tick, self.time if self.when is None else self.when, bpm)
+
+    @property
+    def transport(self) -> tuple[bool, float]:
+        """Whether others play, and since which tick, of a `transport`.
+
+        Raises:
+            ValueError: its data says nothing of the kind.
+        """
+        playing, tick = json.loads(self.data)
+        if not math.isfinite(tick):
+            raise ValueError("a tick that is no number")
+        return bool(playing), float(tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +131,9 @@ def read(lines: Iterable[str]) -> Log:
             break
         with suppress(ValueError, TypeError):
             time, kind, data, when = json.loads(line)
-            if kind in KINDS and math.isfinite(time):
-                inputs.append(
-                    Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
-                )
+            one = Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
+            if kind in KINDS and math.isfinite(time) and (kind not in SPEAKING or getattr(one, kind)):
+                inputs.append(one)
                 continue
         raise LivevaeError(f"line {number} of the log is none: {line[:60].strip()!r}")
     return Log(head, tuple(inputs))
@@ -128,6 +154,7 @@ class LogWriter:
             raise LivevaeError(f"--log: {path} cannot be written: {error.strerror}") from None
         self._clock, self._begun = clock, clock()
         self._fails = False
+        self._led = False
 
     def head(self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...]) -> None:
         """The first line."""
@@ -153,6 +180,32 @@ class LogWriter:
             heard(data, when)
 
         return hear
+
+    def reporting(self, told: Callable[[Report], object]) -> Callable[[Report], None]:
+        """`told`, which takes the player's reports, with the log's ear before it."""
+
+        def tell(report: Report) -> None:
+            self.reported(report)
+            told(report)
+
+        return tell
+
+    def reported(self, report: Report) -> None:
+        """What the player tells that came from outside: another's clock, a port that goes or comes."""
+        match report:
+            case ClockChanged(source):
+                # from then on every line: what another's clock has begun goes on when we are our own again
+                self._led = self._led or source != INTERNAL
+            case TimelineChanged(line) if self._led:
+                self.came("line", json.dumps([line.tick, line.bpm]).encode(), line.time)
+            case Transport(playing, tick):
+                self.came("transport", json.dumps([playing, tick]).encode())
+            case PortLost(port):
+                self.came("lost", port.encode())
+            case PortBack(port):
+                self.came("back", port.encode())
+            case _:
+                pass
 
     def close(self) -> None:
         """The night is over."""

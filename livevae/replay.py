@@ -13,7 +13,7 @@ from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
-from livevae.player.clocks import INTERNAL, MIDI
+from livevae.player.clocks import INTERNAL, LINK, MIDI
 from livevae.player.core import Sent
 from livevae.player.local import LocalPlayer
 from livevae.player.reports import Report, Transport
@@ -61,6 +61,7 @@ def replay(
     scenes: Callable[[str], Scene] | None = None,
     has_model: Callable[[str], bool] = lambda name: name == "",
     personas: Book | None = None,
+    on_report: Callable[[Report], object] | None = None,
     strict: bool = False,
 ) -> Replayed:
     """Play a log's night again: `scene` from tick 0 on, and all that came in at its time.
@@ -74,10 +75,13 @@ def replay(
         scenes: finds a scene by name.
         has_model: whether a model of that name can be loaded.
         personas: those that voices can blend.
+        on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.
     """
     with virtual_time() as loop:
-        return loop.run_until_complete(_replay(log, scene, load, scenes, has_model, personas, strict=strict))
+        return loop.run_until_complete(
+            _replay(log, scene, load, scenes, has_model, personas, on_report, strict=strict)
+        )
 
 
 async def _replay(
@@ -87,6 +91,7 @@ async def _replay(
     scenes: Callable[[str], Scene] | None,
     has_model: Callable[[str], bool],
     personas: Book | None,
+    on_report: Callable[[Report], object] | None,
     *,
     strict: bool,
 ) -> Replayed:
@@ -100,12 +105,19 @@ async def _replay(
         scenes=scenes,
         has_model=has_model,
         ports=head.ports,
-        clocks={INTERNAL: "", MIDI: ""},
+        clocks=dict.fromkeys((INTERNAL, MIDI, LINK), ""),
         personas=personas,
         strict=strict,
     )
     player.on_timeline = session.timeline_changed
-    player.on_report = lambda report: _tell(session, report)
+
+    def told(report: Report) -> None:
+        if on_report is not None:
+            on_report(report)
+        if isinstance(report, Transport):
+            session.transport(report.playing, report.tick)
+
+    player.on_report = told
     edge = UdpEdge(session.do, Timetags(loop.time, lambda: loop.time() + head.wall), loop.time)
     session.load(scene)
     for one in log.inputs:
@@ -117,6 +129,10 @@ async def _replay(
                 session.heard(one.data, one.time if one.when is None else one.when)
             case "clock":
                 player.hear_clock(one.data)
+            case "line":
+                player.lead(one.line)
+            case "transport":
+                session.transport(*one.transport)
             case "lost":
                 player.lose_port(one.data.decode())
             case "back":
@@ -124,8 +140,3 @@ async def _replay(
     await session.close()
     await player.close()
     return Replayed(tuple(player.sent), tuple(player.tempos), tuple(player.meters), edge.counts.errors)
-
-
-def _tell(session: Session, report: Report) -> None:
-    if isinstance(report, Transport):
-        session.transport(report.playing, report.tick)

@@ -177,6 +177,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             log = LogWriter(options.log, asyncio.get_running_loop().time)
             stack.callback(log.close)
             log.head(options.seed, session.cast.timing, player.timeline, names)
+            player.on_report = log.reporting(said.report)
         osc = await open_udp(
             session.do,
             options.host,

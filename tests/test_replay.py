@@ -2,7 +2,9 @@
 
 import asyncio
 import itertools
+import tempfile
 import time
+from pathlib import Path
 
 import mido
 import pytest
@@ -99,6 +101,46 @@ def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, b
     assert one.sent == two.sent
     assert_each_on_has_its_off(one.sent)
     assert_offs_go_first(one.sent)
+
+
+@settings(max_examples=40)
+@given(scripts, st.sampled_from([90, 120, 131]))
+def test_a_log_of_the_lines_that_a_clock_led_us_along_replays_as_the_clock_itself_does(script, bpm):
+    """A live log knows another's clock only by what the player reports of it."""
+    led, free = osc("/livevae/clock", "midi"), osc("/livevae/clock", "internal")
+    log = log_of([(0.01, led), *script, (0.5, free), (1.0, osc("/livevae/play"))], bpm)
+    reports = []
+
+    def hear(report):
+        reports.append((asyncio.get_running_loop().time(), report))
+
+    def play(log, **options):
+        return replay(log, SCENES["four"], lambda _: FakeDecoder(), scenes=scene_of, strict=True, **options)
+
+    live = play(log, on_report=hear)
+    with tempfile.TemporaryDirectory() as folder:
+        clock = [0.0]
+        writer = LogWriter(Path(folder) / "night.log", lambda: clock[0])
+        came = [one for one in log.inputs if one.kind not in ("clock", "end")]
+        for now, _, one in sorted(
+            [*((one.time, 0, one) for one in came), *((now, 1, one) for now, one in reports)],
+            key=lambda t: t[:2],
+        ):
+            clock[0] = now
+            if isinstance(one, Input):
+                writer.came(one.kind, one.data, one.when)
+            else:
+                writer.reported(one)
+        clock[0] = log.inputs[-1].time
+        writer.close()
+        lines = (Path(folder) / "night.log").read_text().splitlines(keepends=True)
+    led_along = read([line_of(log.head), *lines])
+    assert {"line"} <= {one.kind for one in led_along.inputs}
+    again = play(led_along)
+    assert [(one.tick, one.port, one.data) for one in again.sent] == [
+        (one.tick, one.port, one.data) for one in live.sent
+    ]
+    assert [one.due for one in again.sent] == pytest.approx([one.due for one in live.sent], abs=1e-9)
 
 
 def assert_offs_go_first(sent):

@@ -16,10 +16,11 @@ from livevae.player.commands import (
     SetMeter,
     SetPlaying,
     SetTempo,
+    SetTimeline,
 )
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.midi_clock import ClockIn
-from livevae.player.reports import Counters, Report, TimelineChanged, Transport
+from livevae.player.reports import ClockChanged, Counters, Report, TimelineChanged, Transport
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
@@ -52,6 +53,7 @@ class LocalPlayer:
         self._closed = False
         self._clock: ClockIn | None = None
         self._playing: bool | None = None
+        self._led = False
         self.on_report: Callable[[Report], None] | None = None
         self.on_timeline: Callable[[Timeline], None] | None = None
         self.sent: list[Sent] = []
@@ -82,14 +84,16 @@ class LocalPlayer:
 
     def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
         """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
-        self._do(SetTempo(bpm, tick, over))
+        if not self._led:
+            self._do(SetTempo(bpm, tick, over))
 
     def nudge(self, ticks: float, over: int = 0) -> None:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
-        self._do(Nudge(ticks, over))
+        if not self._led:
+            self._do(Nudge(ticks, over))
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
-        """Go by our own clock, or by a MIDI clock whose bytes `hear_clock` is given."""
+        """Go by our own clock, by a MIDI clock whose bytes `hear_clock` is given, or by what `lead` says."""
         if source != MIDI:
             self._clock = None
         elif self._clock is not None:
@@ -97,6 +101,8 @@ class LocalPlayer:
         else:
             self._clock, self._playing = ClockIn(quantum), None
         self._do(SetClock(source, quantum, target))
+        if self.on_report is not None:
+            self.on_report(ClockChanged(source))
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Another time signature from `tick` on."""
@@ -127,6 +133,11 @@ class LocalPlayer:
             if self._playing is not None and self.on_report is not None:
                 self.on_report(Transport(told.playing, told.since))
             self._playing = told.playing
+
+    def lead(self, line: Timeline) -> None:
+        """The music is on this line now, and from now on only where `lead` says: another player keeps its pace."""
+        self._led = True
+        self._do(SetTimeline(line))
 
     def lose_port(self, port: str) -> None:
         """The port is gone: nothing is sent there until it is back."""
