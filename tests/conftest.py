@@ -5,6 +5,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+# for every process that a test starts, too: threads of one that has several wait busily for each other, and where other
+# processes compute, for most of the time
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 
