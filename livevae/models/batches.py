@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.models.data import chord_lines
 from livevae.music import drums, melody, trio
 from livevae.music.notes import STEPS_PER_BEAT
 
@@ -75,9 +76,11 @@ def transposed(
 ) -> NDArray[np.int64]:
     """Each window moved by semitones drawn evenly from those that keep it in the vocabulary's range.
 
-    Windows are melodies [N, steps], or trios [N, steps, 3], whose melody and bass move together.
+    Windows are melodies [N, steps]; or trios [N, steps, 3], whose melody and bass move together; or melodies over
+    chords [N, steps, 2], which move with them.
     """
-    pitched = batch if batch.ndim == 2 else batch[..., : trio.DRUMS]
+    columns = {2: chord_lines.CHORD, 3: trio.DRUMS}
+    pitched = batch if batch.ndim == 2 else batch[..., : columns[batch.shape[2]]]
     steps = tuple(range(1, batch.ndim))
     notes = pitched > melody.OFF
     lowest = np.where(notes, pitched, melody.CLASSES).min(steps)
@@ -86,7 +89,10 @@ def transposed(
     up = np.minimum(by[1], np.maximum(0, melody.CLASSES - 1 - highest))
     moves = np.expand_dims(chance.integers(down, up + 1), steps)
     moved = np.where(notes, pitched + moves, pitched)
-    return moved if batch.ndim == 2 else np.concatenate([moved, batch[..., trio.DRUMS :]], -1)
+    if batch.ndim == 2:
+        return moved
+    rest = batch[..., pitched.shape[2] :]
+    return np.concatenate([moved, chord_lines.moved(rest, moves) if batch.shape[2] == 2 else rest], -1)
 
 
 def varied(batch: NDArray[np.int64], share: float, chance: np.random.Generator) -> NDArray[np.int64]:

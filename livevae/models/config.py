@@ -112,6 +112,13 @@ class Config:
         return sum(self.output_depths)
 
     @property
+    def learns(self) -> str:
+        """The kind of data set that it is trained on (`dataset.KINDS`): mostly its music."""
+        if self.music == "melody" and self.controls == CHORD_DEPTH:
+            return "chords"
+        return "all-drums" if self.output_depths == (ALL_DRUM_CLASSES,) else self.music
+
+    @property
     def bars(self) -> int:
         """The window's length in 4/4 bars."""
         return self.steps // STEPS_PER_BAR

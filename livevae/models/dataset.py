@@ -1,9 +1,9 @@
 """Data sets of training windows: built from music files, split by song, memory-mapped from disk.
 
-A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums; [N, steps,
-3] uint16 for trios; for grooves [N, steps, 27] int8, see `data.groove_lines`),
-`train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8) and `info.json`, which says what
-was used, what was refused and why. No torch.
+A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums, uint64
+for all 61; [N, steps, 3] uint16 for trios; [N, steps, 2] uint8 for melodies over chords; for grooves [N, steps, 27]
+int8, see `data.groove_lines`), `train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8)
+and `info.json`, which says what was used, what was refused and why. No torch.
 """
 
 import csv
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from livevae.errors import MusicError
-from livevae.models.data import abc, drum_lines, groove_lines, midi, musicxml, trio_lines
+from livevae.models.data import abc, chord_lines, drum_lines, groove_lines, midi, musicxml, trio_lines
 from livevae.models.data.lines import Line, runs
 from livevae.models.data.names import held_out
 from livevae.models.data.windows import shape_key, windows
-from livevae.music import groove
+from livevae.music import drums, groove
 
 SPLITS = ("train", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -40,8 +40,7 @@ class Dataset:
     Attributes:
         path: its folder.
         info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
-        train: [N, steps] uint8 (drums: uint16; trios: [N, steps, 3] uint16; grooves: [N, steps, 27] int8),
-            memory-mapped.
+        train: windows, memory-mapped; shape and dtype as above.
         test: the same, of songs that are not in `train`.
         train_set: [N] uint8, index into `info["sets"]`.
         test_set: [N] uint8.
@@ -109,7 +108,7 @@ def build(
     Args:
         name: a name or a folder, see `home`.
         paths: files and folders; each path given is one named set.
-        music: melody, or (of MIDI files) drums, groove or trio.
+        music: melody, chords (a melody over them), or (of MIDI files) drums, all-drums (61), groove or trio.
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         note: called with every file before it is read.
@@ -260,11 +259,26 @@ def _melodies(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[s
                 yield line.song, window
 
 
-def _drums(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    song, stretches = drum_lines.read(_midi(file), refused)
+def _over_chords(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    if file.suffix.lower() in {".mid", ".midi"}:
+        raise MusicError("chords are read from MusicXML and ABC, where they are written")
+    for line in read_lines(file, refused):
+        for run in runs(line.bars, refused):
+            for window in chord_lines.windows(run, steps, refused):
+                yield line.song, window
+
+
+def _drums(
+    file: Path, steps: int, refused: Counter[str], kit: drums.Kit = drums.REDUCED
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    song, stretches = drum_lines.read(_midi(file), refused, kit)
     for stretch in stretches:
         for window in drum_lines.windows(stretch, steps, refused):
             yield song, window
+
+
+def _all_drums(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
+    yield from _drums(file, steps, refused, drums.FULL)
 
 
 def _grooves(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -312,7 +326,9 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "melody": Kind(_melodies, np.uint8, shape=shape_key),
+        "chords": Kind(_over_chords, np.uint8, (2,), chord_lines.melody_shape),
         "drums": Kind(_drums, np.uint16),
+        "all-drums": Kind(_all_drums, np.uint64),
         "groove": Kind(_grooves, np.int8, (groove.WIDTH,)),
         "trio": Kind(_trios, np.uint16, (3,), trio_lines.shape_key),
     }

@@ -2,28 +2,32 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from livevae.errors import ModelError
 from livevae.latent.vectors import slerp
-from livevae.models import recurrence, sample_statistics
+from livevae.models import sample_statistics
 from livevae.models.batches import transposed
-from livevae.models.config import Config
+from livevae.models.data.chord_lines import CHORD, MELODY
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram
-from livevae.music import drums, melody
-
-FIRST_NOTES: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {"melody": (melody.OFF + 1,), "drums": (1,), "trio": (melody.OFF + 1, melody.OFF + 1, 1)}
+from livevae.models.token_music import (
+    FIRST_NOTES,
+    greedy,
+    known,
+    nats,
+    noise_for,
+    outputs_of,
+    said,
+    separate,
+    tokens_of,
 )
-"""The first token of each part of a vocabulary that strikes something."""
+from livevae.music import drums
 
 PARTS = ("melody", "bass", "drums")
 """A trio's, by name."""
@@ -32,57 +36,13 @@ ACTIVE = 0.01
 """A dimension of z is active if the variance of its mu over the data is above this (Burda et al. 2016)."""
 
 
-def known(config: Config) -> bool:
-    """Whether music of this configuration is tokens that can be trained and scored here."""
-    nade = config.head == "nade" and config.output_depth == len(drums.NAMES)
-    return config.music in FIRST_NOTES and not config.controls and (config.head == "categorical" or nade)
-
-
-def target(config: Config, music: Tensor) -> Tensor:
-    """Music as the decoder says it: as it is, or for a NADE the rolls [N, steps, 9] of tokens [N, steps]."""
-    if config.head != "nade":
-        return music
-    return (music.unsqueeze(-1) >> torch.arange(config.output_depth, device=music.device)) & 1
-
-
-def tokens_of(config: Config, music: Tensor) -> Tensor:
-    """Music [N, steps, depth] of ones and zeros as tokens [N, steps], or [N, steps, parts] of several."""
-    if config.head == "nade":
-        return (music.long() << torch.arange(music.shape[-1], device=music.device)).sum(-1)
-    parts = [part.argmax(-1) for part in torch.split(music, list(config.output_depths), -1)]
-    return parts[0] if len(parts) == 1 else torch.stack(parts, -1)
-
-
-def said(model: MusicVAE, outputs: Tensor, noise: Tensor | None = None) -> Tensor:
-    """The tokens that outputs [N, steps, raw] say: the likeliest, or sampled by noise [N, steps, depth]."""
-    cores = model.core_list()
-    flat = torch.split(outputs.flatten(0, 1), [core.head.raw for core in cores], -1)
-    heat = outputs.new_full((len(flat[0]), 1), 0.0 if noise is None else 1.0)
-    chance = outputs.new_zeros(len(heat), model.config.output_depth) if noise is None else noise.flatten(0, 1)
-    split = torch.split(chance, model.config.core_depths, -1)
-    music = [core.head.sample(part, heat, own) for core, part, own in zip(cores, flat, split, strict=True)]
-    found = tokens_of(model.config, torch.cat(music, -1))
-    return found.view(*outputs.shape[:2], *found.shape[1:])
-
-
-def noise_for(config: Config, even: Tensor) -> Tensor:
-    """The noise that a configuration's head samples by, from even noise; see `heads`."""
-    return gumbel(even) if config.head == "categorical" else logistic(even)
-
-
-def greedy(model: MusicVAE, z: Tensor) -> Tensor:
-    """The most likely tokens, step by step, [N, steps] or [N, steps, parts]."""
-    zeros = z.new_zeros(len(z), model.config.steps, model.config.output_depth)
-    return tokens_of(model.config, free_running(model, z, z.new_zeros(len(z), 1), zeros))
-
-
 @torch.no_grad()
 def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256) -> dict[str, float]:
     """How well windows come back from their mu.
 
     Args:
         model: of melodies, drums or trios; see `known`.
-        windows: [N, steps] int64; trios [N, steps, 3].
+        windows: [N, steps] int64; trios [N, steps, 3]; melodies over chords [N, steps, 2].
         batch: windows at a time.
 
     Returns:
@@ -99,13 +59,14 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
     tallies = {way: _Tally(len(first)) for way in ("teacher_forced", "free_running")}
     mus: list[Tensor] = []
     chance = torch.Generator().manual_seed(0)
-    for part in torch.split(windows, batch):
-        mu, sigma = model.posterior(part)
+    for stored in torch.split(windows, batch):
+        part, told = separate(config, stored)
+        mu, sigma = model.posterior(part, told)
         noise = torch.randn(mu.shape, generator=chance).to(mu)
-        outputs = outputs_of(model, mu, part)
-        free = greedy(model, mu)
+        outputs = outputs_of(model, mu, part, told)
+        free = greedy(model, mu, told)
         sums["nll"] += nats(model, outputs, part)
-        sums["sampled_nll"] += nats(model, outputs_of(model, mu + sigma * noise, part), part)
+        sums["sampled_nll"] += nats(model, outputs_of(model, mu + sigma * noise, part, told), part)
         sums["kl"] += float(kl(mu, sigma).sum())
         sums["exact"] += float((free == part).flatten(1).all(1).sum())
         tallies["teacher_forced"].add(said(model, outputs), part, first)
@@ -150,63 +111,49 @@ class _Tally:
 
 def _struck(tokens: Tensor) -> int:
     """How many instruments drum tokens strike."""
-    bits = torch.arange(len(drums.NAMES), device=tokens.device)
+    bits = torch.arange(len(drums.FULL), device=tokens.device)
     return int((tokens.unsqueeze(-1) >> bits & 1).sum())
-
-
-def outputs_of(model: MusicVAE, z: Tensor, music: Tensor, controls: Tensor | None = None) -> Tensor:
-    """Teacher-forced outputs [N, steps, raw], the fast way where there is one.
-
-    Args:
-        model: any that can be trained.
-        z: [N, latent].
-        music: tokens, or a groove's rows.
-        controls: [N, steps, controls], of models that take them.
-    """
-    fast = music.device.type == "cpu" and recurrence.fits(model)
-    decode = recurrence.teacher_forced if fast else MusicVAE.teacher_forced
-    return decode(model, z, target(model.config, music), controls)
-
-
-def losses(model: MusicVAE, outputs: Tensor, tokens: Tensor) -> Tensor:
-    """Nats of tokens [N, steps] or [N, steps, parts] given outputs, of all steps and parts: a number a window, [N]."""
-    config = model.config
-    if config.head != "categorical":
-        return model.reconstruction_loss(outputs, target(config, tokens))
-    parts = zip(
-        torch.split(outputs.float(), list(config.output_depths), -1),
-        tokens.reshape(*outputs.shape[:2], -1).unbind(-1),
-        strict=True,
-    )
-    each = [F.cross_entropy(part.flatten(0, 1), own.flatten(), reduction="none") for part, own in parts]
-    return torch.stack(each).sum(0).view(outputs.shape[:2]).sum(1)
-
-
-def nats(model: MusicVAE, outputs: Tensor, tokens: Tensor) -> float:
-    """Nats of tokens given outputs, summed over everything."""
-    return float(losses(model, outputs, tokens).sum())
 
 
 @torch.no_grad()
 def prior_samples(
-    model: MusicVAE, count: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256
+    model: MusicVAE,
+    count: int,
+    *,
+    over: NDArray[Any] | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
+    batch: int = 256,
 ) -> NDArray[np.int64]:
-    """Tokens [count, steps] (trios [count, steps, 3]) of z drawn from N(0, 1), each step sampled at `temperature`."""
+    """Tokens of z drawn from N(0, 1), each step sampled at `temperature`.
+
+    Args:
+        model: see `known`.
+        count: how many windows.
+        over: stored windows whose chords a model plays over that needs some, again and again.
+        temperature: of sampling.
+        seed: of z's and noise.
+        batch: windows at a time.
+
+    Returns:
+        [count, steps]; trios [count, steps, 3]; melodies and the chords that they are over [count, steps, 2].
+    """
     config = model.config
+    controls = chords = None
+    if config.learns == "chords" and over is not None:
+        chords = torch.from_numpy(over[np.arange(count) % len(over)].astype(np.int64))
+        controls = separate(config, chords)[1]
     music = decoded_prior(
-        model, count, lambda even: noise_for(config, even), temperature=temperature, seed=seed, batch=batch
+        model,
+        count,
+        lambda even: noise_for(config, even),
+        controls=controls,
+        temperature=temperature,
+        seed=seed,
+        batch=batch,
     )
-    return torch.cat([tokens_of(config, part) for part in music]).numpy()
-
-
-def gumbel(even: Tensor) -> Tensor:
-    """Gumbel noise from even noise."""
-    return -torch.log(-torch.log(even.clamp(1e-20, 1 - 1e-7)))
-
-
-def logistic(even: Tensor) -> Tensor:
-    """Logistic noise from even noise."""
-    return torch.logit(even.clamp(1e-7, 1 - 1e-7))
+    found = torch.cat([tokens_of(config, part) for part in music])
+    return (found if chords is None else torch.stack([found, chords[..., CHORD]], -1)).numpy()
 
 
 def decoded_prior(
@@ -214,6 +161,7 @@ def decoded_prior(
     count: int,
     noise: Callable[[Tensor], Tensor],
     *,
+    controls: Tensor | None = None,
     temperature: float,
     seed: int,
     batch: int,
@@ -221,9 +169,10 @@ def decoded_prior(
     """Music `[up to batch, steps, depth]` of z's drawn from N(0, 1), until there are `count`.
 
     Args:
-        model: any without controls.
+        model: any.
         count: how many windows.
         noise: what its head wants (see `heads`) from noise that is even between 0 and 1.
+        controls: [count, steps, controls] where the model has them.
         temperature: of sampling.
         seed: of z's and noise.
         batch: windows at a time.
@@ -236,16 +185,21 @@ def decoded_prior(
         z = torch.randn(n, config.latent, generator=chance)
         even = torch.rand(n, config.steps, config.output_depth, generator=chance)
         heat = torch.full((n, 1), temperature, device=device)
-        yield free_running(model, z.to(device), heat, noise(even).to(device)).cpu()
+        told = None if controls is None else controls[first : first + n].to(device)
+        yield free_running(model, z.to(device), heat, noise(even).to(device), told).cpu()
 
 
 @torch.no_grad()
 def interpolation(model: MusicVAE, a: NDArray[Any], b: NDArray[Any], count: int = 9) -> NDArray[np.int64]:
-    """Tokens [count, steps] from window a to window b, greedily decoded along the arc between their mus."""
-    ends = torch.from_numpy(np.stack([a, b]).astype(np.int64))
-    first, last = model.posterior(ends)[0].cpu().numpy()
+    """Tokens [count, steps] from window a to window b, greedily decoded along the arc between their mus.
+
+    Over chords, all of them are a's.
+    """
+    ends, told = separate(model.config, torch.from_numpy(np.stack([a, b]).astype(np.int64)))
+    first, last = model.posterior(ends, told)[0].cpu().numpy()
     arc = np.stack([slerp(first, last, t) for t in np.linspace(0, 1, count)])
-    return greedy(model, torch.from_numpy(arc).float()).numpy()
+    under = None if told is None else told[:1].expand(count, -1, -1)
+    return greedy(model, torch.from_numpy(arc).float(), under).numpy()
 
 
 def changes(path: NDArray[Any]) -> list[float]:
@@ -305,30 +259,33 @@ def evaluate(
         beside: other models, only sampled from.
 
     Raises:
-        ModelError: the model is of another kind, or not of the data's length.
+        ModelError: the model or one beside it is of another kind, or not of the data's length.
     """
     config = model.config
     if not known(config) or config.steps != test.shape[1]:
         raise ModelError(
-            f"{config.name} plays {config.music} of {config.steps} steps; evaluation knows melodies, drums of nine "
-            f"instruments and trios, and the data has {test.shape[1]} steps"
+            f"{config.name} plays {config.music} of {config.steps} steps; evaluation knows melodies (also over "
+            f"chords), drums and trios, and the data has {test.shape[1]} steps"
         )
     device = next(model.parameters()).device
     chosen = torch.from_numpy(spread(test, windows or len(test)).astype(np.int64)).to(device)
     sources: dict[str, NDArray[Any]] = {
         "held out": test,
         "training": spread(train, samples),
-        "samples": prior_samples(model, samples, temperature=temperature),
+        "samples": prior_samples(model, samples, over=test, temperature=temperature),
     }
     if config.music != "drums":  # what the model really saw: every key alike
         moved = transposed(sources["training"].astype(np.int64), (-7, 7), np.random.default_rng(0))
         sources["training, transposed"] = moved
     for name, other in (beside or {}).items():
-        sources[name] = prior_samples(other, samples, temperature=temperature)
+        if other.config.learns != config.learns:
+            raise ModelError(f"{name} learns {other.config.learns} and {config.name} {config.learns}")
+        sources[name] = prior_samples(other, samples, over=test, temperature=temperature)
     return evaluation(
         reconstruction_scores(model, chosen),
         sources,
-        lambda tokens: sample_statistics.statistics(tokens, config.music),
+        lambda tokens: sample_statistics.statistics(tokens, config.learns),
+        lambda tokens: tokens[..., MELODY] if config.learns == "chords" else tokens,
     )
 
 

@@ -13,18 +13,11 @@ from torch import Tensor
 
 from livevae.errors import ModelError
 from livevae.models.data.groove_lines import rows
-from livevae.models.evaluate import (
-    ACTIVE,
-    Evaluation,
-    decoded_prior,
-    evaluation,
-    logistic,
-    outputs_of,
-    spread,
-)
+from livevae.models.evaluate import ACTIVE, Evaluation, decoded_prior, evaluation, spread
 from livevae.models.grooves import HEARD, lesson_of
 from livevae.models.networks import MusicVAE, free_running, kl
 from livevae.models.sample_statistics import Histogram, histogram
+from livevae.models.token_music import logistic, outputs_of
 from livevae.music.groove import DRUMS
 from livevae.music.notes import STEPS_PER_BAR
 

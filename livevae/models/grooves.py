@@ -16,6 +16,12 @@ from livevae.models.config import Config
 from livevae.models.data.groove_lines import rows
 from livevae.music.groove import CLOSED_HAT, DRUMS, TAP
 
+DROPPING = "groovae_2bar_tap_fixed_velocity_note_dropout"
+"""The GrooVAE that learns to hear some taps only."""
+
+MOST_DROPPED = 0.8
+"""The largest share of a window's taps that it does not hear while it learns (Magenta's configuration)."""
+
 
 def _all(music: Tensor) -> Tensor:
     return music
@@ -48,11 +54,29 @@ HEARD: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
         "groovae_4bar": _all,
         "groovae_2bar_humanize": _hits,
         "groovae_2bar_tap_fixed_velocity": _tap,
+        DROPPING: _tap,
         "groovae_2bar_add_closed_hh": _no_hat,
         "groovae_2bar_hits_control_tfds": _all,
     }
 )
 """What the encoder of each GrooVAE that can be trained hears of a performance."""
+
+
+def dropped(heard: Tensor, music: Tensor) -> Tensor:
+    """Taps of which some are not heard: of each window another share, of soft ones more than of loud ones.
+
+    Args:
+        heard: taps [N, steps, 27].
+        music: the performances that they are of.
+
+    Returns:
+        The same without some. A window's share is anything up to `MOST_DROPPED`; a tap is dropped with twice that
+        share, times what its hardest stroke falls short of the hardest possible.
+    """
+    share = MOST_DROPPED * torch.rand(len(heard), 1, 1, device=heard.device)
+    short = 1 - music[..., DRUMS : 2 * DRUMS].amax(-1, keepdim=True)
+    kept = torch.rand_like(short) >= 2 * share * short
+    return heard * kept
 
 
 def lesson_of(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.models.data import chord_lines
 from livevae.music import drums, melody
 from livevae.music.notes import STEPS_PER_BAR
 
@@ -107,7 +108,16 @@ STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = Map
 
 
 def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
-    """Every statistic of windows [N, steps] of melodies or drums, or [N, steps, 3] of trios, part by part."""
+    """Every statistic of windows [N, steps] of melodies or drums, or [N, steps, 3] of trios, part by part.
+
+    Of melodies over chords [N, steps, 2] also which notes are of the chord that they are struck over.
+    """
+    if music == "chords":
+        line = windows[..., chord_lines.MELODY]
+        found = notes(line)
+        over = np.asarray(windows)[found[:, 0], found[:, 1], chord_lines.CHORD].astype(np.int64)
+        inside = chord_lines.in_chord(found[:, 2], over)[over > 0]
+        return {**statistics(line), "notes of the chord": histogram(inside.astype(np.int64), 2)}
     if music == "trio":
         parts = (("melody", "melody"), ("bass", "melody"), ("drums", "drums"))
         return {
@@ -115,10 +125,21 @@ def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
             for index, (part, kind) in enumerate(parts)
             for name, found in statistics(windows[..., index], kind).items()
         }
+    if music == "all-drums":
+        return drum_statistics(reduced(np.asarray(windows).astype(np.int64)))
     if music == "drums":
         return drum_statistics(np.asarray(windows).astype(np.int64))
     found = notes(windows)
     return {name: of(found, windows) for name, of in STATISTICS.items()}
+
+
+def reduced(windows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Drum tokens of all 61 instruments as tokens of the nine that they belong to."""
+    nine = drums.instruments(drums.REDUCED)
+    found = np.zeros_like(windows)
+    for bit, (pitch,) in enumerate(drums.FULL):
+        found |= (windows >> bit & 1) << nine[pitch]
+    return found
 
 
 def drum_statistics(windows: NDArray[np.int64]) -> dict[str, Histogram]:

@@ -1,7 +1,8 @@
 """What a model is to learn from a window: what its encoder hears, what its decoder should say, how right it is.
 
-Melodies, drums and trios are tokens, heard as they are. Of a groove each GrooVAE hears something else: all of the
-performance, its hits alone (humanize), a tapped rhythm (tap), or all but the closed hi-hat (Gillick et al. 2019).
+Melodies (also over chords), drums and trios are tokens, heard as they are. Of a groove each GrooVAE hears something
+else: all of the performance, its hits alone (humanize), a tapped rhythm (tap), or all but the closed hi-hat (Gillick et
+al. 2019).
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models import evaluate, evaluate_groove
+from livevae.models import evaluate, evaluate_groove, token_music
 from livevae.models.config import Config
-from livevae.models.grooves import HEARD, lesson_of
+from livevae.models.grooves import DROPPING, HEARD, dropped, lesson_of
 from livevae.models.networks import MusicVAE
 from livevae.music.groove import DRUMS
 
@@ -39,7 +40,7 @@ class Task(Protocol):
     """What differs between vocabularies while training."""
 
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:
-        """Stored windows as a batch."""
+        """Stored windows as a batch; what is random about it is torch's."""
 
     def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:
         """The reconstruction's loss, nats a window, averaged over the batch."""
@@ -56,24 +57,27 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Melodies, drums and trios."""
+    """Melodies, also over chords, drums and trios."""
+
+    config: Config
 
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:  # noqa: D102
         tokens = torch.from_numpy(windows.astype(np.int64)).to(device)
-        return Lesson(tokens, tokens)
+        music, controls = token_music.separate(self.config, tokens)
+        return Lesson(music, music, controls)
 
     def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102
-        return evaluate.losses(model, outputs, music).mean()
+        return token_music.losses(model, outputs, music).mean()
 
     def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
-        right = evaluate.said(model, outputs) == music
-        first = torch.tensor(evaluate.FIRST_NOTES[model.config.music], device=music.device)
+        right = token_music.said(model, outputs) == music
+        first = torch.tensor(token_music.FIRST_NOTES[model.config.music], device=music.device)
         notes = music >= (first if music.dim() == 3 else first[0])
         return right.float().mean(), (right & notes).sum() / notes.sum().clamp(min=1)
 
     def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102
         even = torch.rand(*outputs.shape[:2], model.config.output_depth, device=outputs.device)
-        return evaluate.said(model, outputs, evaluate.noise_for(model.config, even))
+        return token_music.said(model, outputs, token_music.noise_for(model.config, even))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         device = next(model.parameters()).device
@@ -87,7 +91,10 @@ class Grooves:
     config: Config
 
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:  # noqa: D102
-        return Lesson(*lesson_of(self.config, windows, device))
+        heard, music, controls = lesson_of(self.config, windows, device)
+        if self.config.name == DROPPING:
+            heard = dropped(heard, music)
+        return Lesson(heard, music, controls)
 
     def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102, ARG002
         return evaluate_groove.loss(outputs.float(), music).mean()
@@ -98,7 +105,7 @@ class Grooves:
         return (said == hits).float().mean(), both / (said.sum() + hits.sum()).clamp(min=1)
 
     def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102, ARG002
-        return evaluate_groove.music(outputs, evaluate.logistic(torch.rand_like(outputs[..., :DRUMS])))
+        return evaluate_groove.music(outputs, token_music.logistic(torch.rand_like(outputs[..., :DRUMS])))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         return evaluate_groove.scores(model, windows)
@@ -110,11 +117,10 @@ def task_of(config: Config) -> Task:
     Raises:
         ModelError: livevae cannot train such models.
     """
-    if evaluate.known(config):
-        return Tokens()
+    if token_music.known(config):
+        return Tokens(config)
     if config.name in HEARD:
         return Grooves(config)
     raise ModelError(
-        "training knows melodies without chords, drums of nine instruments, trios and grooves so far, "
-        f"not {config.name}"
+        f"training knows melodies (also over chords), drums, trios and grooves, and {config.name} is none"
     )

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, evaluate, growth, processes, runs, store, tasks
+from livevae.models import checkpoint, evaluate, growth, processes, runs, store, tasks, token_music
 from livevae.models.batches import Batches
 from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE, kl
@@ -99,8 +99,10 @@ class Options:
             raise ModelError(f"--lengths is for flat decoders; {config.name} decodes segment by segment")
         if self.narrow and (len(config.encoder) > 1 or config.encode_segments):
             raise ModelError(f"--narrow is for encoders of one layer; {config.name} has another")
-        if self.vary and config.music not in ("drums", "groove"):
-            raise ModelError(f"--vary is for drums and grooves; {config.name} plays neither")
+        if self.vary and config.learns not in ("drums", "groove"):
+            raise ModelError(
+                f"--vary is for drums and grooves of nine instruments; {config.name} plays others"
+            )
 
 
 class Trainer:
@@ -252,9 +254,9 @@ class Trainer:
         begun = time.monotonic()
         number, crew = self.state.step, self.crew
         batch = self.batches.at(number, crew.rank, crew.world, self.length(), self.options.vary)
-        lesson = self.task.lesson(batch, self.device)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))
+        lesson = self.task.lesson(batch, self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         bf16 = self.options.precision == "bf16"
@@ -291,7 +293,7 @@ class Trainer:
     def _loss(self, lesson: Lesson) -> tuple[Tensor, list[Tensor]]:
         mu, sigma = self.model.posterior(lesson.heard, lesson.controls)
         z = mu + sigma * torch.randn_like(sigma)
-        outputs = evaluate.outputs_of(self.model, z, self._told(z, lesson), lesson.controls)
+        outputs = token_music.outputs_of(self.model, z, self._told(z, lesson), lesson.controls)
         nll = self.task.loss(self.model, outputs, lesson.music)
         divergence = kl(mu.float(), sigma.float()).sum(1).mean()
         free = (
@@ -308,7 +310,7 @@ class Trainer:
         if share <= 0:
             return music
         with torch.no_grad():
-            said = self.task.said(self.model, evaluate.outputs_of(self.model, z, music, lesson.controls))
+            said = self.task.said(self.model, token_music.outputs_of(self.model, z, music, lesson.controls))
             own = torch.rand(music.shape[:2], device=music.device) < share
         return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), said, music)
 

@@ -34,7 +34,8 @@ def _add_dataset(commands: Any) -> None:
     build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
     build.add_argument("name", help="a name, or a folder (with a / in it)")
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
-    build.add_argument("--music", choices=["melody", "drums", "groove", "trio"], default="melody")
+    kinds = ["melody", "chords", "drums", "all-drums", "groove", "trio"]
+    build.add_argument("--music", choices=kinds, default="melody", help="chords: melodies over them")
     build.add_argument(
         "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
     )
@@ -185,9 +186,9 @@ def _train(args: argparse.Namespace) -> None:
     if args.processes > 1 and "RANK" not in os.environ:
         others = processes.helpers(args.processes, sys.argv[sys.argv.index("train") :])
     data = dataset.load(args.data)
-    plays = configuration(args.config).music
-    if data.info["music"] != plays:
-        raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {plays}")
+    wanted = configuration(args.config).learns
+    if data.info["music"] != wanted:
+        raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {wanted}")
     options = training.Options(
         run=args.run_folder,
         device=device,
@@ -233,9 +234,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     data = dataset.load(args.data)
     model = opened(args.model)
-    if data.info["music"] != model.config.music:
+    if data.info["music"] != model.config.learns:
         raise LivevaeError(
-            f"{args.data} is {data.info['music']}; {model.config.name} plays {model.config.music}"
+            f"{args.data} is {data.info['music']}; {model.config.name} learns {model.config.learns}"
         )
     judge = evaluate_groove.evaluate if model.config.music == "groove" else evaluate.evaluate
     found = judge(
@@ -255,9 +256,8 @@ def _evaluate(args: argparse.Namespace) -> None:
         (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
         pictures.statistics(found.statistics, args.out / "statistics.png")
         if model.config.music == "melody":
-            pictures.rolls(
-                [(str(i), window) for i, window in enumerate(found.samples[:32])], args.out / "samples.png"
-            )
+            lines = found.samples if found.samples.ndim == 2 else found.samples[..., 0]
+            pictures.rolls([(str(i), line) for i, line in enumerate(lines[:32])], args.out / "samples.png")
             a, b = data.test[len(data.test) // 3], data.test[2 * len(data.test) // 3]
             path = evaluate.interpolation(model, a, b)
             shares = ["", *(f"{100 * share:.0f} % new" for share in evaluate.changes(path))]

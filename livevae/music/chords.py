@@ -11,6 +11,9 @@ from livevae.errors import MusicError
 from livevae.music.notes import STEPS_PER_BAR
 
 QUALITIES = ("major", "minor", "augmented", "diminished")
+TRIADS = ((0, 4, 7), (0, 3, 7), (0, 4, 8), (0, 3, 6))
+"""Semitones above the root, of each quality."""
+
 CLASSES = 1 + 12 * len(QUALITIES)
 """49."""
 
@@ -45,10 +48,15 @@ def encode(symbol: str) -> int:
     root = (_ROOTS[letter] + {"#": 1, "♯": 1, "b": -1, "♭": -1}.get(accidental, 0)) % 12
     for pattern, quality in _KINDS:
         if pattern.match(kind):
-            return 1 + 12 * quality + root
+            return triad(root, quality)
     raise MusicError(
         f"{symbol[:40]!r} is of no kind that livevae knows: {', '.join(QUALITIES)}, and their sevenths"
     )
+
+
+def triad(root: int, quality: int) -> int:
+    """The class of a triad on a root (semitones above C, of any octave); `quality` is an index into `QUALITIES`."""
+    return 1 + 12 * quality + root % 12
 
 
 def decode(token: int) -> str:
@@ -77,5 +85,5 @@ def controls(symbols: Sequence[str], steps: int) -> list[list[int]]:
     """
     if not symbols or steps % len(symbols):
         raise MusicError(f"{len(symbols)} chords do not divide {steps // STEPS_PER_BAR} bars evenly")
-    tokens = [encode(symbol) for symbol in symbols for _ in range(steps // len(symbols))]
-    return [[int(i == token) for i in range(CLASSES)] for token in tokens]
+    classes = [encode(symbol) for symbol in symbols for _ in range(steps // len(symbols))]
+    return [[int(i == one) for i in range(CLASSES)] for one in classes]

@@ -149,6 +149,21 @@ def test_a_batch_is_heard_as_one_performance_is():
     assert np.array_equal(controlled[2].numpy(), music[..., :9])
 
 
+def test_soft_taps_are_dropped_more_often_and_loud_ones_never():
+    torch.manual_seed(3)
+    music = torch.zeros(2000, 3, 27)
+    music[..., 1] = 1
+    music[:, 0, 10], music[:, 1, 10], music[:, 2, 10] = 1.0, 0.6, 0.2
+    heard = grooves.HEARD[grooves.DROPPING](music)
+    kept = grooves.dropped(heard, music)
+    assert ((kept == heard) | (kept == 0)).all()
+    shares = kept[..., groove.TAP].mean(0)
+    assert shares[0] == 1
+    assert shares[1] == pytest.approx(1 - 0.4 * 0.8, abs=0.03)  # twice the mean share of 0.4, times 0.4
+    assert 0.3 < shares[2] < 0.5  # above a share of 0.625 it is never heard
+    assert kept.ne(0).any(1).any(1).all()
+
+
 def test_the_loss_is_the_heads():
     outputs, music = 3 * torch.randn(4, 16, 27), torch.from_numpy(groove_lines.rows(performances(4, 16)))
     assert torch.allclose(
@@ -170,7 +185,7 @@ def run_whole(asked, data):
 
 @pytest.mark.parametrize(
     "name",
-    ["groovae_2bar_humanize", "groovae_2bar_tap_fixed_velocity", "groovae_2bar_hits_control_tfds"],
+    ["groovae_2bar_humanize", grooves.DROPPING, "groovae_2bar_hits_control_tfds"],
 )
 def test_training_a_groove_makes_the_loss_smaller_and_leaves_a_checkpoint_that_plays(tmp_path, name):
     seen = []
@@ -252,7 +267,7 @@ def test_a_model_that_does_not_play_the_data_is_refused(tmp_path, capsys):
     model = MusicVAE(CONFIGS["cat-drums_2bar_small"].replace(**SMALL))
     checkpoint.save(tmp_path / "drums.safetensors", model, {})
     assert training_commands.main(["evaluate", str(tmp_path / "drums.safetensors"), *folders]) == 1
-    assert "is groove; cat-drums_2bar_small plays drums" in capsys.readouterr().err
+    assert "is groove; cat-drums_2bar_small learns drums" in capsys.readouterr().err
 
 
 # scores

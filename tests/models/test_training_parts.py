@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livevae.errors import LivevaeError, ModelError
-from livevae.models import evaluate, growth, recurrence, sample_statistics, training_commands
+from livevae.models import evaluate, growth, recurrence, sample_statistics, token_music, training_commands
 from livevae.models.batches import CYMBALS, TOMS, Batches, transposed, varied
 from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE
@@ -275,7 +275,7 @@ def test_an_interpolation_begins_and_ends_with_the_reconstructions():
     assert path.shape == (5, 32)
     mu, _ = model.posterior(torch.from_numpy(np.stack([a, b]).astype(np.int64)))
     with torch.no_grad():
-        assert (path[[0, -1]] == evaluate.greedy(model, mu).numpy()).all()
+        assert (path[[0, -1]] == token_music.greedy(model, mu).numpy()).all()
     assert len(evaluate.changes(path)) == 4
 
 

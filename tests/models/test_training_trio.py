@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livevae.errors import ModelError, MusicError
-from livevae.models import checkpoint, dataset, evaluate, training
+from livevae.models import checkpoint, dataset, evaluate, sample_statistics, token_music, training
 from livevae.models.batches import transposed
 from livevae.models.config import CONFIGS, configuration
 from livevae.models.data import trio_lines
@@ -20,7 +20,8 @@ from livevae.models.training import Options
 TRIO = configuration("hier-trio_4bar").replace(encoder=(6,), decoder=(8,), latent=5)
 FLAT = configuration("flat-trio_16bar").replace(encoder=(6,), decoder=(8,), latent=5)
 NADE = configuration("nade-drums_2bar_reduced").replace(encoder=(6,), decoder=(8,), latent=5, nade_hidden=4)
-SMALL = {config.name: config for config in (TRIO, FLAT, NADE)}
+FULL = NADE.replace(name="nade-drums_2bar_full", input_depth=62, output_depths=(61,))
+SMALL = {config.name: config for config in (TRIO, FLAT, NADE, FULL)}
 
 LEAD, BASS, DRUMS = (0, 80), (1, 33), (9, 0)
 """MIDI channel and program, both from 0."""
@@ -141,15 +142,15 @@ def test_losses_are_the_networks_own_and_greedy_outputs_say_what_is_likeliest(co
     tokens = torch.randint(0, 90, shape)
     z = torch.randn(3, config.latent)
     with torch.no_grad():
-        outputs = evaluate.outputs_of(model, z, tokens)
-        told = evaluate.target(config, tokens)
+        outputs = token_music.outputs_of(model, z, tokens)
+        told = token_music.target(config, tokens)
         assert torch.allclose(
-            evaluate.losses(model, outputs, tokens), model.reconstruction_loss(outputs, told), rtol=1e-4
+            token_music.losses(model, outputs, tokens), model.reconstruction_loss(outputs, told), rtol=1e-4
         )
-        free = evaluate.greedy(model, z)
+        free = token_music.greedy(model, z)
         assert free.shape == tokens.shape
         # told its own words, it says them again
-        assert (evaluate.said(model, evaluate.outputs_of(model, z, free)) == free).all()
+        assert (token_music.said(model, token_music.outputs_of(model, z, free)) == free).all()
 
 
 @pytest.fixture(scope="module")
@@ -194,12 +195,28 @@ def test_a_nade_learns_drums(songs, tmp_path):
     assert 0 <= found.scores["hits_teacher_forced"] <= 1
 
 
+def test_a_nade_learns_all_drums_of_general_midi(songs, tmp_path):
+    nine, all_of_them = (
+        dataset.build(str(tmp_path / kind), [songs], music=kind, share=0.3) for kind in ("drums", "all-drums")
+    )
+    assert all_of_them.train.dtype == np.uint64
+    assert sorted(
+        map(bytes, sample_statistics.reduced(all_of_them.train.astype(np.int64)).astype(np.uint16))
+    ) == sorted(map(bytes, nine.train))
+    model = learnt(FULL, all_of_them, tmp_path / "run")
+    found = evaluate.evaluate(model, all_of_them.train, all_of_them.test, windows=4, samples=4)
+    assert found.samples.shape == (4, 32)
+    assert found.samples.max() >= 512
+    assert 0 <= found.scores["hits_teacher_forced"] <= 1
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
         ({"config": TRIO.name, "lengths": ((8, 0.5),)}, "--lengths is for flat decoders"),
         ({"config": TRIO.name, "narrow": 4}, "--narrow is for encoders of one layer"),
         ({"config": TRIO.name, "vary": 0.5}, "--vary is for drums and grooves"),
+        ({"config": FULL.name, "vary": 0.5}, "--vary is for drums and grooves of nine"),
     ],
 )
 def test_what_a_trio_cannot_be_trained_with_is_said(asked, why):

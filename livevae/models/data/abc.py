@@ -5,6 +5,7 @@ beats; hence this one.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from livevae.errors import MusicError
 from livevae.models.data.lines import Bar, Line, Sung
 from livevae.models.data.names import song_name
+from livevae.music import chords
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHARPS = "FCGDAEB"
@@ -38,6 +40,7 @@ TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}
 NOTE = re.compile(r"(\^\^|__|[\^_=])?([A-Ga-g])([,']*)(\d*(?:/+\d*)?)")
 REST = re.compile(r"[zx](\d*(?:/+\d*)?)")
 BARLINE = re.compile(r"(?::*\|[\|\]:]*|\[\|:?|::+)\s*(\[?[1-9](?:[,-][1-9])*)?")
+SYMBOL = re.compile(r'"([A-G][^"]*)"')
 ENDING = re.compile(r"\[[1-9]")
 INLINE = re.compile(r"\[([A-Za-z]):([^\]]*)\]")
 TUPLET = re.compile(r"\((\d)(?::(\d?))?(?::(\d?))?")
@@ -120,6 +123,7 @@ class _Tune:
     unit: Fraction = Fraction(0)
     key: dict[str, int] = field(default_factory=dict)
     accidentals: dict[tuple[str, int], int] = field(default_factory=dict)
+    above: list[tuple[Fraction, int]] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[Sung] = field(default_factory=list)
     position: Fraction = Fraction(0)
@@ -181,6 +185,9 @@ class _Tune:
                 self.tuplet = (Fraction(time, count), int(match[3]) if match[3] else count)
             elif match := NOTE.match(line, at):
                 self._note(match)
+            elif match := SYMBOL.match(line, at):
+                with suppress(MusicError):  # a word, then
+                    self.above.append((self.position, chords.encode(match[1])))
             elif match := REST.match(line, at):
                 self._advance(length_of(match[1]))
             elif line[at] == "[":
@@ -262,9 +269,9 @@ class _Tune:
     def _close(self, jump: bool) -> None:
         """A bar line: the bar so far is whole, accidentals end."""
         if self.position > 0:
-            self.bars.append(Bar(self.metre, self.position, tuple(self.notes), self.jump))
+            self.bars.append(Bar(self.metre, self.position, tuple(self.notes), self.jump, tuple(self.above)))
             self.jump = False
         self.jump |= jump
-        self.notes, self.position = [], Fraction(0)
+        self.notes, self.above, self.position = [], [], Fraction(0)
         self.accidentals = {}
         self.tuplet = (Fraction(1), 0)

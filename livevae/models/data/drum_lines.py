@@ -24,19 +24,24 @@ from livevae.music.notes import STEPS_PER_BAR, STEPS_PER_BEAT
 MIN_STRUCK = 4
 """Steps of a window on which something is struck."""
 
-Stretch = NDArray[np.uint16]
-"""Tokens of a stretch of one metre, from its first bar line."""
+Stretch = NDArray[Any]
+"""Tokens of a stretch of one metre, from its first bar line: uint16, of all 61 instruments uint64."""
 
 
-def read(path: Path, refused: Counter[str]) -> tuple[str, list[Stretch]]:
+def read(path: Path, refused: Counter[str], kit: drums.Kit = drums.REDUCED) -> tuple[str, list[Stretch]]:
     """A file's song and its stretches of drums in metres that fit; bars in others are counted.
+
+    Args:
+        path: of a MIDI file.
+        refused: the count.
+        kit: the instruments; each is one bit of a token.
 
     Raises:
         MusicError: it is no MIDI file, or has no drums.
     """
     found: list[Stretch] = []
-    for stretch in struck(path, drums.REDUCED, refused):
-        tokens = np.zeros(stretch.steps + 1, np.uint16)
+    for stretch in struck(path, kit, refused):
+        tokens = np.zeros(stretch.steps + 1, np.uint16 if len(kit) <= 16 else np.uint64)
         for hit in stretch.hits:
             # half a step late is the next step; a hit just after the last bar line belongs to no bar here
             tokens[min(int(hit.at + 0.5), stretch.steps)] |= 1 << hit.drum

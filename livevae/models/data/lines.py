@@ -44,12 +44,14 @@ class Bar:
         length: quarters that it really lasts: pickups and bars cut by a repeat are shorter than the metre
         says. notes: sorted by start.
         jump: it does not follow the bar before (a second ending).
+        chords: (quarters from the bar line, class of `livevae.music.chords`) where one is written above it.
     """
 
     metre: tuple[int, int] | None
     length: Fraction
     notes: tuple[Sung, ...]
     jump: bool = False
+    chords: tuple[tuple[Fraction, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,12 @@ class Run:
     Attributes:
         notes: (start, end, pitch) in steps from the first beat, as fractions: not yet quantised.
         steps: how long it is.
+        chords: (start in steps, class).
     """
 
     notes: list[tuple[Fraction, Fraction, int]] = field(default_factory=list)
     steps: Fraction = Fraction(0)
+    chords: list[tuple[Fraction, int]] = field(default_factory=list)
 
 
 def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
@@ -114,6 +118,7 @@ def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
 
 
 def _append(run: Run, bar: Bar, length: Fraction) -> None:
+    run.chords += [(run.steps + start * STEPS_PER_QUARTER, chord) for start, chord in bar.chords]
     for note in bar.notes:
         start = run.steps + note.start * STEPS_PER_QUARTER
         end = start + note.length * STEPS_PER_QUARTER

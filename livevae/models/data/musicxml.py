@@ -4,6 +4,7 @@ Reads score-partwise files, compressed (.mxl) or not, with the standard library 
 a score is durations, pitches, ties and bar lines (W3C MusicXML 4.0).
 """
 
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,18 @@ from xml.etree import ElementTree as ET
 from livevae.errors import MusicError
 from livevae.models.data.lines import Bar, Line, Sung
 from livevae.models.data.names import song_name
+from livevae.music import chords
 
 MAX_BYTES = 64 * 2**20
 """No song is larger; a compressed file that grows beyond it is not unpacked."""
+
+TRIADS = (
+    (re.compile(r"minor|major-minor"), 1),
+    (re.compile(r"diminished|half-diminished"), 3),
+    (re.compile(r"augmented"), 2),
+    (re.compile(r"major|dominant|suspended|power"), 0),
+)
+"""MusicXML's kinds of chords by the quality of their triad, an index into `chords.QUALITIES`; others have none."""
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
@@ -100,12 +110,17 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
     start = Fraction(0)
     voices: dict[str, list[Sung]] = {}
     jump = False
+    above: list[tuple[Fraction, int]] = []
     for element in measure:
         if element.tag == "attributes":
             _attributes(element, state)
         elif element.tag in {"backup", "forward"}:
             length = Fraction(int(element.findtext("duration", "0")), state.divisions)
             position += length if element.tag == "forward" else -length
+        elif element.tag == "harmony":
+            if (chord := _triad(element, state.transpose)) is not None:
+                offset = Fraction(int(element.findtext("offset", "0")), state.divisions)
+                above.append((max(Fraction(0), position + offset), chord))
         elif element.tag == "barline":
             ending = element.find("ending")
             if ending is not None and ending.get("type") == "start" and ending.get("number", "1")[:1] != "1":
@@ -121,7 +136,19 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
                 tied = any(tie.get("type") == "stop" for tie in element.findall("tie"))
                 voice.append(Sung(start, length, pitch, tied))
         longest = max(longest, position)
-    return Bar(state.metre, longest, _top(voices), jump)
+    return Bar(state.metre, longest, _top(voices), jump, tuple(above))
+
+
+def _triad(harmony: ET.Element, transpose: int) -> int | None:
+    """A chord symbol's class as it sounds; None where it is none that has a triad."""
+    kind, root = harmony.findtext("kind", "").strip(), harmony.find("root")
+    if kind == "none":
+        return 0
+    quality = next((quality for pattern, quality in TRIADS if pattern.match(kind)), None)
+    if root is None or quality is None:
+        return None
+    alter = round(float(root.findtext("root-alter", "0")))
+    return chords.triad(SEMITONES[root.findtext("root-step", "")] + alter + transpose, quality)
 
 
 def _attributes(element: ET.Element, state: _State) -> None:

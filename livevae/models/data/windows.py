@@ -49,7 +49,14 @@ def round_half_up(value: Fraction) -> int:
 
 
 def windows(run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER) -> Iterator[Tokens]:
-    """Every window of `steps` tokens from every beat of a run that is worth learning; the others are counted.
+    """Every window of `steps` tokens from every beat of a run that is worth learning; the others are counted."""
+    return (window for _, window in places(run, steps, refused, hop))
+
+
+def places(
+    run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER
+) -> Iterator[tuple[int, Tokens]]:
+    """(first step in the run, window) of each of `windows`.
 
     A note that began before the window is not heard in it: its holds stay holds, its off becomes one, as in
     Magenta's slicing of melodies.
@@ -64,7 +71,7 @@ def windows(run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QU
             continue
         beginning = int(np.argmax(window > melody.OFF))
         window[:beginning] = melody.HOLD
-        yield window
+        yield first, window
 
 
 def _fault(window: Tokens, crooked: int) -> str | None:
