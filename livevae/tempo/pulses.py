@@ -56,6 +56,10 @@ LEAST_LOST = 0.002
 LEAST_JITTER, MOST_JITTER = 1e-4, 5e-3
 """Seconds between which the estimate of the jitter stays: USB's step and what nobody could play to."""
 
+FIRST_JITTER, FIRST_GAIN = 1.5e-3, 0.05
+"""What the jitter is taken for at first, in seconds, and by which part the first sample moves it: some of the first
+intervals are of lost pulses, and who believes that all of them are jitter believes any tempo."""
+
 CLIPPED, MEAN = 2.0, 0.781
 """Deviations beyond which a sample of jitter counts as no more, and the mean size of normal samples so clipped."""
 
@@ -64,6 +68,9 @@ WANDER = 8e-4
 
 REGULAR = 2.0
 """Deviations from the likeliest line within which a pulse raises no questions."""
+
+FEWER = 3
+"""From so many fewer pulses than the nearest number the likeliest is chosen: two first pulses can be far too close."""
 
 EVERY = 2
 """A small step is thought of at every second pulse, too."""
@@ -140,8 +147,7 @@ class Counter:
 
     def __init__(self) -> None:
         self.guesses: list[Guess] = []
-        self._jitter = 2e-3
-        self._gain = 0.25
+        self._jitter, self._gain = FIRST_JITTER, FIRST_GAIN
         self._lost = LEAST_LOST
         self._last = -math.inf
         self._interval = 0.0
@@ -191,7 +197,8 @@ class Counter:
 
     def _regular(self, guess: Guess, time: float, v: float) -> bool:
         off = time - guess.time - guess.period
-        return off * off < REGULAR**2 * (guess.variance(1) + v) and not guess.late
+        near = off < guess.period / 2 and off * off < REGULAR**2 * (guess.variance(1) + v)
+        return near and not guess.late
 
     def _missed(self, pulses: int) -> float:
         """The weight of an interval of so many, all but one of them lost."""
@@ -201,9 +208,9 @@ class Counter:
         return max((pulses - 1) * first, first + BURST + (pulses - 2) * NEXT)
 
     def _go_on(self, guess: Guess, time: float, v: float, pulses: int = 0) -> None:
-        """The line goes on: so many pulses (0: the nearest number), the last of which is this one."""
+        """The line goes on: so many pulses (0: the likeliest number), the last of which is this one."""
         gap, period = time - guess.time, guess.period
-        n = pulses or max(1, round(gap / period))
+        n = pulses or self._number(guess, gap, v)
         off = gap - n * period
         a, b, c = guess.spread
         b1 = b + n * c
@@ -231,6 +238,16 @@ class Counter:
         guess.period = max(SHORTEST, period + k2 * off)
         guess.spread = k1 * v, k2 * v, c1 - k2 * b1
 
+    def _number(self, guess: Guess, gap: float, v: float) -> int:
+        """Of how many pulses an interval is: the nearest number, or, as long as the line is not sure, fewer."""
+        nearest = max(1, round(gap / guess.period))
+
+        def weight(pulses: int) -> float:
+            s = guess.variance(pulses) + v
+            return self._missed(pulses) - 0.5 * ((gap - pulses * guess.period) ** 2 / s + math.log(s))
+
+        return max(range(max(1, nearest - FEWER), nearest + 1), key=weight)
+
     def _small_step(self, guess: Guess, time: float, v: float, often: float = 0.0) -> Guess:
         """The tempo changed a little at the pulse before this one."""
         a, b, c = guess.spread
@@ -244,15 +261,21 @@ class Counter:
         gap, period = time - guess.time, guess.period
         if gap <= 0:
             return
-        n = max(1, round(gap / period))
+        n = self._number(guess, gap, v)
         off, s = gap - n * period, guess.variance(n) + v
-        neighbour = n + 1 if off > 0 else n - 1
-        if s > (period / 8) ** 2 and neighbour > 0:
-            other = Guess(
-                guess.number, guess.time, period, guess.weight, guess.spread, age=guess.age, late=guess.late
-            )
-            self._go_on(other, time, v, neighbour)
-            yield other
+        for neighbour in (n - 1, n + 1):
+            if s > (period / 8) ** 2 and neighbour > 0:
+                other = Guess(
+                    guess.number,
+                    guess.time,
+                    period,
+                    guess.weight,
+                    guess.spread,
+                    age=guess.age,
+                    late=guess.late,
+                )
+                self._go_on(other, time, v, neighbour)
+                yield other
         late = gap - period
         if late > 0 and (guess.late or late * late > 9 * s):
             yield self._late(guess, late)

@@ -1,5 +1,7 @@
 """Following a simulated master: jitter, lost pulses, drift, tempo steps, start, stop, continue and song position."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +124,14 @@ def test_continue_begins_at_the_song_position(sixteenths):
     follower.resume()
     follower.pulse(now)
     assert follower.line().tick_at(now) == pytest.approx(sixteenths * 240, abs=1e-3)
+
+
+def test_the_first_pulses_are_counted_at_any_tempo_however_they_jitter():
+    """The first two can seem to be of a far faster clock, whose losses all others would be."""
+    for seed in range(300):
+        bpm = random.Random(seed).uniform(60, 300)
+        night = follow(Master(jitter=2e-3, lost=0, steps=((0, bpm),)), 2.0, seed)
+        assert not night.miscounted, (seed, bpm)
 
 
 def test_over_lost_pulses_the_line_goes_on():
