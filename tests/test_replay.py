@@ -8,7 +8,7 @@ from pathlib import Path
 
 import mido
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from laws import assert_each_on_has_its_off
 
@@ -105,6 +105,15 @@ def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, b
 
 @settings(max_examples=40)
 @given(scripts, st.sampled_from([90, 120, 131]))
+@example(
+    [
+        *((wait, osc("/livevae/play", "a")) for wait in (1.0, 1.5, 1.5, 0.3125)),
+        (1.0, osc("/livevae/set", "a", "bars", 1, "port", "drums")),
+        (1.5, osc("/livevae/set", "c", "bars", 1, "port", "drums")),
+        (0.5, osc("/livevae/stop", "a")),
+    ],
+    90,
+)
 def test_a_log_of_the_lines_that_a_clock_led_us_along_replays_as_the_clock_itself_does(script, bpm):
     """A live log knows another's clock only by what the player reports of it."""
     led, free = osc("/livevae/clock", "midi"), osc("/livevae/clock", "internal")
@@ -135,12 +144,15 @@ def test_a_log_of_the_lines_that_a_clock_led_us_along_replays_as_the_clock_itsel
         writer.close()
         lines = (Path(folder) / "night.log").read_text().splitlines(keepends=True)
     led_along = read([line_of(log.head), *lines])
-    assert {"line"} <= {one.kind for one in led_along.inputs}
+    assert "line" in {one.kind for one in led_along.inputs} or free in [act for _, act in script]
     again = play(led_along)
-    assert [(one.tick, one.port, one.data) for one in again.sent] == [
-        (one.tick, one.port, one.data) for one in live.sent
-    ]
-    assert [one.due for one in again.sent] == pytest.approx([one.due for one in live.sent], abs=1e-9)
+    # which of two voices that begin at one moment is first, nobody hears
+    ours, theirs = (
+        sorted((one.tick, one.port, one.data, one.due) for one in night.sent) for night in (again, live)
+    )
+    assert [one[:3] for one in ours] == [one[:3] for one in theirs]
+    assert [one[3] for one in ours] == pytest.approx([one[3] for one in theirs], abs=1e-9)
+    assert_offs_go_first(again.sent)
 
 
 def assert_offs_go_first(sent):
