@@ -18,6 +18,7 @@ from livevae.errors import LivevaeError
 from livevae.inputs import Head, Input, Log, LogWriter, line_of, read
 from livevae.perform.scene import parse
 from livevae.perform.voice import Timing
+from livevae.player.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
 from livevae.replay import replay
 from livevae.server import Models, Options, running
 from livevae.tempo.timeline import Timeline
@@ -197,7 +198,18 @@ def test_a_log_is_the_same_after_writing_and_reading():
 
 @pytest.mark.parametrize(
     "lines",
-    [[], ["\n"], ["[1]\n"], ['{"seeds": 3}\n'], ["{}\n", "what\n"], ["{}\n", '[1,"?","",null]\n']],
+    [
+        [],
+        ["\n"],
+        ["[1]\n"],
+        ['{"seeds": 3}\n'],
+        ["{}\n", "what\n"],
+        ["{}\n", '[1,"?","",null]\n'],
+        ["{}\n", '[1,"line","",null]\n'],
+        ["{}\n", '[1,"line","5b302c20315d",null]\n'],
+        ["{}\n", '[1,"transport","5b747275652c204e614e5d",null]\n'],
+        ["{}\n", '[1,"transport","31",null]\n'],
+    ],
 )
 def test_what_is_no_log_is_refused_in_a_sentence(lines):
     with pytest.raises(LivevaeError, match="log"):
@@ -212,6 +224,15 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     writer.packet(b"/a")
     heard = []
     writer.hearing(lambda data, when: heard.append((data, when)))(b"\x90\x40\x01", 5.99)
+    writer.reported(TimelineChanged(Timeline(0, 5.9, 97.0), 97.0))  # our own, which the requests make again
+    for report in (
+        ClockChanged("link"),
+        TimelineChanged(Timeline(480, 5.75, 98.5), 97.0),
+        Transport(True, 960.0),
+    ):
+        writer.reported(report)
+    writer.reported(PortLost("drums", "gone"))
+    writer.reported(PortBack("drums"))
     writer.close()
     log = read((tmp_path / "night.log").read_text().splitlines(keepends=True))
     assert (log.head.seed, log.head.lead, log.head.bpm, log.head.ports) == (3, 0.3, 97.0, PORTS)
@@ -219,8 +240,14 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     assert [(one.time, one.kind, one.data) for one in log.inputs] == [
         (1.0, "osc", b"/a"),
         (1.0, "midi", b"\x90\x40\x01"),
+        (1.0, "line", b"[480.0, 98.5]"),
+        (1.0, "transport", b"[true, 960.0]"),
+        (1.0, "lost", b"drums"),
+        (1.0, "back", b"drums"),
         (1.0, "end", b""),
     ]
+    assert log.inputs[2].line == Timeline(480, 0.75, 98.5)
+    assert log.inputs[3].transport == (True, 960.0)
     assert log.inputs[1].when == pytest.approx(0.99)
     assert heard == [(b"\x90\x40\x01", 5.99)]
 

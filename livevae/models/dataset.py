@@ -40,7 +40,7 @@ class Dataset:
     Attributes:
         path: its folder.
         info: what `info.json` says: `steps`, `sets`, `counts`, `refused` and how it was built.
-        train: windows, memory-mapped; shape and dtype as above.
+        train: windows, memory-mapped; shapes and dtypes are this module's first lines.
         test: the same, of songs that are not in `train`.
         train_set: [N] uint8, index into `info["sets"]`.
         test_set: [N] uint8.

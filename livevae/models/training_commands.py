@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from livevae.models.training import Report
 
 
+KINDS = ("melody", "chords", "drums", "all-drums", "groove", "trio")
+"""`dataset.KINDS` by name: importing that one costs more than a command line should."""
+
+
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `dataset` and `train` to a command line; `args.run(args)` does what was asked."""
     _add_dataset(commands)
@@ -34,8 +38,7 @@ def _add_dataset(commands: Any) -> None:
     build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
     build.add_argument("name", help="a name, or a folder (with a / in it)")
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
-    kinds = ["melody", "chords", "drums", "all-drums", "groove", "trio"]
-    build.add_argument("--music", choices=kinds, default="melody", help="chords: melodies over them")
+    build.add_argument("--music", choices=KINDS, default="melody", help="chords: melodies over them")
     build.add_argument(
         "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
     )

@@ -241,6 +241,8 @@ class Counter:
     def _number(self, guess: Guess, gap: float, v: float) -> int:
         """Of how many pulses an interval is: the nearest number, or, as long as the line is not sure, fewer."""
         nearest = max(1, round(gap / guess.period))
+        if nearest == 1:
+            return 1
 
         def weight(pulses: int) -> float:
             s = guess.variance(pulses) + v
@@ -257,7 +259,7 @@ class Counter:
         return other
 
     def _other_ways(self, guess: Guess, time: float, v: float) -> Iterator[Guess]:
-        """What a pulse can be, but the nearest of the guess's line."""
+        """What a pulse can be, but the likeliest of the guess's line."""
         gap, period = time - guess.time, guess.period
         if gap <= 0:
             return

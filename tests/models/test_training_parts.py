@@ -12,7 +12,7 @@ from livevae.models.batches import CYMBALS, TOMS, Batches, transposed, varied
 from livevae.models.config import configuration
 from livevae.models.networks import MusicVAE
 from livevae.models.training import Options
-from livevae.music import melody
+from livevae.music import drums, melody
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 10), latent=6)
 
@@ -99,14 +99,8 @@ def test_varied_drums_are_made_of_what_was_played(windows, share, seed):
     def beats(hits):
         return {tuple(beat) for window in hits for beat in window.T.reshape(-1, 4).tolist()}
 
-    for instruments in (
-        [0],
-        [1],
-        [3],
-        [7],
-        TOMS,
-        CYMBALS,
-    ):  # kick, snare, open hi-hat, crash; groups change places
+    alone = [[drums.NAMES.index(name)] for name in ("kick", "snare", "open hi-hat", "crash")]
+    for instruments in (*alone, TOMS, CYMBALS):
         assert beats(after[..., instruments]) <= beats(before[..., instruments])
 
 

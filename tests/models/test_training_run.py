@@ -130,6 +130,7 @@ def test_every_configuration_has_something_to_learn_and_data_sets_of_its_kind(na
     config = configuration(name)
     task_of(config)
     assert config.learns in KINDS
+    assert tuple(KINDS) == training_commands.KINDS
 
 
 # real processes

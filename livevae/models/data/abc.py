@@ -40,7 +40,9 @@ TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}
 NOTE = re.compile(r"(\^\^|__|[\^_=])?([A-Ga-g])([,']*)(\d*(?:/+\d*)?)")
 REST = re.compile(r"[zx](\d*(?:/+\d*)?)")
 BARLINE = re.compile(r"(?::*\|[\|\]:]*|\[\|:?|::+)\s*(\[?[1-9](?:[,-][1-9])*)?")
-SYMBOL = re.compile(r'"([A-G][^"]*)"')
+SYMBOL = re.compile(r'"([A-G](?:maj|min|dim|aug|sus|add|[mMo°ø+#b♯♭^Δ()0-9-])*(?:/[A-G][#b♯♭]?)?)"')
+"""A chord; other words in quotation marks are for readers: "Coda" is no C diminished."""
+
 ENDING = re.compile(r"\[[1-9]")
 INLINE = re.compile(r"\[([A-Za-z]):([^\]]*)\]")
 TUPLET = re.compile(r"\((\d)(?::(\d?))?(?::(\d?))?")
@@ -186,7 +188,7 @@ class _Tune:
             elif match := NOTE.match(line, at):
                 self._note(match)
             elif match := SYMBOL.match(line, at):
-                with suppress(MusicError):  # a word, then
+                with suppress(MusicError):  # none that has a triad
                     self.above.append((self.position, chords.encode(match[1])))
             elif match := REST.match(line, at):
                 self._advance(length_of(match[1]))

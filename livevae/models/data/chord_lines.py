@@ -56,9 +56,9 @@ def melody_shape(window: NDArray[Any]) -> bytes:
 
 def _tones() -> NDArray[np.bool_]:
     table = np.zeros((chords.CLASSES, 12), np.bool_)
-    for token in range(1, chords.CLASSES):
-        kind, root = divmod(token - 1, 12)
-        table[token, [(root + step) % 12 for step in chords.TRIADS[kind]]] = True
+    for quality, steps in enumerate(chords.TRIADS):
+        for root in range(12):
+            table[chords.triad(root, quality), [(root + step) % 12 for step in steps]] = True
     return table
 
 

@@ -7,6 +7,7 @@ a score is durations, pitches, ties and bar lines (W3C MusicXML 4.0).
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -118,9 +119,10 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
             length = Fraction(int(element.findtext("duration", "0")), state.divisions)
             position += length if element.tag == "forward" else -length
         elif element.tag == "harmony":
-            if (chord := _triad(element, state.transpose)) is not None:
-                offset = Fraction(int(element.findtext("offset", "0")), state.divisions)
-                above.append((max(Fraction(0), position + offset), chord))
+            with suppress(KeyError, ValueError):  # a broken chord costs the melody nothing
+                if (chord := _triad(element, state.transpose)) is not None:
+                    offset = Fraction(element.findtext("offset", "0")) / state.divisions
+                    above.append((max(Fraction(0), position + offset), chord))
         elif element.tag == "barline":
             ending = element.find("ending")
             if ending is not None and ending.get("type") == "start" and ending.get("number", "1")[:1] != "1":
