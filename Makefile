@@ -1,12 +1,13 @@
 # make perform   play: makes an environment, installs, starts the bundled scene on the bundled model
 # make test      the tests
 # make check     lint and types
+# make bench     what is claimed, measured: make bench ARGS=jitter (ARGS=--help lists them)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: perform test check wheel clean
+.PHONY: perform test check bench wheel clean
 
 perform: $(VENV)/installed
 	$(BIN)/livevae serve $(ARGS)
@@ -18,6 +19,9 @@ check: $(VENV)/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(VENV)/developing
+	$(BIN)/python -m benchmarks $(or $(ARGS),--help)
 
 wheel: $(VENV)/developing
 	$(BIN)/python -m build --wheel

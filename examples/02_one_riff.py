@@ -5,7 +5,7 @@ Run it beside `livevae serve`:  python examples/02_one_riff.py [HOST PORT]
 
 import sys
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 with Client(*sys.argv[1:]) as livevae:
     first = livevae.ask("/livevae/sample", bars=2, temp=0.9)

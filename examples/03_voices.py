@@ -6,7 +6,7 @@ Stop them with:                 livevae send /livevae/stop
 
 import sys
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 with Client(*sys.argv[1:]) as livevae:
     livevae.ask(

@@ -7,7 +7,7 @@ Run it beside `livevae serve`:  python examples/04_in_time.py [HOST PORT]
 
 import sys
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 with Client(*sys.argv[1:]) as livevae:
     for number in range(4):

@@ -5,7 +5,7 @@ Run it beside `livevae serve`:  python examples/05_canon.py [HOST PORT]
 
 import sys
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 BEATS_A_BAR = 4
 

@@ -5,7 +5,7 @@ Run it beside `livevae serve`:  python examples/06_tempo.py [HOST PORT]
 
 import sys
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 with Client(*sys.argv[1:]) as livevae:
     usual = livevae.ask("/livevae/ping")["bpm"]

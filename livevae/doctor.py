@@ -7,9 +7,9 @@ from livevae.errors import LivevaeError
 from livevae.latent.recipe import Recipe
 from livevae.midi import list_ports, midi_systems
 from livevae.perform.engine import Engine
-from livevae.player.commands import PlayNote, PortSpec
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import Counters, Hello, Report
+from livevae.player.client.process import PlayerProcess
+from livevae.player.wire.commands import PlayNote, PortSpec
+from livevae.player.wire.reports import Counters, Hello, Report
 from livevae.server import LOOKAHEAD, Models, lead_for
 
 DECODES = 60

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from livevae.edges.timetags import Timetags
+from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.perform.voice import Timing
-from livevae.player.clocks import INTERNAL
-from livevae.player.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
+from livevae.player.clocks.clock import INTERNAL
+from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import Timeline
 
 logger = logging.getLogger(__name__)

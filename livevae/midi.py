@@ -123,7 +123,7 @@ def _open_virtual(rtmidi: Any, kind: str, called: str, name: str, label: str) ->
             continue
         try:
             client.open_virtual_port(label)
-        except Exception as error:  # noqa: BLE001  (rtmidi raises several kinds of its own)
+        except Exception as error:  # noqa: BLE001  (as above)
             client.delete()
             tried.append(f"{system} ({error})")
             continue

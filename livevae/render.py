@@ -11,9 +11,9 @@ from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
-from livevae.player.local import LocalPlayer
+from livevae.player.client.local import LocalPlayer
 from livevae.tempo.timeline import TICKS_PER_BEAT
-from livevae.testing import virtual_time
+from livevae.virtual_time import virtual_time
 
 
 @dataclass(frozen=True, slots=True)

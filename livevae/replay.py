@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from livevae.edges.timetags import Timetags
-from livevae.edges.udp import UdpEdge
+from livevae.edges.osc.timetags import Timetags
+from livevae.edges.osc.udp import UdpEdge
 from livevae.inputs import Log
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
@@ -13,13 +13,13 @@ from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
-from livevae.player.clocks import INTERNAL, LINK, MIDI
+from livevae.player.client.local import LocalPlayer
+from livevae.player.clocks.clock import INTERNAL, LINK, MIDI
 from livevae.player.core import Sent
-from livevae.player.local import LocalPlayer
-from livevae.player.reports import Report, Transport
-from livevae.player.smf import MidiFile
+from livevae.player.recorder.smf import MidiFile
+from livevae.player.wire.reports import Report, Transport
 from livevae.tempo.timeline import Timeline
-from livevae.testing import virtual_time
+from livevae.virtual_time import virtual_time
 
 SOURCE = ("log", 1)
 """Where OSC packets of a log come from; nobody is answered."""

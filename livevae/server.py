@@ -12,7 +12,7 @@ from pathlib import Path
 
 from livevae import __version__
 from livevae.edges.midi_in import MidiInputs
-from livevae.edges.udp import UdpEdge, open_udp
+from livevae.edges.osc.udp import UdpEdge, open_udp
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.perform.engine import Engine
@@ -22,10 +22,11 @@ from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
-from livevae.player.clocks import INTERNAL, why_not
-from livevae.player.commands import PortSpec
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import (
+from livevae.player.client.process import PlayerProcess
+from livevae.player.clocks.clock import INTERNAL
+from livevae.player.clocks.opening import why_not
+from livevae.player.wire.commands import PortSpec
+from livevae.player.wire.reports import (
     ClockChanged,
     Hello,
     PlayerDied,

@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-from livevae.bench.graph import jack_graph
+from benchmarks.graph import jack_graph
 
 # how long an example takes says more about the machine than about livevae; in CI the same examples are tried each
 # time, so that a failure is the change's own, and new ones everywhere else

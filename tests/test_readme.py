@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from livevae import cli, shelf
-from livevae.models import store
-from livevae.models.persona_book import PersonaBook
+from livevae import cli, scene_files
+from livevae.models.checkpoints import shelf
+from livevae.models.midime.book import PersonaBook
 from livevae.perform.scene import parse
 from livevae.server import Models, Options, running
 from livevae.testing import FakeDecoder
@@ -31,8 +31,8 @@ def test_there_is_something_to_try() -> None:
 async def test_every_message_of_the_readme_is_answered_by_the_bundled_scene(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    options = Options(shelf.find(shelf.DEFAULT), shelf.find, port=0, midi=("none",))
-    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake", PersonaBook(store.DEFAULT))
+    options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
+    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake", PersonaBook(shelf.DEFAULT))
     async with running(options, models, lambda _: None) as server:
         where = f"127.0.0.1:{server.osc.address[1]}"
         for line in SENDS:

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import mido
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 from laws import assert_each_on_has_its_off
 
-from livevae.edges.client import Client
-from livevae.edges.osc import Message, encode, encode_bundle
+from livevae.edges.osc.client import Client
+from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.errors import LivevaeError
 from livevae.inputs import Head, Input, Log, LogWriter, line_of, read
 from livevae.perform.scene import parse
 from livevae.perform.voice import Timing
-from livevae.player.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
+from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
 from livevae.replay import replay
 from livevae.server import Models, Options, running
 from livevae.tempo.timeline import Timeline

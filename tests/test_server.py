@@ -11,7 +11,7 @@ from pathlib import Path
 import mido
 import pytest
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 from livevae.errors import LivevaeError, RequestError
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse

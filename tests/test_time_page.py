@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from livevae import cli, shelf
+from livevae import cli, scene_files
 from livevae.perform.scene import parse
-from livevae.player import clocks
+from livevae.player.clocks import opening
 from livevae.server import Models, Options, running
 from livevae.testing import FakeDecoder
 
@@ -26,9 +26,9 @@ async def test_every_message_of_the_page_is_answered(
 ) -> None:
     """All but Link itself, which would multicast: it is asked for where it is not installed, and says so."""
     monkeypatch.setattr(
-        "livevae.server.why_not", lambda: {"internal": "", "midi": "", "link": clocks.NO_LINK}
+        "livevae.server.why_not", lambda: {"internal": "", "midi": "", "link": opening.NO_LINK}
     )
-    options = Options(shelf.find(shelf.DEFAULT), shelf.find, port=0, midi=("none",))
+    options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
     models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
     assert len(SENDS) > 10
     async with running(options, models, lambda _: None) as server:

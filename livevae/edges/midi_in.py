@@ -117,7 +117,7 @@ class MidiInput:
             return self._client is not None
         try:
             names = self._client.get_ports()
-        except Exception:  # noqa: BLE001  (the system's MIDI itself is gone)
+        except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
             return False
         return any(self.name.startswith(name) for name in names)
 

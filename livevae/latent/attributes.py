@@ -1,7 +1,7 @@
 """Attributes: directions in z along which music grows denser, higher, more syncopated or wider. numpy only.
 
 A direction is found from data: how z moves, on average, when one attribute of the music does and the others stay
-(see `livevae.models.directions`). Pushing z along it moves what is decoded.
+(see `livevae.models.musicvae.directions`). Pushing z along it moves what is decoded.
 """
 
 from collections.abc import Iterable, Mapping

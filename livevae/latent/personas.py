@@ -1,7 +1,7 @@
 """Personas: MidiMe's two halves in numpy, and the registry from which decodes take them.
 
 A persona is a small VAE over MusicVAE's z (Dinculescu, Engel, Roberts 2019): its decoder turns a point u of a few
-dimensions into a z that sounds like one performer. It is trained in `livevae.models.midime`; here it is played.
+dimensions into a z that sounds like one performer. It is trained in `livevae.models.midime.network`; here it is played.
 """
 
 from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from livevae.models.model import Model
+    from livevae.models.musicvae.model import Model
 
 __all__ = ["load"]
 
@@ -25,6 +25,6 @@ def load(name_or_path: "str | Path | None" = None, device: str = "cpu") -> "Mode
     Raises:
         ModelError: there is no such model, its checkpoint is broken, or there is no such device.
     """
-    from livevae.models.model import Model  # noqa: PLC0415  (torch is slow to import)
+    from livevae.models.musicvae.model import Model  # noqa: PLC0415  (torch is slow to import)
 
     return Model.load(name_or_path, device)

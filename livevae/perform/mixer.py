@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from livevae.errors import RequestError
 from livevae.music.notes import TICKS_PER_BEAT
-from livevae.perform import blend
-from livevae.perform import requests as ask
+from livevae.perform import blend, requests as ask
 from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.requests import Reply

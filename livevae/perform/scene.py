@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import MusicError, RequestError, SceneError
-from livevae.music.meter import COMMON, Meter
-from livevae.music.meter import parse as parse_meter
+from livevae.music.meter import COMMON, Meter, parse as parse_meter
 from livevae.perform import scene_blend
 from livevae.perform.controls import Binding, MidiMap, binding
 from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings, in_meter

@@ -9,8 +9,7 @@ from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import requests as ask
-from livevae.perform import voice as voices
+from livevae.perform import requests as ask, voice as voices
 from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from livevae.latent.recipe import Recipe
-from livevae.music import keys, shape
-from livevae.music import meter as meters
+from livevae.music import keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Riff
 from livevae.perform.clock import TickClock

@@ -6,8 +6,8 @@ import sys
 
 from livevae.player.loop import PlayerLoop
 from livevae.player.realtime import ORDINARY, become_realtime, quiet_collector
-from livevae.player.reports import Hello
-from livevae.player.tape import TapeWriter
+from livevae.player.recorder.tape import TapeWriter
+from livevae.player.wire.reports import Hello
 
 
 def main(arguments: list[str]) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from livevae.player.clock_out import ANNOUNCED, PULSE, STOP, announcement, next_entry, next_pulse
-from livevae.player.commands import (
+from livevae.player.clocks.midi_out import ANNOUNCED, PULSE, STOP, announcement, next_entry, next_pulse
+from livevae.player.ledger import Key, Ledger, Sounding
+from livevae.player.wire.commands import (
     Cancel,
     Command,
     Nudge,
@@ -31,8 +32,7 @@ from livevae.player.commands import (
     SetTempo,
     SetTimeline,
 )
-from livevae.player.ledger import Key, Ledger, Sounding
-from livevae.player.reports import Counters
+from livevae.player.wire.reports import Counters
 from livevae.tempo.agenda import Agenda, Rank
 from livevae.tempo.follower import TICKS_PER_PULSE
 from livevae.tempo.pace import Pace

@@ -14,8 +14,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from livevae.errors import PortError
-from livevae.player.clocks import INTERNAL, Clock, ClockError, open_clock
-from livevae.player.commands import (
+from livevae.player.clocks.clock import INTERNAL, Clock, ClockError
+from livevae.player.clocks.opening import open_clock
+from livevae.player.core import PlayerCore, Sent
+from livevae.player.ports import Port, open_port
+from livevae.player.recorder.tape import TapeWriter
+from livevae.player.wire.codec import LineSplitter, WireError, decode_command, encode
+from livevae.player.wire.commands import (
     Command,
     LosePort,
     Nudge,
@@ -26,9 +31,7 @@ from livevae.player.commands import (
     SetMeter,
     SetPlaying,
 )
-from livevae.player.core import PlayerCore, Sent
-from livevae.player.ports import Port, open_port
-from livevae.player.reports import (
+from livevae.player.wire.reports import (
     ClockChanged,
     Counters,
     Hello,
@@ -40,8 +43,6 @@ from livevae.player.reports import (
     TimelineChanged,
     Transport,
 )
-from livevae.player.tape import TapeWriter
-from livevae.player.wire import LineSplitter, WireError, decode_command, encode
 from livevae.tempo.timeline import Timeline
 
 AHEAD = 0.0005

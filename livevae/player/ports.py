@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from livevae.errors import PortError
 from livevae.midi import open_output
-from livevae.player.commands import PortSpec
+from livevae.player.wire.commands import PortSpec
 
 CLIENT = "livevae"
 """What ALSA, JACK and CoreMIDI call us."""

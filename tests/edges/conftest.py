@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from livevae.edges.udp import UdpEdge, open_udp
+from livevae.edges.osc.udp import UdpEdge, open_udp
 from livevae.perform.requests import Reply, Request
 
 SOON = 5.0

@@ -1,13 +1,12 @@
 """The address table: messages to requests, and the manual that is made from it."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.edges.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET
-from livevae.edges.asking import ask, request
-from livevae.edges.manual import table_text
-from livevae.edges.osc import Message
+from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET
+from livevae.edges.osc.asking import ask, request
+from livevae.edges.osc.codec import Message
+from livevae.edges.osc.manual import table_text
 from livevae.errors import RequestError
 from livevae.perform.requests import (
     Clock,

@@ -1,10 +1,9 @@
 """Replies and errors: flat pairs that every host can read."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.edges.answers import error, flat, reply
-from livevae.edges.osc import Message, decode, encode
+from livevae.edges.osc.answers import error, flat, reply
+from livevae.edges.osc.codec import Message, decode, encode
 from livevae.perform.requests import Reply
 
 ASKED = Message("/livevae/sample", ("lead", "id", 7, "bars", 4))

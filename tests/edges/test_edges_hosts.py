@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from livevae.edges.osc import Message, decode, encode
+from livevae.edges.osc.codec import Message, decode, encode
 from livevae.perform.requests import (
     LoadScene,
     Panic,

@@ -5,13 +5,12 @@ import random
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from livevae.edges.osc import (
+from livevae.edges.osc.codec import (
     MAX_DEPTH,
     MAX_PACKET,
     Message,

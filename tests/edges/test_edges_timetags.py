@@ -4,10 +4,9 @@ import math
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.edges.timetags import FARTHEST, STEP, Timetags
+from livevae.edges.osc.timetags import FARTHEST, STEP, Timetags
 from livevae.errors import RequestError
 
 

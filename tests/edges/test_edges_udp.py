@@ -8,10 +8,10 @@ import tracemalloc
 
 import pytest
 
-from livevae.edges.client import Client
-from livevae.edges.osc import Message, OscError, decode, encode, encode_bundle
-from livevae.edges.timetags import Timetags
-from livevae.edges.udp import (
+from livevae.edges.osc.client import Client
+from livevae.edges.osc.codec import Message, OscError, decode, encode, encode_bundle
+from livevae.edges.osc.timetags import Timetags
+from livevae.edges.osc.udp import (
     ERROR_BURST,
     ERRORS_PER_SECOND,
     HOST,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from livevae import shelf
-from livevae.edges.addresses import ADDRESSES
-from livevae.edges.client import Client
+from livevae import scene_files
+from livevae.edges.osc.addresses import ADDRESSES
+from livevae.edges.osc.client import Client
 from livevae.server import Models, Options, running
 from livevae.testing import FakeDecoder
 
@@ -52,7 +52,7 @@ SAYS = {
 
 def server():
     """`livevae serve` on a free port, without MIDI ports and without a network's weights."""
-    options = Options(shelf.find(shelf.DEFAULT), shelf.find, port=0, midi=("none",))
+    options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
     return running(options, Models(lambda _: FakeDecoder(), lambda name: not name, "fake"), lambda _: None)
 
 

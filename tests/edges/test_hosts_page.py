@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from livevae.edges.asking import request
-from livevae.edges.osc import Message
+from livevae.edges.osc.asking import request
+from livevae.edges.osc.codec import Message
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "hosts.md").read_text()

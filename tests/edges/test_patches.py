@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from livevae.edges.addresses import ADDRESSES, BY_ADDRESS
-from livevae.edges.answers import ERROR, REPLY
-from livevae.edges.manual import card, table_markdown
-from livevae.edges.udp import HOST, PORT
+from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
+from livevae.edges.osc.answers import ERROR, REPLY
+from livevae.edges.osc.manual import card, table_markdown
+from livevae.edges.osc.udp import HOST, PORT
 from livevae.perform.settings import SETTINGS
 
 RENEW = "LIVEVAE_RENEW=1 make test ARGS=tests/edges/test_patches.py"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from livevae import cli
-from livevae.models import midi_parts, store
-from livevae.models.config import configuration
-from livevae.models.decoder import LiveDecoder
-from livevae.models.vocabulary import to_riff
+from livevae.corpus import parts as midi_parts
+from livevae.models.checkpoints import shelf
+from livevae.models.live import LiveDecoder
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.vocabulary import to_riff
 from livevae.music import drums, keys, midi_file, shape
 from livevae.music.notes import TICKS_PER_BAR, Note, Riff
 from livevae.music.trio import DRUMS
@@ -43,11 +44,11 @@ def test_no_key_and_no_register_moves_what_a_drum_model_plays(name):
 
 @pytest.mark.parametrize("name", ["cat-drums_2bar_small", "groovae_4bar", "groovae_2bar_humanize"])
 def test_a_shipped_drum_model_plays_in_a_scene(name):
-    if not store.BUNDLED.joinpath(f"{name}{store.SUFFIX}").exists():
+    if not shelf.BUNDLED.joinpath(f"{name}{shelf.SUFFIX}").exists():
         pytest.skip(f"{name} is not shipped here")
     scene = parse(f"[voice.beat]\nmodel = '{name}'\nchannel = 10\nbars = 4\nkey = 'Dm'\nlow = 60\nhigh = 80")
     done = render(
-        scene, lambda model: LiveDecoder.open(model, device="cpu"), bars=8, seed=3, has_model=store.exists
+        scene, lambda model: LiveDecoder.open(model, device="cpu"), bars=8, seed=3, has_model=shelf.exists
     )
     file = mido.MidiFile(file=io.BytesIO(done.midi()))
     now, struck = 0, []
@@ -71,7 +72,7 @@ def test_a_shipped_drum_model_plays_in_a_scene(name):
     ("verb", "name"), [("humanize", "groovae_2bar_humanize"), ("tap", "groovae_2bar_tap_fixed_velocity")]
 )
 def test_groove_works_with_what_is_shipped(verb, name, tmp_path, monkeypatch):
-    if not store.BUNDLED.joinpath(f"{name}{store.SUFFIX}").exists():
+    if not shelf.BUNDLED.joinpath(f"{name}{shelf.SUFFIX}").exists():
         pytest.skip(f"{name} is not shipped here")
     monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from livevae.errors import ModelError
 from livevae.latent.personas import HIDDEN, Persona
-from livevae.models.midime import Adam, Gradient, Losses, MidiMe, Options, train
+from livevae.models.midime.network import Adam, Gradient, Losses, MidiMe, Options, train
 
 
 def torch_loss(w: dict[str, torch.Tensor], x: torch.Tensor, noise: torch.Tensor, beta: float) -> torch.Tensor:

@@ -5,11 +5,11 @@ import torch
 
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.latent.recipe import Recipe
-from livevae.models.calls import Listener, answered, heard
-from livevae.models.config import configuration
-from livevae.models.decoder import LiveDecoder
-from livevae.models.networks import MusicVAE
-from livevae.models.packed_encoder import PackedEncoder
+from livevae.models.live import LiveDecoder
+from livevae.models.musicvae.call_and_response import Listener, answered, heard
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.encoder import PackedEncoder
+from livevae.models.musicvae.networks import MusicVAE
 
 CONFIG = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(16, 16), latent=10)
 BAR = 3840

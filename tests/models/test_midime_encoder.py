@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from livevae.errors import ModelError
-from livevae.models.config import configuration
-from livevae.models.networks import MusicVAE
-from livevae.models.packed_encoder import PackedEncoder
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.encoder import PackedEncoder
+from livevae.models.musicvae.networks import MusicVAE
 
 SMALL = {
     "cat-mel_2bar_small": {"encoder": (12,), "decoder": (8, 8), "latent": 6},

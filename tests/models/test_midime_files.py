@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from hypothesis import given, settings as hypothesis_settings, strategies as st
 from safetensors.numpy import save
 
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, layer_shapes
-from livevae.models import persona_file
+from livevae.models.midime import files as persona_files
 
 DIM = 8
 
@@ -35,14 +33,14 @@ def persona(name: str = "nora", seed: int = 0, about: dict[str, object] | None =
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path))
-    monkeypatch.setattr(persona_file, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(persona_files, "SHIPPED", tmp_path / "shipped")
     return tmp_path
 
 
 def test_a_persona_comes_back_as_it_was_to_half_a_float() -> None:
     saved = persona()
-    persona_file.save(saved)
-    back = persona_file.load("nora")
+    persona_files.save(saved)
+    back = persona_files.load("nora")
     assert (back.name, back.model, back.dim, back.latent, back.about) == (
         "nora",
         saved.model,
@@ -59,7 +57,7 @@ def test_a_persona_comes_back_as_it_was_to_half_a_float() -> None:
     ["../x", "", "a" * 300, "🎻", "a/b", ".hidden", "-x", "a\0b", "a b", "base", "Over", "con\n", "quiet"],
 )
 def test_names_that_cannot_be_are_answered_with_a_sentence(name: str, home: Path) -> None:
-    for act in (persona_file.place, persona_file.load, persona_file.remove):
+    for act in (persona_files.place, persona_files.load, persona_files.remove):
         with pytest.raises(ModelError, match=r"name|means something else") as error:
             act(name)
         assert len(str(error.value)) < 200
@@ -67,36 +65,36 @@ def test_names_that_cannot_be_are_answered_with_a_sentence(name: str, home: Path
 
 
 def test_accents_are_one_spelling() -> None:
-    persona_file.save(persona("Ren\u00e9e"))
-    assert persona_file.find("Rene\u0301e").name == "Ren\u00e9e"
+    persona_files.save(persona("Ren\u00e9e"))
+    assert persona_files.find("Rene\u0301e").name == "Ren\u00e9e"
 
 
 def test_personas_are_renamed_and_removed_but_the_shipped_ones_stay(home: Path) -> None:
-    persona_file.write(home / "shipped" / "ours.safetensors", persona("ours"))
-    persona_file.save(persona())
-    persona_file.rename("nora", "petra")
-    assert set(persona_file.entries()) == {"ours", "petra"}
-    assert persona_file.load("petra").name == "petra"
+    persona_files.write(home / "shipped" / "ours.safetensors", persona("ours"))
+    persona_files.save(persona())
+    persona_files.rename("nora", "petra")
+    assert set(persona_files.entries()) == {"ours", "petra"}
+    assert persona_files.load("petra").name == "petra"
     with pytest.raises(ModelError, match="already"):
-        persona_file.rename("petra", "ours")
-    for act in (persona_file.remove, lambda name: persona_file.rename(name, "mine")):
+        persona_files.rename("petra", "ours")
+    for act in (persona_files.remove, lambda name: persona_files.rename(name, "mine")):
         with pytest.raises(ModelError, match="comes with livevae"):
             act("ours")
-    persona_file.remove("petra")
-    assert set(persona_file.entries()) == {"ours"}
+    persona_files.remove("petra")
+    assert set(persona_files.entries()) == {"ours"}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "a.safetensors"
-    persona_file.write(path, persona())
+    persona_files.write(path, persona())
     return path.read_bytes()
 
 
 def refused(path: Path, data: bytes) -> str:
     path.write_bytes(data)
     with pytest.raises(ModelError) as error:
-        persona_file.read(path)
+        persona_files.read(path)
     return str(error.value)
 
 
@@ -112,7 +110,13 @@ def test_truncated_and_foreign_files_are_refused(tmp_path: Path, whole: bytes) -
 
 def changed(metadata: dict[str, str], **tensors: np.ndarray) -> bytes:
     one = persona()
-    held = {"format": persona_file.FORMAT, "name": "nora", "model": one.model, "dim": str(DIM), "latent": "4"}
+    held = {
+        "format": persona_files.FORMAT,
+        "name": "nora",
+        "model": one.model,
+        "dim": str(DIM),
+        "latent": "4",
+    }
     weights = {name: value.astype(np.float16) for name, value in one.weights.items()}
     return save({**weights, **tensors}, {**held, "about": "{}", **metadata})
 
@@ -146,44 +150,44 @@ def test_bytes_turned_anywhere_in_the_header_never_escape_as_another_error(
     broken = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, 1200))] = data.draw(st.integers(0, 255))
-    path = persona_file.folder() / "fuzz.safetensors"
+    path = persona_files.folder() / "fuzz.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(broken))
     with contextlib.suppress(ModelError):
-        persona_file.read(path)
+        persona_files.read(path)
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     with path.open("wb") as file:
-        file.truncate(persona_file.MOST_BYTES + 1)
+        file.truncate(persona_files.MOST_BYTES + 1)
     with pytest.raises(ModelError, match="larger"):
-        persona_file.read(path)
+        persona_files.read(path)
 
 
 def test_parameters_too_large_for_the_file_are_not_saved() -> None:
     one = persona()
     weights = {**one.weights, "mu.bias": np.full(4, 1e6, np.float32)}
     with pytest.raises(ModelError, match="float16"):
-        persona_file.save(replace(one, weights=weights))
+        persona_files.save(replace(one, weights=weights))
 
 
 SAVER = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_midime_files import persona
-from livevae.models import persona_file
+from livevae.models.midime import files as persona_files
 print("saving", flush=True)
 n = 0
 while True:
     n += 1
-    persona_file.save(persona("nora", seed=n % 2, about={{"n": n, "padding": "x" * 500_000}}))
+    persona_files.save(persona("nora", seed=n % 2, about={{"n": n, "padding": "x" * 500_000}}))
 """
 
 
 @pytest.mark.real
 def test_kill_minus_nine_during_a_save_leaves_a_whole_persona(home: Path) -> None:
-    persona_file.save(persona("nora"))
+    persona_files.save(persona("nora"))
     code = SAVER.format(tests=str(Path(__file__).parent))
     for delay in range(12):
         child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=dict(os.environ))
@@ -196,5 +200,5 @@ def test_kill_minus_nine_during_a_save_leaves_a_whole_persona(home: Path) -> Non
         child.wait()
         child.stdout.close()
         assert child.returncode == -signal.SIGKILL
-        assert persona_file.load("nora").dim == DIM
-        assert set(persona_file.entries()) == {"nora"}
+        assert persona_files.load("nora").dim == DIM
+        assert set(persona_files.entries()) == {"nora"}

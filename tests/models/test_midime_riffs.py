@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from livevae.errors import MusicError
-from livevae.models import riffs
-from livevae.models.config import configuration
-from livevae.models.riffs import Choice
+from livevae.models.midime import windows as persona_windows
+from livevae.models.midime.windows import Choice
+from livevae.models.musicvae.config import configuration
 from livevae.music import midi_file
 from livevae.music.notes import Note, Riff
 
@@ -40,12 +40,12 @@ def test_a_window_begins_on_every_bar_or_on_every_beat(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.mid", Riff(tuple(Note(i * BEAT, BEAT, 60 + i % 13) for i in range(16)), 4 * BAR)
     )
-    assert len(riffs.read([path], MELODY, Choice(hop="bar")).windows) == 3
-    assert len(riffs.read([path], MELODY).windows) == 9
+    assert len(persona_windows.read([path], MELODY, Choice(hop="bar")).windows) == 3
+    assert len(persona_windows.read([path], MELODY).windows) == 9
 
 
 def test_a_riff_of_one_bar_is_repeated_to_fill_the_window(tmp_path: Path) -> None:
-    found = riffs.read([write(tmp_path / "a.mid", tune(1))], MELODY)
+    found = persona_windows.read([write(tmp_path / "a.mid", tune(1))], MELODY)
     assert found.windows.shape == (1, 32)
     assert np.array_equal(found.windows[0, :16], found.windows[0, 16:])
 
@@ -57,7 +57,7 @@ def test_the_report_says_what_was_left_out_and_why(tmp_path: Path) -> None:
     write(tmp_path / "d-twice.mid", tune(2))
     (tmp_path / "e-broken.mid").write_bytes(b"MThd\0\0")
     write(tmp_path / "f-drums.mid", tune(2), channel=10)
-    found = riffs.read([tmp_path], MELODY)
+    found = persona_windows.read([tmp_path], MELODY)
     said = {file.name: (file.windows, " ".join(file.left_out)) for file in found.files}
     assert "3/4" in said["a-waltz.mid"][1]
     assert "fewer than 3 notes" in said["b-sparse.mid"][1]
@@ -77,8 +77,8 @@ def chords(path: Path) -> Path:
 def test_chords_are_left_out_until_their_skyline_is_asked_for(tmp_path: Path) -> None:
     path = chords(tmp_path / "a.mid")
     with pytest.raises(MusicError, match="skyline"):
-        riffs.read([path], MELODY)
-    window = riffs.read([path], MELODY, Choice(skyline=True)).windows[0]
+        persona_windows.read([path], MELODY)
+    window = persona_windows.read([path], MELODY, Choice(skyline=True)).windows[0]
     assert [int(token) - 2 + 21 for token in window if token > 1] == [64 + i for i in range(8)]
 
 
@@ -98,38 +98,38 @@ def several(path: Path) -> Path:
 
 def test_a_track_is_chosen_by_number_name_or_channel_and_a_bass_only_when_chosen(tmp_path: Path) -> None:
     path = several(tmp_path / "a.mid")
-    assert riffs.read([path], MELODY).files[0].parts == ["track 1 'Lead', channel 1"]
+    assert persona_windows.read([path], MELODY).files[0].parts == ["track 1 'Lead', channel 1"]
     for choice in (Choice(track="2"), Choice(track="low"), Choice(channel=2)):
-        assert riffs.read([path], MELODY, choice).files[0].parts == ["track 2 'Low', channel 2"]
+        assert persona_windows.read([path], MELODY, choice).files[0].parts == ["track 2 'Low', channel 2"]
     with pytest.raises(MusicError, match="'Kit', channel 10"):
-        riffs.read([path], MELODY, Choice(track="flute"))
+        persona_windows.read([path], MELODY, Choice(track="flute"))
 
 
 def test_drums_grooves_and_trios_are_read_too(tmp_path: Path) -> None:
     path = several(tmp_path / "a.mid")
-    assert riffs.read([path], DRUMS).windows.shape == (1, 32)
-    assert riffs.read([path], GROOVE).windows.shape == (1, 32, 27)
-    assert riffs.read([path], TRIO).windows.shape == (1, 32, 3)
+    assert persona_windows.read([path], DRUMS).windows.shape == (1, 32)
+    assert persona_windows.read([path], GROOVE).windows.shape == (1, 32, 27)
+    assert persona_windows.read([path], TRIO).windows.shape == (1, 32, 3)
     with pytest.raises(MusicError, match="channel 10"):
-        riffs.read([write(tmp_path / "b.mid", tune(2))], DRUMS)
+        persona_windows.read([write(tmp_path / "b.mid", tune(2))], DRUMS)
 
 
 def test_what_is_not_there_or_no_music_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no music")
     with pytest.raises(MusicError, match=r"notes\.txt is no music"):
-        riffs.read([tmp_path / "notes.txt"], MELODY)
+        persona_windows.read([tmp_path / "notes.txt"], MELODY)
     with pytest.raises(MusicError, match="there is no"):
-        riffs.read([tmp_path / "absent.mid"], MELODY)
+        persona_windows.read([tmp_path / "absent.mid"], MELODY)
     with pytest.raises(MusicError, match="no music file"):
-        riffs.read([tmp_path], MELODY)
+        persona_windows.read([tmp_path], MELODY)
 
 
 def test_takes_that_were_played_in_become_windows(tmp_path: Path) -> None:
-    found = riffs.from_takes([tune(4), tune(1, 48)], MELODY)
+    found = persona_windows.from_takes([tune(4), tune(1, 48)], MELODY)
     assert [file.windows for file in found.files] == [9, 1]
     assert [file.name for file in found.files] == ["take 1", "take 2"]
 
 
 def test_the_words_of_expectation_follow_the_number_of_windows(tmp_path: Path) -> None:
-    one = riffs.from_takes([tune(2)], MELODY)
+    one = persona_windows.from_takes([tune(2)], MELODY)
     assert "little else" in one.expectation

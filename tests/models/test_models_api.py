@@ -11,9 +11,11 @@ import torch
 
 import livevae.models
 from livevae.errors import ModelError, MusicError
-from livevae.models import checkpoint, imports, store
-from livevae.models.config import CONFIGS
-from livevae.models.networks import MusicVAE
+from livevae.models.checkpoints import shelf
+from livevae.models.foreign import import_model as foreign_import
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS
+from livevae.models.musicvae.networks import MusicVAE
 from livevae.music.notes import TICKS_PER_BAR, Note, Riff
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference" / "magenta_tf"
@@ -31,7 +33,7 @@ def kept(config, name, seed=0):
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.4)
-    checkpoint.save(store.place(name), model, {"origin": "a test"})
+    assembling.save(shelf.place(name), model, {"origin": "a test"})
     return livevae.models.load(name)
 
 
@@ -44,7 +46,7 @@ RIFF = Riff(tuple(Note(i * 960, 960, 60 + i) for i in range(8)), 2 * TICKS_PER_B
 
 
 def test_importing_the_room_does_not_import_torch():
-    code = "import sys, livevae.models, livevae.models.store, livevae.models.decoder; print('torch' in sys.modules)"
+    code = "import sys, livevae.models, livevae.models.checkpoints.shelf, livevae.models.live; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -56,7 +58,7 @@ def test_importing_the_room_does_not_import_torch():
 def test_what_was_imported_answers_with_magentas_numbers(folder):
     if folder is None:
         pytest.skip("the reference folder ../shared is not here")
-    imports.import_model(folder, "theirs")
+    foreign_import.import_model(folder, "theirs")
     model = livevae.models.load("theirs")
     with np.load(folder / "ref.npz") as numbers:
         ref = {name: numbers[name] for name in numbers}
@@ -177,16 +179,16 @@ def test_missing_models_and_devices_are_named():
 
 
 def test_own_models_are_listed_and_removed_and_bundled_ones_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "BUNDLED", tmp_path / "weights")
+    monkeypatch.setattr(shelf, "BUNDLED", tmp_path / "weights")
     kept(SMALL, "mine")
-    checkpoint.save(tmp_path / "weights" / "cat-mel_2bar_small.safetensors", MusicVAE(SMALL), {})
-    assert {name: entry.bundled for name, entry in store.entries().items()} == {
+    assembling.save(tmp_path / "weights" / "cat-mel_2bar_small.safetensors", MusicVAE(SMALL), {})
+    assert {name: entry.bundled for name, entry in shelf.entries().items()} == {
         "cat-mel_2bar_small": True,
         "mine": False,
     }
     assert livevae.models.load().config == SMALL
-    assert store.remove("mine").name == "mine.safetensors"
-    assert not store.exists("mine")
+    assert shelf.remove("mine").name == "mine.safetensors"
+    assert not shelf.exists("mine")
     for name in ("mine", "cat-mel_2bar_small"):
         with pytest.raises(ModelError, match=r"not among your models|comes with livevae"):
-            store.remove(name)
+            shelf.remove(name)

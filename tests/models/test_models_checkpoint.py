@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import save_file
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, stored
-from livevae.models.config import CONFIGS
-from livevae.models.layout import shapes
-from livevae.models.networks import MusicVAE
+from livevae.models.checkpoints import files as checkpoint_files
+from livevae.models.checkpoints.layout import shapes
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS
+from livevae.models.musicvae.networks import MusicVAE
 
 SMALL = CONFIGS["cat-mel_2bar_small"].replace(encoder=(8,), decoder=(6, 6), latent=4)
 
@@ -31,12 +32,12 @@ def model():
 
 @pytest.fixture
 def path(tmp_path, model):
-    checkpoint.save(tmp_path / "m.safetensors", model, {"origin": "a test"})
+    assembling.save(tmp_path / "m.safetensors", model, {"origin": "a test"})
     return tmp_path / "m.safetensors"
 
 
 def test_what_was_saved_is_loaded_bit_for_bit_with_its_configuration_and_origin(path, model):
-    loaded, about = checkpoint.load(path)
+    loaded, about = assembling.load(path)
     assert loaded.config == SMALL
     assert about == {"origin": "a test"}
     assert not loaded.training
@@ -45,14 +46,14 @@ def test_what_was_saved_is_loaded_bit_for_bit_with_its_configuration_and_origin(
 
 
 def test_half_precision_is_half_the_size_and_loads_as_float32(tmp_path, path, model):
-    checkpoint.save(tmp_path / "half.safetensors", model, {}, dtype=torch.float16)
-    loaded, _ = checkpoint.load(tmp_path / "half.safetensors")
+    assembling.save(tmp_path / "half.safetensors", model, {}, half=True)
+    loaded, _ = assembling.load(tmp_path / "half.safetensors")
     assert all(value.dtype == torch.float32 for value in loaded.state_dict().values())
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * path.stat().st_size
 
 
 def test_describe_reads_no_weights(path):
-    assert checkpoint.describe(path) == (SMALL, {"origin": "a test"})
+    assert assembling.describe(path) == (SMALL, {"origin": "a test"})
 
 
 def test_saving_leaves_no_other_files_behind(path):
@@ -64,15 +65,15 @@ def test_weights_that_are_not_finite_are_not_saved_and_the_old_file_stays(path, 
     with torch.no_grad():
         model.cores[0].output.bias[3] = float("nan")
     with pytest.raises(ModelError, match="not finite"):
-        checkpoint.save(path, model, {})
+        assembling.save(path, model, {})
     assert path.read_bytes() == before
 
 
 def rewritten(path, change, metadata=None):
     """The same checkpoint with its tensors or metadata changed."""
-    tensors = checkpoint.load(path)[0].state_dict()
+    tensors = assembling.load(path)[0].state_dict()
     change(tensors)
-    whole = {"format": stored.FORMAT, "config": SMALL.to_json(), "about": "{}"}
+    whole = {"format": checkpoint_files.FORMAT, "config": SMALL.to_json(), "about": "{}"}
     save_file(tensors, path, whole | (metadata or {}))
 
 
@@ -80,49 +81,49 @@ def rewritten(path, change, metadata=None):
 def test_a_truncated_file_is_refused(path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ModelError, match="not a whole safetensors file"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 @pytest.mark.parametrize("content", [b"hello, I am text\n" * 50, pickle.dumps({"a": [1, 2]})])
 def test_text_and_pickles_are_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(ModelError, match="not a whole safetensors file"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ModelError, match="there is no checkpoint at"):
-        checkpoint.load(tmp_path / "none.safetensors")
+        assembling.load(tmp_path / "none.safetensors")
 
 
 def test_other_shapes_are_named_with_both(path):
     rewritten(path, lambda tensors: tensors.update({"encoder.mu.bias": torch.zeros(5)}))
     with pytest.raises(ModelError, match=r"encoder.mu.bias has shape \[5\].*needs \[4\]"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_missing_tensors_are_named(path):
     rewritten(path, lambda tensors: tensors.pop("encoder.mu.bias"))
     with pytest.raises(ModelError, match=r"missing, first encoder.mu.bias"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_tensors_that_the_model_does_not_have_are_named(path):
     rewritten(path, lambda tensors: tensors.update(stowaway=torch.zeros(1)))
     with pytest.raises(ModelError, match="first stowaway"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_not_finite_weights_are_refused(path):
     rewritten(path, lambda tensors: tensors["encoder.mu.bias"].fill_(float("inf")))
     with pytest.raises(ModelError, match="not finite"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_integer_weights_are_refused(path):
     rewritten(path, lambda tensors: tensors.update({"encoder.mu.bias": torch.zeros(4, dtype=torch.int32)}))
     with pytest.raises(ModelError, match="I32, not F32 or F16"):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 @pytest.mark.parametrize(
@@ -138,10 +139,10 @@ def test_integer_weights_are_refused(path):
 def test_strange_metadata_is_refused(path, metadata, said):
     rewritten(path, lambda tensors: None, metadata)
     with pytest.raises(ModelError, match=said):
-        checkpoint.load(path)
+        assembling.load(path)
 
 
 def test_someone_elses_safetensors_file_is_refused(path):
     save_file({"w": torch.zeros(3)}, path)
     with pytest.raises(ModelError, match="says no format"):
-        checkpoint.load(path)
+        assembling.load(path)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from livevae.errors import ModelError
-from livevae.models.config import ALIASES, CONFIGS, Config, configuration
+from livevae.models.musicvae.config import ALIASES, CONFIGS, Config, configuration
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=lambda config: config.name)

@@ -7,12 +7,12 @@ import torch
 from livevae.errors import ModelError
 from livevae.latent.attributes import REACH, Directions
 from livevae.latent.recipe import Recipe
-from livevae.models import checkpoint, packed
-from livevae.models.config import CONFIGS
-from livevae.models.decoder import LiveDecoder
-from livevae.models.live_torch import TorchNetwork
-from livevae.models.networks import MusicVAE, free_running
-from livevae.models.packed import Packed
+from livevae.models.live import LiveDecoder
+from livevae.models.musicvae import assemble as assembling, packed
+from livevae.models.musicvae.config import CONFIGS
+from livevae.models.musicvae.cuda import TorchNetwork
+from livevae.models.musicvae.networks import MusicVAE, free_running
+from livevae.models.musicvae.packed import Packed
 from livevae.music.notes import TICKS_PER_BAR
 
 
@@ -220,7 +220,7 @@ def test_attributes_push_z_along_the_models_directions():
 
 
 def test_a_decoder_opens_by_path_on_the_cpu(tmp_path):
-    checkpoint.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
+    assembling.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
     opened = LiveDecoder.open(str(tmp_path / "mine.safetensors"), device="cpu")
     assert opened.bars == 2
     assert opened.steps == 32
@@ -229,13 +229,13 @@ def test_a_decoder_opens_by_path_on_the_cpu(tmp_path):
 
 def test_a_model_that_needs_controls_says_that_it_cannot_play_alone(tmp_path):
     config = small("cat-mel_2bar_med_chords")
-    checkpoint.save(tmp_path / "chords.safetensors", random_model(config), {})
+    assembling.save(tmp_path / "chords.safetensors", random_model(config), {})
     with pytest.raises(ModelError, match="needs controls"):
         LiveDecoder.open(str(tmp_path / "chords.safetensors"))
 
 
 def test_a_device_that_is_not_there_is_named(tmp_path):
-    checkpoint.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
+    assembling.save(tmp_path / "mine.safetensors", random_model(MELODY), {})
     with pytest.raises(ModelError, match="auto, cpu or cuda"):
         LiveDecoder.open(str(tmp_path / "mine.safetensors"), device="tpu")
     if not torch.cuda.is_available():

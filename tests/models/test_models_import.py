@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from livevae.errors import ModelError
-from livevae.models import checkpoint, imports, js_checkpoint, magenta, store, stored, tf_bundle
-from livevae.models.config import CONFIGS
-from livevae.models.crc32c import crc32c, masked
-from livevae.models.networks import MusicVAE
+from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.foreign import import_model as foreign_import, js_checkpoint, magenta, tf_bundle
+from livevae.models.foreign.crc32c import crc32c, masked
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS
+from livevae.models.musicvae.networks import MusicVAE
 
 SMALL = CONFIGS["cat-mel_2bar_small"].replace(encoder=(6,), decoder=(5, 5), latent=4)
 
@@ -133,7 +134,7 @@ def written(home):
 
 
 def same_weights(path):
-    model, about = checkpoint.load(path)
+    model, about = assembling.load(path)
     ours = random_tensors()
     for name, value in model.state_dict().items():
         if "bias_" in name:  # the two biases of a layer are one in TensorFlow
@@ -143,17 +144,17 @@ def same_weights(path):
 
 
 def test_tensorflow_and_back_is_the_same_model(tmp_path, variables):
-    path = imports.import_model(write_tf(tmp_path / "cat-mel_2bar_small", variables), "mine")
-    assert path == store.find("mine")
+    path = foreign_import.import_model(write_tf(tmp_path / "cat-mel_2bar_small", variables), "mine")
+    assert path == shelf.find("mine")
     assert "TensorFlow" in same_weights(path)["origin"]
 
 
 def test_a_folder_that_says_nothing_is_known_by_its_layers(tmp_path, variables):
-    assert imports.read(write_tf(tmp_path / "x", variables))[0] == SMALL
+    assert foreign_import.read(write_tf(tmp_path / "x", variables))[0] == SMALL
 
 
 def test_magenta_js_and_back_is_the_same_model(tmp_path, variables):
-    path = imports.import_model(write_js(tmp_path / "js", variables), "mine")
+    path = foreign_import.import_model(write_js(tmp_path / "js", variables), "mine")
     assert "magenta.js" in same_weights(path)["origin"]
 
 
@@ -183,8 +184,8 @@ def test_quantised_weights_are_near_the_plain_ones(tmp_path, variables, kind, ne
 
 def test_our_own_checkpoints_are_imported_too(tmp_path):
     torch.manual_seed(0)
-    checkpoint.save(tmp_path / "friend.safetensors", MusicVAE(SMALL), {"origin": "a friend"})
-    assert same_weights(imports.import_model(tmp_path / "friend.safetensors", "friend")) == {
+    assembling.save(tmp_path / "friend.safetensors", MusicVAE(SMALL), {"origin": "a friend"})
+    assert same_weights(foreign_import.import_model(tmp_path / "friend.safetensors", "friend")) == {
         "origin": "a friend"
     }
 
@@ -196,7 +197,7 @@ def test_a_decoder_that_lost_its_encoders_kernels_is_imported_to_decode(tmp_path
         if "lstm_cell/kernel" not in name or "decoder" in name
     }
     np.savez(tmp_path / "half.npz", **kept)
-    _, about, tensors = stored.read(imports.import_model(tmp_path / "half.npz", "half"))
+    _, about, tensors = checkpoint_files.read(foreign_import.import_model(tmp_path / "half.npz", "half"))
     assert "cannot encode" in about["encoder"]
     expected = magenta.convert(variables, "test")[1]
     for name in tensors:
@@ -208,14 +209,14 @@ def test_a_decoder_that_lost_its_encoders_kernels_is_imported_to_decode(tmp_path
 def test_a_file_that_is_no_npz_is_refused(tmp_path, home, content):
     (tmp_path / "mine.npz").write_bytes(content)
     with pytest.raises(ModelError, match="not a whole npz"):
-        imports.import_model(tmp_path / "mine.npz", "mine")
+        foreign_import.import_model(tmp_path / "mine.npz", "mine")
     assert not list(home.rglob("*.safetensors"))
 
 
 def test_an_npz_of_objects_is_refused_unread(tmp_path, home):
     np.savez(tmp_path / "mine.npz", bad=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ModelError, match="not a whole npz"):
-        imports.import_model(tmp_path / "mine.npz", "mine")
+        foreign_import.import_model(tmp_path / "mine.npz", "mine")
 
 
 @pytest.mark.parametrize("cut", [0, 10, 47, 200, -1, -9, -100])
@@ -223,7 +224,7 @@ def test_a_truncated_index_is_refused(tmp_path, home, variables, cut):
     index = write_tf(tmp_path / "tf", variables) / "model.ckpt.index"
     index.write_bytes(index.read_bytes()[:cut])
     with pytest.raises(ModelError, match="not a whole TensorFlow checkpoint index"):
-        imports.import_model(index.parent, "mine")
+        foreign_import.import_model(index.parent, "mine")
     assert written(home) == []
 
 
@@ -232,13 +233,13 @@ def test_truncated_and_damaged_data_are_refused(tmp_path, home, variables):
     whole = data.read_bytes()
     data.write_bytes(whole[:-4])
     with pytest.raises(ModelError, match="data end before"):
-        imports.import_model(data.parent, "mine")
+        foreign_import.import_model(data.parent, "mine")
     data.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     with pytest.raises(ModelError, match="do not fit their checksum"):
-        imports.import_model(data.parent, "mine")
+        foreign_import.import_model(data.parent, "mine")
     data.unlink()
     with pytest.raises(ModelError, match="is missing"):
-        imports.import_model(data.parent, "mine")
+        foreign_import.import_model(data.parent, "mine")
     assert written(home) == []
 
 
@@ -249,7 +250,7 @@ def test_truncated_and_damaged_data_are_refused(tmp_path, home, variables):
 def test_text_and_pickles_are_refused_whatever_they_are_called(tmp_path, home, content, name):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError):
-        imports.import_model(tmp_path / name, "mine")
+        foreign_import.import_model(tmp_path / name, "mine")
     assert written(home) == []
 
 
@@ -261,7 +262,7 @@ def test_a_truncated_tar_is_refused(tmp_path, home, variables):
     for keep in (100, 1500, len(whole) // 2):
         (tmp_path / "m.tar").write_bytes(whole[:keep])
         with pytest.raises(ModelError):
-            imports.import_model(tmp_path / "m.tar", "mine")
+            foreign_import.import_model(tmp_path / "m.tar", "mine")
     assert written(home) == []
 
 
@@ -285,29 +286,29 @@ def test_a_damaged_index_is_read_right_or_refused(data):
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path, home, variables):
     variables["decoder/multi_rnn_cell/cell_1/lstm_cell/kernel"] = np.zeros((11, 20), np.float32)
     with pytest.raises(ModelError, match=r"has shape \[20, 6\].*needs \[20, 5\]"):
-        imports.import_model(write_tf(tmp_path / "tf", variables), "mine")
+        foreign_import.import_model(write_tf(tmp_path / "tf", variables), "mine")
     assert written(home) == []
 
 
 def test_missing_variables_are_named(tmp_path, home, variables):
     del variables["encoder/sigma/bias"]
     with pytest.raises(ModelError, match="no encoder/sigma/bias"):
-        imports.import_model(write_tf(tmp_path / "tf", variables), "mine")
+        foreign_import.import_model(write_tf(tmp_path / "tf", variables), "mine")
     assert written(home) == []
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path, home, variables):
     variables["encoder/mu/bias"] = np.full(4, np.nan, np.float32)
     with pytest.raises(ModelError, match="not finite"):
-        imports.import_model(write_js(tmp_path / "js", variables), "mine")
+        foreign_import.import_model(write_js(tmp_path / "js", variables), "mine")
     assert written(home) == []
 
 
 def test_a_configuration_that_does_not_fit_is_refused(tmp_path, home, variables):
     with pytest.raises(ModelError, match="is not a groovae_4bar"):
-        imports.import_model(write_tf(tmp_path / "tf", variables), "mine", "groovae_4bar")
+        foreign_import.import_model(write_tf(tmp_path / "tf", variables), "mine", "groovae_4bar")
     with pytest.raises(ModelError, match="no configuration is named"):
-        imports.import_model(tmp_path / "tf", "mine", "bassoon_2bar")
+        foreign_import.import_model(tmp_path / "tf", "mine", "bassoon_2bar")
     assert written(home) == []
 
 
@@ -319,7 +320,7 @@ def test_shards_outside_the_folder_are_not_read(tmp_path, home, variables, shard
     (tmp_path / "secret").write_bytes((folder / "group1-shard1of1").read_bytes())
     (folder / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(ModelError, match=r"outside the folder|path cannot be"):
-        imports.import_model(folder, "mine")
+        foreign_import.import_model(folder, "mine")
     assert written(home) == []
 
 
@@ -339,7 +340,7 @@ def test_broken_magenta_js_folders_are_refused(tmp_path, home, variables, change
     folder = write_js(tmp_path / "js", variables)
     change(folder)
     with pytest.raises(ModelError, match=said):
-        imports.import_model(folder, "mine")
+        foreign_import.import_model(folder, "mine")
     assert written(home) == []
 
 
@@ -360,7 +361,7 @@ def test_names_that_are_no_file_names_are_refused(tmp_path, home, variables, nam
     folder = write_tf(tmp_path / "tf", variables)
     if name:
         with pytest.raises(ModelError, match="a model's name is"):
-            imports.import_model(folder, name)
+            foreign_import.import_model(folder, name)
         assert written(home) == []
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from livevae.latent.recipe import Recipe
-from livevae.models import magenta, stored
-from livevae.models.config import CONFIGS
-from livevae.models.decoder import LiveDecoder
-from livevae.models.packed import Packed
+from livevae.models.checkpoints import files as checkpoint_files
+from livevae.models.foreign import magenta
+from livevae.models.live import LiveDecoder
+from livevae.models.musicvae.config import CONFIGS
+from livevae.models.musicvae.packed import Packed
 
 FILE = (
     Path(__file__).resolve().parents[3]
@@ -26,7 +27,7 @@ def riffs():
     with np.load(FILE) as tensors:
         variables = {name.replace("|", "/"): tensors[name] for name in tensors}
     config, weights = magenta.convert(magenta.with_silent_encoder(variables), "published")
-    stored.check(config, weights, "published")
+    checkpoint_files.check(config, weights, "published")
     assert config == CONFIGS["cat-mel_2bar_small"]
     decoder = LiveDecoder(config, Packed(config, weights))
     return decoder.decode([Recipe(1, 0.8, 2, index) for index in range(200)])

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from livevae.errors import ModelError
-from livevae.models import pull as pulling
-from livevae.models import store
-from livevae.models.crc32c import crc32c
-from livevae.models.pull import PUBLISHED, fetch, pull
+from livevae.models.checkpoints import shelf
+from livevae.models.foreign import pull as pulling
+from livevae.models.foreign.crc32c import crc32c
+from livevae.models.foreign.pull import PUBLISHED, fetch, pull
 
 pytestmark = pytest.mark.real
 
@@ -126,7 +126,7 @@ def test_every_published_tar_has_a_configuration_that_there_is():
     for one in PUBLISHED.values():
         if not one.is_folder:
             assert pulling.imports.configuration(one.config)
-        assert store.NAME.fullmatch(one.name)
+        assert shelf.NAME.fullmatch(one.name)
 
 
 @pytest.mark.shared
@@ -136,7 +136,7 @@ def test_a_folder_of_shards_is_pulled_and_imported(server, tmp_path, monkeypatch
         server.files[f"/js/{file.name}"] = file.read_bytes()
     one = pulling.Published("mel_2bar_small", "", f"{server.address}/js", "")
     monkeypatch.setattr(pulling, "PUBLISHED", {one.name: one})
-    assert pull("mel_2bar_small") == store.find("mel_2bar_small")
+    assert pull("mel_2bar_small") == shelf.find("mel_2bar_small")
     assert [path.name for path in (tmp_path / "downloads").iterdir()] == []
 
 

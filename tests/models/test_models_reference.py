@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from livevae.models import checkpoint, imports, stored
-from livevae.models.networks import free_running
+from livevae.models.checkpoints import files as checkpoint_files
+from livevae.models.foreign import import_model as foreign_import
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.networks import free_running
 from livevae.music import melody
 
 pytestmark = pytest.mark.shared
@@ -23,10 +25,10 @@ TOLERANCE = 5e-6
 def reference(request):
     if request.param is None:
         pytest.skip("the reference folder ../shared is not here")
-    config, tensors, _ = imports.read(request.param)
-    stored.check(config, tensors, "reference")
+    config, tensors, _ = foreign_import.read(request.param)
+    checkpoint_files.check(config, tensors, "reference")
     with np.load(request.param / "ref.npz") as numbers:
-        return checkpoint.assemble(config, tensors), {
+        return assembling.assemble(config, tensors), {
             name: torch.from_numpy(numbers[name]) for name in numbers
         }
 
@@ -85,10 +87,10 @@ JS = SHARED / "magenta_js"
 def js(request):
     if not JS.is_dir():
         pytest.skip("the reference folder ../shared is not here")
-    config, tensors, _ = imports.read(JS / request.param)
-    stored.check(config, tensors, "reference")
+    config, tensors, _ = foreign_import.read(JS / request.param)
+    checkpoint_files.check(config, tensors, "reference")
     cases = json.loads((JS / request.param / "ref.json").read_text())
-    return checkpoint.assemble(config, tensors), cases
+    return assembling.assemble(config, tensors), cases
 
 
 def test_magenta_js_agrees_quantised_or_not(js):
@@ -114,7 +116,7 @@ def test_shards_may_be_cut_anywhere(tmp_path):
         (tmp_path / name).write_bytes(piece)
     (tmp_path / "weights_manifest.json").write_text(json.dumps(manifest))
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
-    (config, tensors, _), (other, others, _) = imports.read(tmp_path), imports.read(folder)
+    (config, tensors, _), (other, others, _) = foreign_import.read(tmp_path), foreign_import.read(folder)
     assert config == other
     assert all(np.array_equal(tensors[name], others[name]) for name in others)
 
@@ -127,8 +129,8 @@ def test_the_tar_as_published_is_the_same_as_the_folder(tmp_path):
         for file in folder.glob("model.ckpt*"):
             archive.add(file, f"groovae_4bar/{file.name}")
     (config, tensors, _), (other, others, _) = (
-        imports.read(tmp_path / "groovae_4bar.tar"),
-        imports.read(folder),
+        foreign_import.read(tmp_path / "groovae_4bar.tar"),
+        foreign_import.read(folder),
     )
     assert config == other
     assert all(np.array_equal(tensors[name], others[name]) for name in others)

@@ -13,13 +13,15 @@ from livevae.errors import ModelError
 from livevae.latent.attributes import REACH, found
 from livevae.latent.personas import Personas
 from livevae.latent.recipe import Recipe
-from livevae.models import checkpoint, directions, persona_file, persona_training, riffs, store
-from livevae.models.config import configuration
-from livevae.models.decoder import LiveDecoder
-from livevae.models.identity import identity_of
-from livevae.models.midime import Options
-from livevae.models.networks import MusicVAE
-from livevae.models.persona_book import PersonaBook
+from livevae.models.checkpoints import shelf
+from livevae.models.checkpoints.identity import identity_of
+from livevae.models.live import LiveDecoder
+from livevae.models.midime import files as persona_files, train as midime_training, windows as persona_windows
+from livevae.models.midime.book import PersonaBook
+from livevae.models.midime.network import Options
+from livevae.models.musicvae import assemble as assembling, directions
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.networks import MusicVAE
 from livevae.music.notes import Note, Riff
 
 CONFIG = configuration("cat-mel_2bar_small").replace(encoder=(16,), decoder=(16, 16), latent=12)
@@ -30,7 +32,7 @@ BEAT, BAR = 960, 3840
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A small random model as the only one, and a home that is thrown away."""
     monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(persona_file, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(persona_files, "SHIPPED", tmp_path / "none")
     return write_model(tmp_path / "mine.safetensors", 1)
 
 
@@ -39,7 +41,7 @@ def write_model(path: Path, seed: int) -> str:
     made = MusicVAE(CONFIG)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    checkpoint.save(path, made, {})
+    assembling.save(path, made, {})
     return str(path)
 
 
@@ -64,8 +66,10 @@ def test_a_training_in_its_own_process_gives_the_persona_that_training_here_give
     takes = [take(60), take(50), take(67)]
     told: list[tuple[int, int, float]] = []
     made = asyncio.run(book.train("nora", "", takes, 40, lambda *said: told.append(said)))
-    base = persona_training.Base.open(model)
-    here = persona_training.train("nora", riffs.from_takes(takes, base.config), base, Options(epochs=40))
+    base = midime_training.Base.open(model)
+    here = midime_training.train(
+        "nora", persona_windows.from_takes(takes, base.config), base, Options(epochs=40)
+    )
     assert (made.name, made.model, made.about["windows"]) == ("nora", here.model, 3)
     assert told[-1][:2] == (40, 40)
     assert [epoch for epoch, _, _ in told] == sorted(epoch for epoch, _, _ in told)
@@ -124,9 +128,9 @@ def child_of(parent: int) -> int:
 
 
 def test_a_persona_of_another_model_is_never_played(tmp_path: Path, model: str) -> None:
-    base = persona_training.Base.open(model)
-    found = riffs.from_takes([take(60), take(50)], base.config)
-    personas = Personas({"nora": persona_training.train("nora", found, base, Options(epochs=30))})
+    base = midime_training.Base.open(model)
+    found = persona_windows.from_takes([take(60), take(50)], base.config)
+    personas = Personas({"nora": midime_training.train("nora", found, base, Options(epochs=30))})
     recipe = Recipe(3, temperature=0.0, blend=(("nora", 1.0),))
     mine = LiveDecoder.open(model, device="cpu", personas=personas)
     other_model = write_model(tmp_path / "other.safetensors", 2)
@@ -142,14 +146,14 @@ def test_a_persona_of_another_model_is_never_played(tmp_path: Path, model: str) 
 def test_directions_are_kept_by_the_models_identity(model: str) -> None:
     book = PersonaBook(model)
     assert book.attributes("") == ()
-    base = persona_training.Base.open(model)
+    base = midime_training.Base.open(model)
     random = np.random.default_rng(0)
     takes = [
         Riff(take(int(pitch)).notes[::every], 2 * BAR)
         for pitch in random.integers(40, 80, 40)
         for every in (1, 3)
     ]
-    windows = riffs.from_takes(takes, CONFIG).windows
+    windows = persona_windows.from_takes(takes, CONFIG).windows
     values = directions.table(CONFIG, windows)
     made = found(base.encode(windows).mu, values)
     directions.save(directions.place(base.identity), made, base.identity)
@@ -187,13 +191,13 @@ def test_the_measures_of_a_riff_are_what_they_say() -> None:
     assert b["syncopation"] > 1
 
 
-SHIPPED = Path(persona_file.__file__).parent / "personas"
+SHIPPED = Path(persona_files.__file__).parent / "shipped"
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_shipped_personas_speak_the_bundled_model(path: Path) -> None:
-    """Where this fails: python -m livevae.models.personas.make."""
-    card = persona_file.describe(path)
-    assert card.model == identity_of(str(store.BUNDLED / f"{store.DEFAULT}.safetensors"))
+    """Where this fails: python -m livevae.models.midime.shipped.make."""
+    card = persona_files.describe(path)
+    assert card.model == identity_of(str(shelf.BUNDLED / f"{shelf.DEFAULT}.safetensors"))
     assert "licence" in card.about
-    assert persona_file.read(path).dim == 256
+    assert persona_files.read(path).dim == 256

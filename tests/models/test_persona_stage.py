@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from livevae.bench import persona_stage
-from livevae.models import store
+from benchmarks import persona_stage
+from livevae.models.checkpoints import shelf
 
 
 @pytest.mark.real
 def test_bars_played_in_are_recorded_trained_and_blended_and_the_music_never_stops() -> None:
     if shutil.which("jackd") is None or shutil.which("jack_lsp") is None:
         pytest.skip("jackd is not installed (Debian: apt install jackd2)")
-    if not store.exists(""):
+    if not shelf.exists(""):
         pytest.skip("the bundled model is not here")
     outcome = persona_stage.perform(bars=2, bpm=160, seconds=1)
     assert outcome.played == 16

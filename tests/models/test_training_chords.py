@@ -6,17 +6,18 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from livevae.cli import training as training_commands
+from livevae.corpus import abc_tunes, chord_windows, dataset, musicxml
+from livevae.corpus.lines import runs
 from livevae.errors import ModelError, MusicError
-from livevae.models import checkpoint, dataset, evaluate, sample_statistics, training, training_commands
-from livevae.models.batches import transposed
-from livevae.models.config import CONFIGS, configuration
-from livevae.models.data import abc, chord_lines, musicxml
-from livevae.models.data.lines import runs
-from livevae.models.networks import MusicVAE
-from livevae.models.training import Options
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS, configuration
+from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.training import evaluate, sample_statistics, trainer as training_loop
+from livevae.models.training.batches import transposed
+from livevae.models.training.trainer import Options
 from livevae.music import chords
 
 CONFIG = configuration("cat-mel_2bar_med_chords").replace(encoder=(12,), decoder=(16, 10), latent=6)
@@ -37,20 +38,22 @@ def sheet(title, bars):
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     known = {CONFIG.name: CONFIG}
-    monkeypatch.setattr(training, "configuration", lambda name: known.get(name) or CONFIGS[name])
+    monkeypatch.setattr(training_loop, "configuration", lambda name: known.get(name) or CONFIGS[name])
 
 
 def test_chords_of_a_tune_lie_above_its_steps(tmp_path):
     tune = sheet("a", ['"C"cdec', '"Am"A"slow"B"Coda"c"Dolce"d', 'ef"G7"gd'])
     (tmp_path / "a.abc").write_text(tune)
-    ((line,), faults) = abc.read(tmp_path / "a.abc")
+    ((line,), faults) = abc_tunes.read(tmp_path / "a.abc")
     assert not faults
     (run,) = runs(line.bars, Counter())
-    windows = list(chord_lines.windows(run, 32, Counter()))
+    windows = list(chord_windows.windows(run, 32, Counter()))
     c, am, g = (chords.encode(symbol) for symbol in ("C", "Am", "G"))
-    assert windows[0][:, chord_lines.CHORD].tolist() == [c] * 16 + [am] * 16
-    assert windows[4][:, chord_lines.CHORD].tolist() == [am] * 16 + [am] * 8 + [g] * 8
-    assert windows[0][::4, chord_lines.MELODY].tolist() == [p - 19 for p in (72, 74, 76, 72, 69, 71, 72, 74)]
+    assert windows[0][:, chord_windows.CHORD].tolist() == [c] * 16 + [am] * 16
+    assert windows[4][:, chord_windows.CHORD].tolist() == [am] * 16 + [am] * 8 + [g] * 8
+    assert windows[0][::4, chord_windows.MELODY].tolist() == [
+        p - 19 for p in (72, 74, 76, 72, 69, 71, 72, 74)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -113,17 +116,17 @@ windows_over_chords = st.integers(0, 2**32 - 1).map(
 @given(windows_over_chords, st.integers(0, 99))
 def test_chords_move_with_the_melody_over_them(windows, seed):
     moved = transposed(windows, (-7, 7), np.random.default_rng(seed))
-    before, after = (sample_statistics.notes(w[..., chord_lines.MELODY]) for w in (windows, moved))
+    before, after = (sample_statistics.notes(w[..., chord_windows.MELODY]) for w in (windows, moved))
     assert (before[:, [0, 1, 3]] == after[:, [0, 1, 3]]).all()
     inside = [
-        chord_lines.in_chord(found[:, 2], w[found[:, 0], found[:, 1], chord_lines.CHORD])
+        chord_windows.in_chord(found[:, 2], w[found[:, 0], found[:, 1], chord_windows.CHORD])
         for found, w in ((before, windows), (after, moved))
     ]
     assert (inside[0] == inside[1]).all()
     kinds = [(w[..., 1] + 11) // 12 for w in (windows, moved)]  # none, major, minor, augmented, diminished
     assert (kinds[0] == kinds[1]).all()
     for old, new in zip(windows, moved, strict=True):
-        assert chord_lines.melody_shape(old) == chord_lines.melody_shape(new)
+        assert chord_windows.melody_shape(old) == chord_windows.melody_shape(new)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +134,8 @@ def test_chords_move_with_the_melody_over_them(windows, seed):
     [("C", [0, 4, 7]), ("F#m", [1, 6, 9]), ("Bb+", [2, 6, 10]), ("Ao", [0, 3, 9]), ("G7", [2, 7, 11])],
 )
 def test_a_triad_has_its_notes(symbol, tones):
-    assert np.flatnonzero(chord_lines.TONES[chords.encode(symbol)]).tolist() == tones
-    assert not chord_lines.TONES[0].any()
+    assert np.flatnonzero(chord_windows.TONES[chords.encode(symbol)]).tolist() == tones
+    assert not chord_windows.TONES[0].any()
 
 
 @pytest.fixture
@@ -159,9 +162,9 @@ def test_a_model_over_chords_is_trained_judged_and_played(songs, tmp_path, capsy
     asked = Options(
         CONFIG.name, str(tmp_path / "run"), steps=60, batch=16, max_beta=0.01, warmup=2, learning_rate=0.02
     )
-    training.train(asked, data.train, data.test, lambda *now: seen.append(now[2]["nll"]))
+    training_loop.train(asked, data.train, data.test, lambda *now: seen.append(now[2]["nll"]))
     assert np.mean(seen[-5:]) < 0.8 * np.mean(seen[:3])
-    model = checkpoint.load(tmp_path / "run/model.safetensors")[0]
+    model = assembling.load(tmp_path / "run/model.safetensors")[0]
     found = evaluate.evaluate(model, data.train, data.test, windows=8, samples=8)
     assert found.samples.shape == (8, 32, 2)
     assert (found.samples[..., 1] == data.test[:8, :, 1]).all()

@@ -8,18 +8,17 @@ import mido
 import numpy as np
 import pytest
 
+from livevae.corpus import abc_tunes, dataset, drum_windows, midi_lines, musicxml
+from livevae.corpus.lines import Bar, Sung, runs
+from livevae.corpus.melody_windows import longest_silence, quantise, shape_key, windows
+from livevae.corpus.names import held_out, song_name
 from livevae.errors import MusicError
-from livevae.models import dataset
-from livevae.models.data import abc, drum_lines, midi, musicxml
-from livevae.models.data.lines import Bar, Sung, runs
-from livevae.models.data.names import held_out, song_name
-from livevae.models.data.windows import longest_silence, quantise, shape_key, windows
 from livevae.music import melody
 
 C, D, E, F, G = (melody.token_of(pitch) for pitch in (60, 62, 64, 65, 67))
 
 
-def tokens(text, tmp_path, reader=abc.read, name="tune.abc"):
+def tokens(text, tmp_path, reader=abc_tunes.read, name="tune.abc"):
     """The first run of an ABC tune as tokens."""
     (tmp_path / name).write_text(text)
     lines, faults = reader(tmp_path / name)
@@ -30,7 +29,7 @@ def tokens(text, tmp_path, reader=abc.read, name="tune.abc"):
 
 def abc_notes(body, tmp_path, metre="4/4", key="C"):
     (tmp_path / "tune.abc").write_text(f"X:1\nT:Test\nM:{metre}\nL:1/8\nK:{key}\n{body}\n")
-    lines, faults = abc.read(tmp_path / "tune.abc")
+    lines, faults = abc_tunes.read(tmp_path / "tune.abc")
     assert faults == []
     return [(str(n.start), str(n.length), n.pitch) for bar in lines[0].bars for n in bar.notes]
 
@@ -51,10 +50,10 @@ def test_lengths_broken_rhythms_and_triplets_are_read(tmp_path):
 
 def test_keys_and_accidentals_hold_for_their_bar(tmp_path):
     assert [n[2] for n in abc_notes("F c ^G G | G =F", tmp_path, key="D")] == [66, 73, 68, 68, 67, 65]
-    assert abc.key_accidentals("Bm") == {"F": 1, "C": 1}
-    assert abc.key_accidentals("Gm") == {"B": -1, "E": -1}
-    assert abc.key_accidentals("A Mixolydian") == {"F": 1, "C": 1}
-    assert abc.key_accidentals("E Dorian") == {"F": 1, "C": 1}
+    assert abc_tunes.key_accidentals("Bm") == {"F": 1, "C": 1}
+    assert abc_tunes.key_accidentals("Gm") == {"B": -1, "E": -1}
+    assert abc_tunes.key_accidentals("A Mixolydian") == {"F": 1, "C": 1}
+    assert abc_tunes.key_accidentals("E Dorian") == {"F": 1, "C": 1}
 
 
 def test_ornaments_chord_names_and_grace_notes_say_nothing(tmp_path):
@@ -67,7 +66,7 @@ def test_of_a_chord_the_highest_note_is_kept(tmp_path):
 
 def test_a_tune_that_cannot_be_read_is_named_and_the_others_are_kept(tmp_path):
     (tmp_path / "b.abc").write_text("X:1\nT:A\nM:4/4\nL:1/4\nK:C\nCDEF|\n\nX:2\nT:B\nK:C\nC @ D|\n")
-    lines, faults = abc.read(tmp_path / "b.abc")
+    lines, faults = abc_tunes.read(tmp_path / "b.abc")
     assert [line.song for line in lines] == ["a"]
     assert len(faults) == 1
     assert "@" in faults[0]
@@ -134,14 +133,14 @@ def write_midi(path, tracks, numerator=4):
 def test_basses_and_drums_are_no_melody(tmp_path):
     scale = [60, 62, 64, 65, 67, 69, 71, 72]
     write_midi(tmp_path / "a.mid", [(0, 80, scale), (1, 33, scale), (9, 0, scale)])
-    (line,) = midi.read(tmp_path / "a.mid")
+    (line,) = midi_lines.read(tmp_path / "a.mid")
     assert [(n.start, n.pitch) for n in line.bars[0].notes] == list(enumerate(scale))
 
 
 def test_a_file_of_drums_alone_is_refused(tmp_path):
     write_midi(tmp_path / "a.mid", [(9, 0, [36] * 16)])
     with pytest.raises(MusicError, match="no track"):
-        midi.read(tmp_path / "a.mid")
+        midi_lines.read(tmp_path / "a.mid")
 
 
 # runs and windows
@@ -265,9 +264,9 @@ def write_drums(path, hits, bars=4, numerator=4):
 
 def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path):
     write_drums(tmp_path / "a.mid", [(0, 36), (4, 38), (8, 36), (8, 42), (12, 40)])
-    song, (stretch,) = drum_lines.read(tmp_path / "a.mid", Counter())
+    song, (stretch,) = drum_windows.read(tmp_path / "a.mid", Counter())
     assert song == "a"
-    found = list(drum_lines.windows(stretch, 32, Counter()))
+    found = list(drum_windows.windows(stretch, 32, Counter()))
     assert len(found) == 3
     for window in found:
         assert {step: int(token) for step, token in enumerate(window[:16]) if token} == {
@@ -281,7 +280,7 @@ def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path
 def test_drums_in_other_metres_are_refused_and_counted(tmp_path):
     write_drums(tmp_path / "a.mid", [(0, 36)], numerator=3)
     refused = Counter()
-    assert drum_lines.read(tmp_path / "a.mid", refused)[1] == []
+    assert drum_windows.read(tmp_path / "a.mid", refused)[1] == []
     assert list(refused) == ["stretches in 3/4, which does not fit the 4/4 grid"]
 
 

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from livevae.cli import training as training_commands
+from livevae.corpus import dataset, drum_windows, groove_windows
 from livevae.errors import ModelError, MusicError
-from livevae.models import checkpoint, dataset, evaluate_groove, grooves, training, training_commands
-from livevae.models.config import CONFIGS, configuration
-from livevae.models.data import drum_lines, groove_lines
-from livevae.models.heads import Groove
-from livevae.models.networks import MusicVAE
-from livevae.models.processes import Crew
-from livevae.models.training import Options, Trainer
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS, configuration
+from livevae.models.musicvae.heads import Groove
+from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.training import evaluate_groove, groove_music, trainer as training_loop
+from livevae.models.training.crew import Crew
+from livevae.models.training.trainer import Options, Trainer
 from livevae.music import drums, groove
 from livevae.music.notes import Note, Riff
 
@@ -32,7 +34,7 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(training, "configuration", lambda name: CONFIGS[name].replace(**SMALL))
+    monkeypatch.setattr(training_loop, "configuration", lambda name: CONFIGS[name].replace(**SMALL))
 
 
 def performances(count, steps=32, seed=0):
@@ -76,18 +78,18 @@ def played(seed=0, bars=4):
 def test_a_file_is_read_as_the_vocabulary_encodes_its_riff(tmp_path, seed):
     strokes = played(seed)
     write_midi(tmp_path / "a.mid", strokes)
-    _, (stretch,) = groove_lines.read(tmp_path / "a.mid", Counter())
+    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
     riff = Riff(tuple(Note(2 * tick, 1, pitch, velocity) for tick, pitch, velocity in strokes), 16 * 960)
     expected = np.array(groove.encode(riff, 64, drums.ROLAND), np.float32)
-    assert np.allclose(groove_lines.rows(stretch), expected, atol=1e-6)
+    assert np.allclose(groove_windows.rows(stretch), expected, atol=1e-6)
 
 
 def test_stored_windows_become_the_same_riff_again_to_the_tick(tmp_path):
     write_midi(
         tmp_path / "a.mid", [(0, 36, 100), (475, 38, 64), (490, 42, 20), (1300, 43, 127), (1920, 36, 1)]
     )
-    _, (stretch,) = groove_lines.read(tmp_path / "a.mid", Counter())
-    riff = groove.decode(groove_lines.rows(stretch).tolist())
+    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
+    riff = groove.decode(groove_windows.rows(stretch).tolist())
     assert [(note.start, note.pitch, note.velocity) for note in riff.notes] == [
         *((0, 36, 100), (950, 38, 64), (980, 42, 20), (2600, 45, 127), (3840, 36, 1))
     ]
@@ -95,9 +97,9 @@ def test_stored_windows_become_the_same_riff_again_to_the_tick(tmp_path):
 
 def test_windows_begin_on_bar_lines_and_a_silent_bar_is_refused(tmp_path):
     write_midi(tmp_path / "a.mid", [s for s in played(1, 6) if not 1900 <= s[0] < 3900])
-    _, (stretch,) = groove_lines.read(tmp_path / "a.mid", Counter())
+    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
     refused = Counter()
-    found = list(drum_lines.windows(stretch, 32, refused, groove.DRUMS))
+    found = list(drum_windows.windows(stretch, 32, refused, groove.DRUMS))
     for first, window in zip((32, 48, 64), found, strict=True):
         assert np.array_equal(stretch[first : first + 32], window)
     assert refused == {"windows with a silent bar": 2}
@@ -117,8 +119,8 @@ def test_a_data_set_of_grooves_keeps_the_split_that_its_table_says(tmp_path):
     assert built.info["music"] == "groove"
     held = {window.tobytes() for window in built.test}
     for number in range(2, 12, 3):
-        _, (stretch,) = groove_lines.read(tmp_path / "kit" / "one" / f"{number}.mid", Counter())
-        assert {window.tobytes() for window in drum_lines.windows(stretch, 32, Counter(), 9)} <= held
+        _, (stretch,) = groove_windows.read(tmp_path / "kit" / "one" / f"{number}.mid", Counter())
+        assert {window.tobytes() for window in drum_windows.windows(stretch, 32, Counter(), 9)} <= held
 
 
 def test_only_midi_files_hold_grooves(tmp_path):
@@ -133,7 +135,7 @@ def test_only_midi_files_hold_grooves(tmp_path):
 
 def test_a_batch_is_heard_as_one_performance_is():
     stored = performances(5)
-    music = groove_lines.rows(stored)
+    music = groove_windows.rows(stored)
     one_by_one = {
         "groovae_4bar": lambda rows: rows,
         "groovae_2bar_humanize": groove.straightened,
@@ -141,11 +143,13 @@ def test_a_batch_is_heard_as_one_performance_is():
         "groovae_2bar_add_closed_hh": lambda rows: groove.without(rows, groove.CLOSED_HAT),
     }
     for name, hear in one_by_one.items():
-        heard, target, controls = grooves.lesson_of(CONFIGS[name], stored, torch.device("cpu"))
+        heard, target, controls = groove_music.lesson_of(CONFIGS[name], stored, torch.device("cpu"))
         assert np.allclose(heard.numpy(), [hear(rows.tolist()) for rows in music])
         assert np.array_equal(target.numpy(), music)
         assert controls is None
-    controlled = grooves.lesson_of(CONFIGS["groovae_2bar_hits_control_tfds"], stored, torch.device("cpu"))
+    controlled = groove_music.lesson_of(
+        CONFIGS["groovae_2bar_hits_control_tfds"], stored, torch.device("cpu")
+    )
     assert np.array_equal(controlled[2].numpy(), music[..., :9])
 
 
@@ -154,8 +158,8 @@ def test_soft_taps_are_dropped_more_often_and_loud_ones_never():
     music = torch.zeros(2000, 3, 27)
     music[..., 1] = 1
     music[:, 0, 10], music[:, 1, 10], music[:, 2, 10] = 1.0, 0.6, 0.2
-    heard = grooves.HEARD[grooves.DROPPING](music)
-    kept = grooves.dropped(heard, music)
+    heard = groove_music.HEARD[groove_music.DROPPING](music)
+    kept = groove_music.dropped(heard, music)
     assert ((kept == heard) | (kept == 0)).all()
     shares = kept[..., groove.TAP].mean(0)
     assert shares[0] == 1
@@ -165,7 +169,7 @@ def test_soft_taps_are_dropped_more_often_and_loud_ones_never():
 
 
 def test_the_loss_is_the_heads():
-    outputs, music = 3 * torch.randn(4, 16, 27), torch.from_numpy(groove_lines.rows(performances(4, 16)))
+    outputs, music = 3 * torch.randn(4, 16, 27), torch.from_numpy(groove_windows.rows(performances(4, 16)))
     assert torch.allclose(
         evaluate_groove.loss(outputs, music), Groove(27).loss(outputs, music).sum(1), rtol=1e-4
     )
@@ -180,20 +184,22 @@ def options(run, **changes):
 
 
 def run_whole(asked, data):
-    return training.train(asked, *data, lambda *_: None)
+    return training_loop.train(asked, *data, lambda *_: None)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["groovae_2bar_humanize", grooves.DROPPING, "groovae_2bar_hits_control_tfds"],
+    ["groovae_2bar_humanize", groove_music.DROPPING, "groovae_2bar_hits_control_tfds"],
 )
 def test_training_a_groove_makes_the_loss_smaller_and_leaves_a_checkpoint_that_plays(tmp_path, name):
     seen = []
     asked = options(tmp_path, config=name, steps=40, learning_rate=0.01, sampled=0.2, lengths=((16, 0.3),))
     data = performances(48), performances(8, seed=1)
-    training.train(asked, *data, lambda _step, _done, report: seen.append(report["nll"] / report["length"]))
+    training_loop.train(
+        asked, *data, lambda _step, _done, report: seen.append(report["nll"] / report["length"])
+    )
     assert np.mean(seen[-5:]) < 0.8 * np.mean(seen[:5])
-    model, about = checkpoint.load(tmp_path / "model.safetensors")
+    model, about = assembling.load(tmp_path / "model.safetensors")
     assert about["training"]["step"] == 40
     assert model.config.dropout == pytest.approx(CONFIGS[name].dropout)
     assert torch.isfinite(model.teacher_forced(torch.zeros(1, 6), torch.zeros(1, 32, 27),
@@ -212,7 +218,7 @@ def test_a_groove_run_that_was_stopped_goes_on_exactly_as_if_it_had_not_been(tmp
     trainer.save()
     trainer.step()  # lost
     run_whole(stopped, data)
-    ends = [checkpoint.load(tmp_path / run / "model.safetensors")[0] for run in ("whole", "stopped")]
+    ends = [assembling.load(tmp_path / run / "model.safetensors")[0] for run in ("whole", "stopped")]
     for a, b in zip(*(model.state_dict().values() for model in ends), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
 
@@ -220,7 +226,7 @@ def test_a_groove_run_that_was_stopped_goes_on_exactly_as_if_it_had_not_been(tmp
 def test_a_run_begins_with_another_model_where_its_weights_fit(tmp_path):
     data = performances(16), performances(4, seed=1)
     run_whole(options(tmp_path / "first", steps=2), data)
-    first = checkpoint.load(tmp_path / "first" / "model.safetensors")[0]
+    first = assembling.load(tmp_path / "first" / "model.safetensors")[0]
     asked = options(
         tmp_path / "next",
         config="groovae_2bar_tap_fixed_velocity",
@@ -232,13 +238,13 @@ def test_a_run_begins_with_another_model_where_its_weights_fit(tmp_path):
     (tmp_path / "next").mkdir()
     begun.step()
     begun.save()
-    said = checkpoint.load(tmp_path / "next" / "model.safetensors")[1]["training"]["options"]
+    said = assembling.load(tmp_path / "next" / "model.safetensors")[1]["training"]["options"]
     assert said["begin_with"] == "first/model.safetensors"
 
 
 def test_nothing_that_fits_to_begin_with_is_an_error(tmp_path):
     other = MusicVAE(configuration("cat-mel_2bar_small").replace(encoder=(3,), decoder=(2,), latent=4))
-    checkpoint.save(tmp_path / "other.safetensors", other, {})
+    assembling.save(tmp_path / "other.safetensors", other, {})
     asked = options(tmp_path, begin_with=str(tmp_path / "other.safetensors"))
     with pytest.raises(ModelError, match="nothing of"):
         Trainer(asked, performances(16), performances(4), Crew())
@@ -265,7 +271,7 @@ def test_a_model_that_does_not_play_the_data_is_refused(tmp_path, capsys):
     assert training_commands.main(asked) == 1
     assert "is groove; cat-drums_2bar_small learns drums" in capsys.readouterr().err
     model = MusicVAE(CONFIGS["cat-drums_2bar_small"].replace(**SMALL))
-    checkpoint.save(tmp_path / "drums.safetensors", model, {})
+    assembling.save(tmp_path / "drums.safetensors", model, {})
     assert training_commands.main(["evaluate", str(tmp_path / "drums.safetensors"), *folders]) == 1
     assert "is groove; cat-drums_2bar_small learns drums" in capsys.readouterr().err
 
@@ -276,7 +282,7 @@ def test_a_model_that_does_not_play_the_data_is_refused(tmp_path, capsys):
 def test_a_model_that_says_what_was_played_has_perfect_scores():
     stored = performances(6)
     tally = evaluate_groove._Tally()
-    music = torch.from_numpy(groove_lines.rows(stored))
+    music = torch.from_numpy(groove_windows.rows(stored))
     tally.add(music, music)
     assert tally.shares() == {"cells": 1.0, "hits": 1.0, "struck": 1.0, "velocity": 0.0, "timing": 0.0}
     late = music.clone()
@@ -292,7 +298,7 @@ def test_a_machine_is_as_far_off_as_the_music_is_uneven():
     stored = np.zeros((1, 16, 27), np.int8)
     stored[0, 0, [0, 9, 18]] = 1, 100, 60
     stored[0, 8, [0, 9, 18]] = 1, 80, -60
-    flat = evaluate_groove._flat(groove_lines.rows(stored))
+    flat = evaluate_groove._flat(groove_windows.rows(stored))
     assert flat == {"velocity_flat": pytest.approx(10), "timing_flat": pytest.approx(125 / 4)}
 
 
@@ -300,7 +306,7 @@ def test_a_groove_model_is_evaluated_beside_its_music(tmp_path):
     write_data(tmp_path / "data")
     torch.manual_seed(0)
     model = MusicVAE(CONFIGS["groovae_2bar_humanize"].replace(**SMALL)).eval()
-    checkpoint.save(tmp_path / "m.safetensors", model, {})
+    assembling.save(tmp_path / "m.safetensors", model, {})
     asked = ["evaluate", str(tmp_path / "m.safetensors"), "--data", str(tmp_path / "data"), "--samples", "5"]
     assert training_commands.main([*asked, "--out", str(tmp_path / "out")]) == 0
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
@@ -308,5 +314,5 @@ def test_a_groove_model_is_evaluated_beside_its_music(tmp_path):
         assert 0 <= found["scores"][name] <= 1
     assert set(found["distances"]) == {"training", "samples"}
     assert found["distances"]["samples"]["velocities"] > 0
-    for histogram in evaluate_groove.statistics(groove_lines.rows(performances(4))).values():
+    for histogram in evaluate_groove.statistics(groove_windows.rows(performances(4))).values():
         assert histogram.sum() == pytest.approx(1)

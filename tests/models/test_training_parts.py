@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
+from livevae.cli import training as training_commands
 from livevae.errors import LivevaeError, ModelError
-from livevae.models import evaluate, growth, recurrence, sample_statistics, token_music, training_commands
-from livevae.models.batches import CYMBALS, TOMS, Batches, transposed, varied
-from livevae.models.config import configuration
-from livevae.models.networks import MusicVAE
-from livevae.models.training import Options
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.training import evaluate, growth, recurrence, sample_statistics, token_music
+from livevae.models.training.batches import CYMBALS, TOMS, Batches, transposed, varied
+from livevae.models.training.trainer import Options
 from livevae.music import drums, melody
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 10), latent=6)

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 
+from livevae.cli import training as training_commands
+from livevae.corpus.dataset import KINDS
 from livevae.errors import ModelError
-from livevae.models import checkpoint, training, training_commands
-from livevae.models.config import CONFIGS, configuration
-from livevae.models.dataset import KINDS
-from livevae.models.processes import Crew
-from livevae.models.tasks import task_of
-from livevae.models.training import Options, Trainer
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS, configuration
+from livevae.models.training import trainer as training_loop
+from livevae.models.training.crew import Crew
+from livevae.models.training.tasks import task_of
+from livevae.models.training.trainer import Options, Trainer
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=6)
 
@@ -32,7 +34,7 @@ def data():
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(
-        training, "configuration", lambda name: SMALL if name == SMALL.name else CONFIGS[name]
+        training_loop, "configuration", lambda name: SMALL if name == SMALL.name else CONFIGS[name]
     )
 
 
@@ -42,20 +44,20 @@ def options(run, **changes):
 
 
 def weights(run):
-    return checkpoint.load(run / "model.safetensors")[0].state_dict()
+    return assembling.load(run / "model.safetensors")[0].state_dict()
 
 
 def run_whole(asked, data):
-    return training.train(asked, *data, lambda *_: None)
+    return training_loop.train(asked, *data, lambda *_: None)
 
 
 def test_training_makes_the_loss_smaller_and_leaves_a_checkpoint_that_plays(tmp_path, data):
     seen = []
     asked = options(tmp_path, steps=60, learning_rate=0.01)
-    training.train(asked, *data, lambda _step, _done, report: seen.append(report["nll"]))
+    training_loop.train(asked, *data, lambda _step, _done, report: seen.append(report["nll"]))
     assert len(seen) == 60
     assert np.mean(seen[-10:]) < 0.8 * np.mean(seen[:5])
-    model, about = checkpoint.load(tmp_path / "model.safetensors")
+    model, about = assembling.load(tmp_path / "model.safetensors")
     assert about["training"]["step"] == 60
     assert torch.isfinite(model.teacher_forced(torch.zeros(1, 6), torch.zeros(1, 32, dtype=torch.long))).all()
 
@@ -82,7 +84,7 @@ def test_a_run_that_was_stopped_goes_on_exactly_as_if_it_had_not_been(tmp_path, 
 def test_a_run_widens_its_encoder_on_the_way_and_can_be_resumed_after_it(tmp_path, data):
     asked = options(tmp_path, narrow=5, widen_at=0.5)
     run_whole(asked, data)
-    assert checkpoint.load(tmp_path / "model.safetensors")[0].config.encoder == SMALL.encoder
+    assert assembling.load(tmp_path / "model.safetensors")[0].config.encoder == SMALL.encoder
     more = options(tmp_path, narrow=5, widen_at=0.5, steps=30)
     assert run_whole(more, data).step == 30
 
@@ -90,7 +92,7 @@ def test_a_run_widens_its_encoder_on_the_way_and_can_be_resumed_after_it(tmp_pat
 def test_stretches_grow_and_own_samples_are_heard_as_the_run_goes_on(tmp_path, data):
     asked = options(tmp_path, lengths=((8, 0.25), (16, 0.5)), sampled=0.5)
     lengths = []
-    training.train(asked, *data, lambda _step, _done, report: lengths.append(report["length"]))
+    training_loop.train(asked, *data, lambda _step, _done, report: lengths.append(report["length"]))
     assert lengths == [8] * 6 + [16] * 6 + [32] * 12
 
 
@@ -146,7 +148,7 @@ def write_data(folder, data):
 
 def command(tmp_path, *more):
     return [
-        *(sys.executable, "-m", "livevae.models.training_commands", "train", SMALL.name),
+        *(sys.executable, "-m", "livevae.cli.training", "train", SMALL.name),
         *("--data", f"{tmp_path}/data", "--run", f"{tmp_path}/run", "--batch", "4", "--narrow", "8", *more),
     ]
 
@@ -164,13 +166,13 @@ def test_after_kill_9_the_run_goes_on_where_it_was_saved(tmp_path, data):
         time.sleep(0.1)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    about = checkpoint.load(model)[1]["training"]
+    about = assembling.load(model)[1]["training"]
     goal = about["step"] + 3
     resumed = subprocess.run(
         command(tmp_path, "--resume", "--steps", str(goal)), capture_output=True, check=True
     )
     assert str(goal) in resumed.stdout.decode()
-    assert checkpoint.load(tmp_path / "run" / "model.safetensors")[1]["training"]["step"] == goal
+    assert assembling.load(tmp_path / "run" / "model.safetensors")[1]["training"]["step"] == goal
 
 
 @pytest.mark.real
@@ -180,7 +182,7 @@ def test_two_processes_train_one_model(tmp_path, data):
         command(tmp_path, "--steps", "3", "--processes", "2"), capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert checkpoint.load(tmp_path / "run" / "model.safetensors")[1]["training"]["step"] == 3
+    assert assembling.load(tmp_path / "run" / "model.safetensors")[1]["training"]["step"] == 3
 
 
 def test_resuming_what_has_not_begun_is_an_error(tmp_path, capsys):

@@ -6,16 +6,16 @@ import mido
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
+from livevae.corpus import dataset, trio_windows
 from livevae.errors import ModelError, MusicError
-from livevae.models import checkpoint, dataset, evaluate, sample_statistics, token_music, training
-from livevae.models.batches import transposed
-from livevae.models.config import CONFIGS, configuration
-from livevae.models.data import trio_lines
-from livevae.models.networks import MusicVAE
-from livevae.models.training import Options
+from livevae.models.musicvae import assemble as assembling
+from livevae.models.musicvae.config import CONFIGS, configuration
+from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.training import evaluate, sample_statistics, token_music, trainer as training_loop
+from livevae.models.training.batches import transposed
+from livevae.models.training.trainer import Options
 
 TRIO = configuration("hier-trio_4bar").replace(encoder=(6,), decoder=(8,), latent=5)
 FLAT = configuration("flat-trio_16bar").replace(encoder=(6,), decoder=(8,), latent=5)
@@ -29,7 +29,7 @@ LEAD, BASS, DRUMS = (0, 80), (1, 33), (9, 0)
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(training, "configuration", lambda name: SMALL.get(name) or CONFIGS[name])
+    monkeypatch.setattr(training_loop, "configuration", lambda name: SMALL.get(name) or CONFIGS[name])
 
 
 def write(path, parts, metre=(4, 4)):
@@ -65,7 +65,7 @@ def band(bars=8):
 
 
 def test_a_trio_is_read_step_by_step(tmp_path):
-    song, (stretch,) = trio_lines.read(write(tmp_path / "a song.mid", band()), Counter())
+    song, (stretch,) = trio_windows.read(write(tmp_path / "a song.mid", band()), Counter())
     assert "song" in song
     assert stretch.shape == (128, 3)
     # a pitch is its token plus 19; a lead's note ends a step before the next begins
@@ -75,8 +75,8 @@ def test_a_trio_is_read_step_by_step(tmp_path):
 def test_windows_begin_on_bar_lines_and_do_not_hear_what_began_before(tmp_path):
     parts = band()
     parts[BASS] = [(8, 16, 40), *(note for note in parts[BASS] if note[0] >= 24)]
-    _, (stretch,) = trio_lines.read(write(tmp_path / "a.mid", parts), Counter())
-    found = list(trio_lines.windows(stretch, 64, Counter()))
+    _, (stretch,) = trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
+    found = list(trio_windows.windows(stretch, 64, Counter()))
     assert len(found) == 5
     assert found[0][8, 1] == 21
     assert not found[1][:8, 1].any()
@@ -89,7 +89,7 @@ def test_windows_begin_on_bar_lines_and_do_not_hear_what_began_before(tmp_path):
 def test_a_band_without_one_of_the_three_is_refused(tmp_path, missing, name):
     parts = {part: notes for part, notes in band().items() if part != missing}
     with pytest.raises(MusicError, match=name):
-        trio_lines.read(write(tmp_path / "a.mid", parts), Counter())
+        trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
 
 
 def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
@@ -97,15 +97,15 @@ def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
     for name, part in rests.items():
         parts = band(12)
         parts[part] = [note for note in parts[part] if note[0] >= 96]
-        _, (stretch,) = trio_lines.read(write(tmp_path / "a.mid", parts), Counter())
+        _, (stretch,) = trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
         refused = Counter()
-        assert len(list(trio_lines.windows(stretch, 64, refused))) < 9
+        assert len(list(trio_windows.windows(stretch, 64, refused))) < 9
         assert set(refused) == {f"windows without {'' if name == 'drums' else 'a '}{name}"}
 
 
 def test_other_metres_are_counted(tmp_path):
     refused = Counter()
-    assert not trio_lines.read(write(tmp_path / "a.mid", band(), (3, 4)), refused)[1]
+    assert not trio_windows.read(write(tmp_path / "a.mid", band(), (3, 4)), refused)[1]
     assert refused == {"stretches in 3/4, which does not fit the 4/4 grid": 1}
 
 
@@ -131,7 +131,7 @@ def test_melody_and_bass_move_together_and_the_drums_stay(windows, seed):
         notes = before[:, :2] > 1
         assert len(set((after[:, :2] - before[:, :2])[notes].tolist())) <= 1
         if notes[:, 0].any():
-            assert trio_lines.shape_key(before) == trio_lines.shape_key(after)
+            assert trio_windows.shape_key(before) == trio_windows.shape_key(after)
 
 
 @pytest.mark.parametrize("config", [TRIO, FLAT, NADE], ids=lambda config: config.name)
@@ -169,9 +169,9 @@ def learnt(config, data, run, **changes):
     asked = Options(
         config.name, str(run), steps=40, batch=8, max_beta=0.01, warmup=2, learning_rate=0.02, **changes
     )
-    training.train(asked, data.train, data.test, lambda *now: seen.append(now[2]["nll"]))
+    training_loop.train(asked, data.train, data.test, lambda *now: seen.append(now[2]["nll"]))
     assert np.mean(seen[-5:]) < 0.8 * np.mean(seen[:3])
-    return checkpoint.load(run / "model.safetensors")[0]
+    return assembling.load(run / "model.safetensors")[0]
 
 
 def test_a_trio_is_trained_and_judged_part_by_part(songs, tmp_path):

@@ -1,8 +1,7 @@
 """Keys: found, named, moved into."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.music import keys
 from livevae.music.keys import Key

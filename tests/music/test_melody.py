@@ -1,8 +1,7 @@
 """The melody vocabulary's laws."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.errors import MusicError
 from livevae.music import melody

@@ -1,8 +1,7 @@
 """Laws of meters: how a model's bars become bars of another length."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.errors import MusicError
 from livevae.music import shape

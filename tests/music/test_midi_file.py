@@ -5,8 +5,7 @@ from pathlib import Path
 
 import mido
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.music import midi_file
 from livevae.music.notes import TICKS_PER_BEAT, Note, Riff

@@ -1,8 +1,7 @@
 """Drums, grooves, trios and chords: to numbers and back is the same music."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from livevae.errors import MusicError
 from livevae.music import chords, drums, groove, melody, trio

@@ -1,8 +1,7 @@
 """Laws of shaping: what settings may and may not do to a riff."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.music import shape
 from livevae.music.notes import Note, Riff, join

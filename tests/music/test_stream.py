@@ -3,8 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.music.stream import CHANNEL_DATA, COMMON_DATA, MessageStream
 

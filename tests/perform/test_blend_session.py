@@ -14,8 +14,9 @@ from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
-from livevae.player.local import LocalPlayer
-from livevae.testing import FakeDecoder, virtual_time
+from livevae.player.client.local import LocalPlayer
+from livevae.testing import FakeDecoder
+from livevae.virtual_time import virtual_time
 
 BAR = 3840
 HERE = "0" * 16

@@ -5,8 +5,7 @@ import io
 
 import mido
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from livevae.errors import SceneError
 from livevae.music.meter import Meter, parse
@@ -17,10 +16,11 @@ from livevae.perform.scene import parse as parse_scene
 from livevae.perform.session import Session
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.voice import feel
-from livevae.player.local import LocalPlayer
+from livevae.player.client.local import LocalPlayer
 from livevae.render import render
 from livevae.tempo.feel import swung
-from livevae.testing import FakeDecoder, virtual_time
+from livevae.testing import FakeDecoder
+from livevae.virtual_time import virtual_time
 
 
 def scene(meter, *, bars=2, more=""):

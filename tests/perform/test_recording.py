@@ -1,7 +1,6 @@
 """Takes: punched in on bar lines, quantised, never losing a note that was meant."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from livevae.music.notes import Note
 from livevae.perform.recording import Recording

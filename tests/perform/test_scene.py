@@ -3,10 +3,9 @@
 import contextlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae import shelf
+from livevae import scene_files
 from livevae.errors import SceneError
 from livevae.perform.scene import Scene, parse
 from livevae.perform.settings import SETTINGS, VoiceSettings
@@ -78,9 +77,9 @@ def test_the_table_of_settings_is_the_settings() -> None:
     assert [(row.name, row.default) for row in SETTINGS] == list(VoiceSettings().pairs())
 
 
-@pytest.mark.parametrize("name", sorted(shelf.bundled()))
+@pytest.mark.parametrize("name", sorted(scene_files.bundled()))
 def test_every_bundled_scene_is_one(name: str) -> None:
-    scene = shelf.find(name)
+    scene = scene_files.find(name)
     assert scene.title
     assert any(voice.play for voice in scene.voices.values())
 
@@ -89,18 +88,18 @@ def test_a_scene_that_is_not_there_is_said_to_be_missing_with_those_that_are(tmp
     with pytest.raises(
         SceneError, match=r"there is no scene 'nosuch': give a file's path, or one of: .*first-light"
     ):
-        shelf.find("nosuch")
+        scene_files.find("nosuch")
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(SceneError, match="cannot be read as a scene"):
-        shelf.find(str(tmp_path / "bad.toml"))
+        scene_files.find(str(tmp_path / "bad.toml"))
     with pytest.raises(SceneError, match="cannot be read as a scene"):
-        shelf.find(str(tmp_path))
+        scene_files.find(str(tmp_path))
 
 
 def test_osc_can_name_scenes_of_the_folder_but_no_paths(tmp_path) -> None:
     (tmp_path / "mine.toml").write_text("title = 'Mine'")
     (tmp_path.parent / "secret.toml").write_text("title = 'Secret'")
-    found = shelf.Shelf(tmp_path)
+    found = scene_files.Shelf(tmp_path)
     assert found.find("mine").title == found.find("mine.toml").title == "Mine"
     assert found.find("first-light").title == "First light"
     for name in ("../secret", str(tmp_path.parent / "secret.toml"), "", "\0", "x" * 5000):

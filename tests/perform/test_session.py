@@ -13,9 +13,10 @@ from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
-from livevae.player.local import LocalPlayer
-from livevae.player.reports import TimelineChanged
-from livevae.testing import FakeDecoder, SlowEngine, VirtualTimeLoop, virtual_time
+from livevae.player.client.local import LocalPlayer
+from livevae.player.wire.reports import TimelineChanged
+from livevae.testing import FakeDecoder, SlowEngine
+from livevae.virtual_time import VirtualTimeLoop, virtual_time
 
 BAR = 3840
 

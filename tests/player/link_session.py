@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import ClockChanged, Hello, Report, TimelineChanged, Transport
+from livevae.player.client.process import PlayerProcess
+from livevae.player.wire.reports import ClockChanged, Hello, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
 
 QUANTUM = 4.0

@@ -7,11 +7,12 @@ import time
 
 import pytest
 from ears import wait_until
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.player.clock_out import CONTINUE, PULSE, START, STOP, announcement
-from livevae.player.commands import (
+from livevae.player.client.process import PlayerProcess
+from livevae.player.clocks.midi_out import CONTINUE, PULSE, START, STOP, announcement
+from livevae.player.core import PlayerCore
+from livevae.player.wire.commands import (
     OpenPorts,
     Panic,
     Play,
@@ -22,8 +23,6 @@ from livevae.player.commands import (
     SetTempo,
     SetTimeline,
 )
-from livevae.player.core import PlayerCore
-from livevae.player.process import PlayerProcess
 from livevae.tempo.follower import ClockFollower
 from livevae.tempo.timeline import Timeline
 

@@ -1,11 +1,11 @@
 """The core's laws, under random scripts, and its history as a listing that reads like music."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from laws import assert_each_on_has_its_off
 
-from livevae.player.commands import (
+from livevae.player.core import LATE_ON, PlayerCore
+from livevae.player.wire.commands import (
     Cancel,
     Nudge,
     OpenPorts,
@@ -19,7 +19,6 @@ from livevae.player.commands import (
     SetTempo,
     SetTimeline,
 )
-from livevae.player.core import LATE_ON, PlayerCore
 from livevae.tempo.timeline import Timeline
 
 PORTS = ("synth", "drums")

@@ -10,14 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.player import clocks
-from livevae.player.commands import SetClock
-from livevae.player.link import nearest
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import ClockChanged
+from livevae.player.client.process import PlayerProcess
+from livevae.player.clocks import clock, opening
+from livevae.player.clocks.link import nearest
+from livevae.player.wire.commands import SetClock
+from livevae.player.wire.reports import ClockChanged
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import Timeline
 
@@ -35,9 +34,9 @@ def test_the_nearest_phase_is_at_most_half_a_quantum_away(ticks: float, quantum:
 
 def test_link_is_loaded_by_nothing_that_is_not_asked_for_it() -> None:
     code = (
-        "import sys\nimport livevae.cli, livevae.server, livevae.player.loop, livevae.player.clocks\n"
-        "livevae.player.clocks.why_not()\n"
-        "assert not {'link', '_link', 'livevae.player.link'} & set(sys.modules)\n"
+        "import sys\nimport livevae.cli, livevae.server, livevae.player.loop, livevae.player.clocks.clock\n"
+        "livevae.player.clocks.opening.why_not()\n"
+        "assert not {'link', '_link', 'livevae.player.clocks.link'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -46,8 +45,8 @@ def test_without_the_extra_the_player_says_how_to_get_it_and_keeps_its_own_clock
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "link", None)
-    with pytest.raises(clocks.ClockError, match=r"pip install 'livevae\[link\]'.*GPL"):
-        clocks.open_clock(SetClock("link"), 0.0, Pace(Timeline(0, 0, 120)))
+    with pytest.raises(clock.ClockError, match=r"pip install 'livevae\[link\]'.*GPL"):
+        opening.open_clock(SetClock("link"), 0.0, Pace(Timeline(0, 0, 120)))
 
 
 @pytest.mark.real
@@ -67,8 +66,8 @@ async def test_a_clock_that_cannot_be_followed_is_reported_and_our_own_goes_on()
 
 
 def test_a_clock_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(clocks.ClockError, match="there is no clock 'sundial'; there are: internal"):
-        clocks.open_clock(SetClock("sundial"), 0.0, Pace(Timeline(0, 0, 120)))
+    with pytest.raises(clock.ClockError, match="there is no clock 'sundial'; there are: internal"):
+        opening.open_clock(SetClock("sundial"), 0.0, Pace(Timeline(0, 0, 120)))
 
 
 @pytest.fixture(scope="module")

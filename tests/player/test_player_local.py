@@ -5,10 +5,10 @@ import random
 
 import pytest
 
-from livevae.player.local import LocalPlayer
-from livevae.player.reports import TimelineChanged
+from livevae.player.client.local import LocalPlayer
+from livevae.player.wire.reports import TimelineChanged
 from livevae.tempo.events import PlayNote
-from livevae.testing import virtual_time
+from livevae.virtual_time import virtual_time
 
 BAR = 3840
 

@@ -3,7 +3,7 @@
 import socket
 
 from livevae.player import loop
-from livevae.player.commands import SetClock
+from livevae.player.wire.commands import SetClock
 
 
 class Sundial:

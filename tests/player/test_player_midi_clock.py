@@ -7,16 +7,15 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.bench.clock_jack import follow_livevae, follow_loop
-from livevae.bench.graph import priority_is_granted
-from livevae.player.commands import PortSpec
+from benchmarks.clock_jack import follow_livevae, follow_loop
+from benchmarks.graph import priority_is_granted
+from livevae.player.client.process import PlayerProcess
+from livevae.player.clocks.midi import Arrivals, ClockIn
 from livevae.player.core import PlayerCore
-from livevae.player.midi_clock import Arrivals, ClockIn
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import ClockChanged, Transport
+from livevae.player.wire.commands import PortSpec
+from livevae.player.wire.reports import ClockChanged, Transport
 from livevae.tempo.timeline import Timeline
 
 BAR = 3840

@@ -1,11 +1,10 @@
 """The mirror's laws: whatever a player was told, another can go on."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.player.commands import Cancel, Panic, Play, PlayNote, Release, Send, SetTempo
+from livevae.player.client.mirror import Mirror
 from livevae.player.core import PlayerCore
-from livevae.player.mirror import Mirror
+from livevae.player.wire.commands import Cancel, Panic, Play, PlayNote, Release, Send, SetTempo
 from livevae.tempo.timeline import Timeline
 
 LINE = Timeline(0, 0.0, 120)

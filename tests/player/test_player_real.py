@@ -14,10 +14,10 @@ from ears import Receiver, wait_until
 
 from livevae.errors import LivevaeError, PortError
 from livevae.midi import list_ports
-from livevae.player.commands import PortSpec
+from livevae.player.client.process import PlayerProcess
 from livevae.player.ports import open_port
-from livevae.player.process import PlayerProcess
-from livevae.player.reports import Hello, PlayerDied, PortBack, PortLost
+from livevae.player.wire.commands import PortSpec
+from livevae.player.wire.reports import Hello, PlayerDied, PortBack, PortLost
 from livevae.tempo.events import PlayNote
 
 pytestmark = pytest.mark.real

@@ -4,12 +4,11 @@ import os
 
 import mido
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.player.core import Sent
-from livevae.player.recorder import Recording, record
-from livevae.player.tape import Message, Signature, TapeWriter, Tempo, parse
+from livevae.player.recorder.__main__ import Recording, record
+from livevae.player.recorder.tape import Message, Signature, TapeWriter, Tempo, parse
 from livevae.tempo.timeline import Timeline
 
 

@@ -4,10 +4,9 @@ import io
 
 import mido
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.player.smf import MidiFile, variable_length
+from livevae.player.recorder.smf import MidiFile, variable_length
 
 
 def read(file):

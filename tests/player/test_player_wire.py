@@ -4,12 +4,17 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from livevae.player import commands as c
-from livevae.player import reports as r
-from livevae.player.wire import LONGEST_LINE, LineSplitter, WireError, decode_command, decode_report, encode
+from livevae.player.wire import commands as c, reports as r
+from livevae.player.wire.codec import (
+    LONGEST_LINE,
+    LineSplitter,
+    WireError,
+    decode_command,
+    decode_report,
+    encode,
+)
 from livevae.tempo.timeline import Timeline
 
 names = st.text(max_size=12)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 PEER = Path(__file__).parents[1] / "player" / "link_peer.py"
 PATIENCE = 40.0

@@ -13,7 +13,7 @@ import pytest
 from ears import Receiver, wait_for
 from stage_graph import Stage
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 from livevae.errors import RequestError
 
 pytestmark = pytest.mark.real

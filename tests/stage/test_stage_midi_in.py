@@ -11,7 +11,7 @@ import pytest
 from ears import SOON, Receiver, wait_for
 from stage_graph import Stage
 
-from livevae.edges.client import Client
+from livevae.edges.osc.client import Client
 
 pytestmark = pytest.mark.real
 

@@ -1,8 +1,7 @@
 """The agenda's laws."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.tempo.agenda import Agenda, Rank
 

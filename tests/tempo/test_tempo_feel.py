@@ -1,8 +1,7 @@
 """The laws of feel: swing, scatter, shift."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.tempo.events import PlayNote
 from livevae.tempo.feel import FARTHEST, HARDEST, STRAIGHT, Feel, chance, felt, swung

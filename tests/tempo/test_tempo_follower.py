@@ -3,10 +3,9 @@
 import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from livevae.bench.masters import Master, follow, random_steps
+from benchmarks.masters import Master, follow, random_steps
 from livevae.tempo.follower import PULSES_PER_BEAT, TICKS_PER_PULSE, ClockFollower
 
 STEPS = ((0, 120), (40, 121), (80, 140), (120, 90), (160, 92), (200, 174), (240, 71), (280, 180), (320, 60))

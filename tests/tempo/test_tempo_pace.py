@@ -1,8 +1,7 @@
 """The laws of the pace: the present never jumps, a nudge moves the music by what was asked, a clock is caught up with."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.tempo.pace import IN_PHASE, Pace
 from livevae.tempo.timeline import TempoError, Timeline

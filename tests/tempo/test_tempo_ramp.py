@@ -1,8 +1,7 @@
 """A ramp's laws."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.tempo.ramp import RAMP_STEP, Ramp
 

@@ -1,8 +1,7 @@
 """The timeline's laws."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from livevae.music import notes
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM, TICKS_PER_BEAT, TempoError, Timeline, next_grid

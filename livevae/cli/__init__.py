@@ -1,0 +1,55 @@
+"""The command line. Torch is imported only by the commands that decode or train."""
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+from livevae import __version__
+from livevae.errors import LivevaeError
+
+GROUPS = (
+    "livevae.cli.serve",
+    "livevae.cli.look",
+    "livevae.cli.persona",
+    "livevae.cli.model",
+    "livevae.cli.training",
+)
+"""Modules with a group of commands each: `add_commands(subparsers)`, which sets `run` on its parsers. They are asked in
+this order until the command is known, so those that a performer waits for come first."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit status.
+
+    What a performer can mend ends with its sentence on stderr and status 1, never with a traceback.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser(argv).parse_args(argv)
+    logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
+    try:
+        result = arguments.run(arguments)
+    except LivevaeError as error:
+        print(f"livevae: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return int(result or 0)
+
+
+def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole command line; less the groups that come after the one that `argv` asks for."""
+    top = argparse.ArgumentParser(
+        "livevae", description="A live-coding performance server: MusicVAE, played in time over OSC."
+    )
+    top.add_argument("--version", action="version", version=f"livevae {__version__}")
+    top.add_argument("--verbose", action="store_true", help="say more on stderr")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name in GROUPS:
+        if argv and argv[0] in commands.choices:
+            break
+        importlib.import_module(name).add_commands(commands)
+    return top

@@ -1,0 +1,74 @@
+"""What every group of commands uses: one way to add a command, the options of models, numbers, output."""
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from livevae.perform.protocols import Decoder
+    from livevae.server import Models
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  (argparse has no public name)
+
+
+def add(
+    commands: Commands,
+    name: str,
+    help_: str,
+    run: Callable[[argparse.Namespace], int | None],
+) -> argparse.ArgumentParser:
+    """A command whose description is its help, as a sentence; `run` does it and may give the exit status."""
+    command = commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
+    command.set_defaults(run=run)
+    return command
+
+
+def add_model_options(command: argparse.ArgumentParser) -> None:
+    """`--device` and `--model`."""
+    command.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s"
+    )
+    command.add_argument("--model", metavar="NAME|PATH", default="", help="default: the bundled melody model")
+
+
+def open_models(arguments: argparse.Namespace) -> "Models":
+    """The models that a server can load, as `--model` and `--device` say.
+
+    Raises:
+        LivevaeError: there is no such model.
+    """
+    from livevae.models.checkpoints import shelf
+    from livevae.models.live import LiveDecoder, chosen_device
+    from livevae.models.midime.book import PersonaBook
+    from livevae.server import Models
+
+    default = arguments.model or shelf.DEFAULT
+    if not shelf.exists(default):
+        raise LivevaeError(f"there is no model {default!r}; `livevae model list` shows those that are")
+
+    device = chosen_device(arguments.device)
+    book = PersonaBook(default)
+
+    def load(name: str) -> "Decoder":
+        return LiveDecoder.open(name or default, device=device, personas=book.personas)
+
+    def known(name: str) -> bool:
+        """A request from the network may name a model; it never names a path."""
+        return not name or (not name.endswith(shelf.SUFFIX) and shelf.exists(name))
+
+    return Models(load, known, f"{default} on {device}", book)
+
+
+def say(line: str) -> None:
+    """A line on stdout, at once."""
+    print(line, flush=True)
+
+
+def positive(text: str) -> int:
+    """An option's whole number, from 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
+    return number

@@ -1,0 +1,192 @@
+"""`livevae serve`, `render`, `replay`: a scene, played."""
+
+import argparse
+import asyncio
+import contextlib
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from livevae import __version__
+from livevae.cli.common import Commands, add, add_model_options, open_models, positive, say
+from livevae.errors import LivevaeError
+
+
+def add_commands(commands: Commands) -> None:
+    """`serve`, `render` and `replay`."""
+    _serve(commands)
+    _render(commands)
+    _replay(commands)
+
+
+def _serve(commands: Commands) -> None:
+    command = add(commands, "serve", "play a scene, and listen to OSC", _run_serve)
+    command.add_argument("scene", nargs="?", metavar="SCENE", help="a TOML file, or a bundled scene's name")
+    command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
+    command.add_argument(
+        "--midi",
+        metavar="NAME",
+        action="append",
+        help="an output's name or a part of it, `virtual` (default: a port called livevae) or `none`; may be repeated",
+    )
+    command.add_argument(
+        "--midi-in",
+        metavar="NAME",
+        action="append",
+        help="listen to an input: notes to record, controllers that turn settings, program changes for scenes;"
+        " a name or a part of it, or `virtual` for a port of our own; may be repeated",
+    )
+    command.add_argument(
+        "--clock",
+        metavar="internal|link|midi[:NAME]",
+        type=_clock,
+        default="internal",
+        help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]."
+        " midi:NAME follows the output whose name has NAME in it, midi a port of our own, livevae-clock",
+    )
+    command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
+    command.add_argument("--log", metavar="FILE", type=Path, help="keep what comes in, for `livevae replay`")
+    command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
+    command.add_argument("--bpm", type=float, help="tempo, in place of the scene's")
+    command.add_argument("--seed", type=int, help="the night's random numbers; default: new ones")
+    command.add_argument(
+        "--lead", type=float, metavar="SECONDS", help="how early riffs are begun; default: measured"
+    )
+    add_model_options(command)
+
+
+def _clock(text: str) -> tuple[str, str]:
+    """`midi:drumbox` as a clock and the device that sends it.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of those that there are.
+    """
+    source, _, device = text.partition(":")
+    if source not in ("internal", "link", "midi") or (device and source != "midi"):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of internal, link, midi and midi:NAME")
+    return source, device
+
+
+def _run_serve(arguments: argparse.Namespace) -> None:
+    from livevae import scene_files, server
+    from livevae.edges.osc.udp import parse_endpoint
+    from livevae.perform.requests import Clock
+    from livevae.tempo.timeline import TempoError, checked_bpm
+
+    scene = scene_files.find(arguments.scene or scene_files.DEFAULT)
+    if arguments.bpm is not None:
+        try:
+            scene = replace(scene, tempo=checked_bpm(arguments.bpm))
+        except TempoError as error:
+            raise LivevaeError(f"--bpm: {error}") from None
+    own = (
+        Path(arguments.scene).parent
+        if arguments.scene and arguments.scene not in scene_files.bundled()
+        else None
+    )
+    host, port = parse_endpoint(arguments.osc)
+    if arguments.record is not None and not arguments.record.parent.is_dir():
+        raise LivevaeError(f"--record: there is no folder {arguments.record.parent}")
+    seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
+    options = server.Options(
+        scene=scene,
+        shelf=scene_files.Shelf(own).find,
+        host=host,
+        port=port,
+        midi=tuple(arguments.midi or ("virtual",)),
+        midi_in=tuple(arguments.midi_in or ()),
+        clock=Clock(arguments.clock[0], device=arguments.clock[1]),
+        record=arguments.record,
+        log=arguments.log,
+        seed=seed,
+        lead=arguments.lead,
+    )
+    models = open_models(arguments)
+    say(f"livevae {__version__}, seed {seed}")
+    with contextlib.ExitStack() as stack:
+        if arguments.listen:
+            from livevae.listen import synth
+
+            synth_port = stack.enter_context(synth(say))
+            options = replace(options, midi=(*(arguments.midi or ()), synth_port))
+        asyncio.run(server.serve(options, models, say))
+
+
+def _render(commands: Commands) -> None:
+    command = add(commands, "render", "play a scene into a MIDI file, faster than real time", _run_render)
+    command.add_argument("scene", metavar="SCENE", help="a TOML file, or a bundled scene's name")
+    command.add_argument("--bars", type=positive, default=16, metavar="N", help="default: %(default)s")
+    command.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".mid, or .wav through fluidsynth"
+    )
+    command.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes; default: 0")
+    add_model_options(command)
+
+
+def _run_render(arguments: argparse.Namespace) -> None:
+    from livevae import scene_files
+    from livevae.music import midi_file
+    from livevae.render import render, seconds
+
+    scene = scene_files.find(arguments.scene)
+    models = open_models(arguments)
+    done = render(
+        scene,
+        models.load,
+        bars=arguments.bars,
+        seed=arguments.seed,
+        has_model=models.known,
+        personas=models.personas,
+    )
+    if arguments.out.suffix.lower() == ".wav":
+        from livevae.listen import write_wav
+
+        write_wav(done.midi(), arguments.out)
+    else:
+        try:
+            midi_file.write(arguments.out, done.midi())
+        except OSError as error:
+            raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
+    notes = sum(data[0] & 0xF0 == 0x90 for _, data in done.messages)
+    say(f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes")
+
+
+def _replay(commands: Commands) -> None:
+    text = "play a night again from the log of what came in (serve --log), into a MIDI file"
+    command = add(commands, "replay", text, _run_replay)
+    command.add_argument("log", metavar="LOG", type=Path, help="what `livevae serve --log` has kept")
+    command.add_argument("scene", nargs="?", metavar="SCENE", help="the scene that the night began with")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.mid")
+    add_model_options(command)
+
+
+def _run_replay(arguments: argparse.Namespace) -> None:
+    from livevae import inputs, scene_files
+    from livevae.music import midi_file
+    from livevae.replay import replay
+
+    try:
+        with arguments.log.open(encoding="utf-8") as file:
+            log = inputs.read(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LivevaeError(f"{arguments.log} cannot be read as a log: {error}") from None
+    own = (
+        Path(arguments.scene).parent
+        if arguments.scene and arguments.scene not in scene_files.bundled()
+        else None
+    )
+    models = open_models(arguments)
+    done = replay(
+        log,
+        scene_files.find(arguments.scene or scene_files.DEFAULT),
+        models.load,
+        scenes=scene_files.Shelf(own).find,
+        has_model=models.known,
+        personas=models.personas,
+    )
+    try:
+        midi_file.write(arguments.out, done.midi())
+    except OSError as error:
+        raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
+    notes = sum(one.data[0] & 0xF0 == 0x90 for one in done.sent)
+    say(f"{arguments.out}: {len(log.inputs)} inputs, {notes} notes")

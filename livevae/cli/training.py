@@ -1,0 +1,328 @@
+"""`livevae dataset build|info`, `train` and `evaluate`: what the command line asks of this room.
+
+Every command imports what it needs itself: to build the command line costs no torch.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from livevae.corpus.dataset import Dataset
+    from livevae.models.training.evaluate import Evaluation
+    from livevae.models.training.trainer import Report
+
+
+KINDS = ("melody", "chords", "drums", "all-drums", "groove", "trio")
+"""`dataset.KINDS` by name: importing that one costs more than a command line should."""
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dataset` and `train` to a command line; `args.run(args)` does what was asked."""
+    _add_dataset(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_export(commands)
+
+
+def _add_dataset(commands: Any) -> None:
+    parser = commands.add_parser("dataset", help="build training data from music files, or describe it")
+    verbs = parser.add_subparsers(required=True, metavar="build|info")
+    build = verbs.add_parser("build", help="read, quantise, deduplicate, split by song")
+    build.add_argument("name", help="a name, or a folder (with a / in it)")
+    build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
+    build.add_argument("--music", choices=KINDS, default="melody", help="chords: melodies over them")
+    build.add_argument(
+        "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
+    )
+    build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
+    build.set_defaults(run=_build)
+    info = verbs.add_parser("info", help="what is in a data set, what was refused and why")
+    info.add_argument("name")
+    info.set_defaults(run=_info)
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="train a model; goes on where the run folder was left")
+    parser.add_argument("config", help="a configuration, such as cat-mel_2bar_small")
+    parser.add_argument("--data", required=True, help="a data set's name or folder")
+    parser.add_argument(
+        "--run",
+        "--run-folder",
+        dest="run_folder",
+        required=True,
+        help="folder of this run's checkpoints and log",
+    )
+    parser.add_argument("--resume", action="store_true", help="insist that the run has begun")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--hours", type=float, help="time to train, pauses not counted")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--max-beta", type=float, help="weight of the KL")
+    parser.add_argument("--beta-rate", type=float, help="beta = (1 - rate ** step) * max_beta")
+    parser.add_argument("--free-bits", type=float)
+    parser.add_argument(
+        "--transpose", type=int, default=7, metavar="SEMITONES", help="up and down, at random"
+    )
+    parser.add_argument("--vary", type=float, default=0.0, metavar="SHARE", help="of drum windows varied")
+    parser.add_argument(
+        "--sampled", type=float, default=0.0, metavar="SHARE", help="scheduled sampling's last share"
+    )
+    parser.add_argument("--narrow", type=int, default=0, metavar="UNITS", help="encoder units to begin with")
+    parser.add_argument(
+        "--widen-at", type=float, default=0.6, metavar="SHARE", help="of the run, when they become all"
+    )
+    parser.add_argument(
+        "--lengths", default="", metavar="STEPS:SHARE,...", help="shorter stretches first: 8:0.05,16:0.15"
+    )
+    parser.add_argument("--dropout", type=float, metavar="SHARE", help="of every LSTM layer's input")
+    parser.add_argument(
+        "--begin-with", default="", metavar="MODEL", help="a model whose weights, those that fit, come first"
+    )
+    parser.add_argument(
+        "--average", type=float, default=0.999, help="decay of the running average of weights"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of each process")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="on this machine (for several, use torchrun)"
+    )
+    parser.add_argument("--save-minutes", type=float, default=3.0)
+    parser.set_defaults(run=_train, test_windows=512)
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="score a model on held-out music, and its samples beside it"
+    )
+    parser.add_argument("model", help="a model's name, or a checkpoint's path")
+    parser.add_argument("--data", required=True, help="a data set's name or folder")
+    parser.add_argument("--windows", type=int, default=2000, help="held-out windows to score, 0 for all")
+    parser.add_argument("--samples", type=int, default=2000, help="from the prior")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument(
+        "--beside", action="append", default=[], metavar="MODEL", help="another, only sampled from"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="pictures and evaluation.json go there")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="a trained model as a checkpoint to give away")
+    parser.add_argument("model", type=Path, help="a run's model.safetensors")
+    parser.add_argument("file", type=Path, help="the checkpoint to write")
+    parser.add_argument("--half", action="store_true", help="store the weights as float16")
+    parser.add_argument("--evaluation", type=Path, help="evaluation.json of `livevae evaluate --out`")
+    parser.add_argument("--licence", default="", help="of the weights")
+    parser.set_defaults(run=_export)
+
+
+def _build(args: argparse.Namespace) -> None:
+    from livevae.corpus import dataset
+
+    with _progress() as progress:
+        task = progress.add_task("reading", total=None)
+        built = dataset.build(
+            args.name,
+            args.paths,
+            music=args.music,
+            steps=args.steps,
+            share=args.held_out,
+            note=lambda path: progress.update(task, advance=1, description=path.name[:40]),
+        )
+    _show_info(built)
+
+
+def _info(args: argparse.Namespace) -> None:
+    from livevae.corpus import dataset
+
+    _show_info(dataset.load(args.name))
+
+
+def _show_info(data: "Dataset") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    info = data.info
+    console.print(f"{data.path}: {info['counts']['train']:,} training windows of {info['steps']} steps,")
+    console.print(f"{info['counts']['test']:,} of held-out songs")
+    table = Table("set", "files", "used", "songs", "held out", "windows", "test windows")
+    for name in info["sets"]:
+        report = info["reports"][name]
+        columns = ("files", "files_used", "train_songs", "test_songs", "train_windows", "test_windows")
+        table.add_row(name, *(f"{report[column]:,}" for column in columns))
+    console.print(table)
+    for name in info["sets"]:
+        refused = Table("refused", name, title=None)
+        for reason, count in info["reports"][name]["refused"].items():
+            refused.add_row(f"{count:,}", reason)
+        console.print(refused)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from livevae.corpus import dataset
+    from livevae.models.musicvae.config import configuration
+    from livevae.models.training import crew as training_crew, trainer as training_loop
+
+    if args.resume and not (Path(args.run_folder) / "state.safetensors").exists():
+        raise LivevaeError(f"there is nothing to resume in {args.run_folder}")
+    device = training_crew.prepare(args.threads, args.device)
+    training_crew.follow()
+    others = []
+    if args.processes > 1 and "RANK" not in os.environ:
+        others = training_crew.helpers(args.processes, sys.argv[sys.argv.index("train") :])
+    data = dataset.load(args.data)
+    wanted = configuration(args.config).learns
+    if data.info["music"] != wanted:
+        raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {wanted}")
+    options = training_loop.Options(
+        run=args.run_folder,
+        device=device,
+        transpose=(-args.transpose, args.transpose),
+        lengths=_lengths(args.lengths),
+        **{
+            name: getattr(args, name)
+            for name in training_loop.Options.__slots__
+            if name not in {"run", "device", "transpose", "lengths"}
+        },
+    )
+    with _progress(quiet=not training_crew.is_first()) as progress:
+        task = progress.add_task("training", total=1.0)
+
+        def show(step: int, done: float, report: "Report") -> None:
+            if step % 10 == 0:
+                text = (
+                    f"step {step:,}  nll {report['nll']:.2f}  KL {report['kl']:.1f}  "
+                    f"right {report['accuracy']:.3f}  notes {report['note_accuracy']:.3f}"
+                )
+                progress.update(task, completed=done, description=text)
+
+        state = training_loop.train(options, data.train, data.test, show)
+    for other in others:
+        other.wait()
+    if training_crew.is_first():
+        Console().print(
+            f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}"
+        )
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    import json
+
+    from livevae.corpus import dataset
+    from livevae.models.checkpoints import shelf
+    from livevae.models.musicvae import assemble as assembling
+    from livevae.models.training import crew as training_crew, evaluate, evaluate_groove
+
+    training_crew.prepare(args.threads)
+
+    def opened(name: str) -> Any:
+        return assembling.load(name if Path(name).is_file() else shelf.find(name))[0]
+
+    data = dataset.load(args.data)
+    model = opened(args.model)
+    if data.info["music"] != model.config.learns:
+        raise LivevaeError(
+            f"{args.data} is {data.info['music']}; {model.config.name} learns {model.config.learns}"
+        )
+    judge = evaluate_groove.evaluate if model.config.music == "groove" else evaluate.evaluate
+    found = judge(
+        model,
+        data.train,
+        data.test,
+        windows=args.windows,
+        samples=args.samples,
+        temperature=args.temperature,
+        beside={Path(name).stem: opened(name) for name in args.beside},
+    )
+    _show_evaluation(found)
+    if args.out is not None:
+        from livevae.models.training import pictures
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
+        pictures.statistics(found.statistics, args.out / "statistics.png")
+        if model.config.music == "melody":
+            lines = found.samples if found.samples.ndim == 2 else found.samples[..., 0]
+            pictures.rolls([(str(i), line) for i, line in enumerate(lines[:32])], args.out / "samples.png")
+            a, b = data.test[len(data.test) // 3], data.test[2 * len(data.test) // 3]
+            path = evaluate.interpolation(model, a, b)
+            shares = ["", *(f"{100 * share:.0f} % new" for share in evaluate.changes(path))]
+            pictures.rolls(list(zip(shares, path, strict=True)), args.out / "interpolation.png", columns=3)
+        log = Path(args.model).parent / "log.jsonl"
+        if log.is_file():
+            pictures.curves(log, args.out / "curves.png")
+
+
+def _export(args: argparse.Namespace) -> None:
+    import json
+
+    from livevae.models.musicvae import assemble as assembling
+    from livevae.models.training import growth
+
+    model, about = assembling.load(args.model)
+    if args.evaluation is not None:
+        about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
+    if args.licence:
+        about = {**about, "licence": args.licence}
+    assembling.save(args.file, growth.full_size(model), about, half=args.half)
+
+
+def _show_evaluation(found: "Evaluation") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    scores = Table("score", "held out")
+    for name, value in found.scores.items():
+        scores.add_row(name, f"{value:.4f}")
+    apart = Table("distance to held-out music", *found.distances)
+    for name in next(iter(found.distances.values())):
+        apart.add_row(name, *(f"{of[name]:.3f}" for of in found.distances.values()))
+    apart.add_row("distinct", *(f"{found.distinct[source]:.3f}" for source in found.distances))
+    console = Console()
+    console.print(scores)
+    console.print(apart)
+
+
+def _lengths(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = [part.split(":") for part in text.split(",") if part]
+        return tuple((int(steps), float(share)) for steps, share in pairs)
+    except ValueError as error:
+        raise LivevaeError(f"--lengths is like 8:0.05,16:0.15, not {text}") from error
+
+
+def _progress(*, quiet: bool = False) -> "Progress":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), disable=quiet)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """These commands alone, without the rest of livevae; the exit status."""
+    parser = argparse.ArgumentParser(prog="livevae")
+    add_commands(parser.add_subparsers(required=True))
+    args = parser.parse_args(arguments)
+    try:
+        args.run(args)
+    except LivevaeError as error:
+        sys.stderr.write(f"livevae: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Music files, read without torch: lines, windows, data sets."""

@@ -1,0 +1,1 @@
+"""OSC: bytes, the address table, timetags, answers, the UDP socket, and a small client."""

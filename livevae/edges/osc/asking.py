@@ -1,0 +1,136 @@
+"""From a message to a request: its arguments by name, read by the address table, or the sentence that says why not."""
+
+import difflib
+from dataclasses import dataclass, replace
+
+from livevae.edges.osc.addresses import BY_ADDRESS, HOST_NAMES, ID, QUIET, VOICE, Address, Values
+from livevae.edges.osc.codec import Message
+from livevae.errors import RequestError
+from livevae.perform.requests import Request
+from livevae.perform.settings import Setting
+
+LONGEST_NAME = 64
+"""Characters in a voice's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A message, understood.
+
+    Attributes:
+        row: its row of the table.
+        values: its arguments.
+        ignored: names that meant nothing.
+        quiet: whether only an error should be answered.
+    """
+
+    row: Address
+    values: Values
+    ignored: tuple[str, ...] = ()
+    quiet: bool = False
+
+    def request(self, at: float | None) -> Request:
+        """The request, to sound at session time `at` (None is now)."""
+        return self.row.make(self.values, at)
+
+
+def request(message: Message, at: float | None = None) -> Request:
+    """What `message` asks for, to sound at session time `at` (None is now).
+
+    Raises:
+        RequestError: no such address, a word that is missing, or a value of the wrong kind or range.
+    """
+    return ask(message).request(at)
+
+
+def ask(message: Message) -> Asked:
+    """A message, understood, or the sentence that says why not.
+
+    Raises:
+        RequestError: no such address, a word that is missing, or a value of the wrong kind or range.
+    """
+    row = BY_ADDRESS.get(message.address)
+    if row is None:
+        raise RequestError(_no_such_address(message.address))
+    given = _pairs(row, message)
+    table = (*([row.word] if row.word else []), *row.numbers, *row.settings)
+    known = {setting.name: setting for setting in table}
+    values = {name: known[name].read(value) for name, value in given.items() if name in known}
+    anyones = HOST_NAMES | {ID, QUIET}
+    if row.others is not None:
+        for name in [name for name in given if name not in known and name not in anyones]:
+            known[name] = replace(row.others, name=f"{row.others.name} {_shown(name)}")
+            values[name] = known[name].read(given[name])
+    ignored = tuple(name for name in given if name not in known and name not in anyones)
+    if ignored and ignored[0] == next(iter(given)) and not values and not HOST_NAMES & set(given):
+        raise RequestError(_nothing_known(row, ignored[0]))
+    if row.word is not None:
+        _check_word(row, row.word, values)
+    return Asked(row, values, ignored, quiet=given.get(QUIET) in (1, True))
+
+
+def _pairs(row: Address, message: Message) -> dict[str, object]:
+    """A message's arguments by name, its own word included; of a name given twice the last counts."""
+    args = list(message.args)
+    given: dict[str, object] = {}
+    if row.numbers and row.word is not None and args and args[0] not in row.names:
+        given[row.word.name] = args.pop(0)
+        bare = 0
+        while bare < len(args) and isinstance(args[bare], int | float):
+            bare += 1
+        if bare > len(row.numbers):
+            raise RequestError(
+                f"{row.address} takes at most {len(row.numbers)} numbers, not {bare}: {_usage(row)}"
+            )
+        given.update(zip((setting.name for setting in row.numbers), args[:bare], strict=False))
+        args = args[bare:]
+        if len(args) % 2:
+            raise RequestError(f"{_shown(args[-1])} is one argument too many: {_usage(row)}")
+    elif len(args) % 2:
+        if row.word is None:
+            raise RequestError(
+                f"{row.address} takes no word of its own, only names and values: {len(args)} arguments came"
+            )
+        given[row.word.name] = args.pop(0)
+    for name, value in zip(args[::2], args[1::2], strict=True):
+        if not isinstance(name, str):
+            raise RequestError(f"{_shown(name)} came where a name should stand: {_usage(row)}")
+        if (
+            row.word is not None
+            and row.word.name in given
+            and message.args[0] != name
+            and name == row.word.name
+        ):
+            raise RequestError(f"the {name} is said twice: first as {_shown(message.args[0])}, then by name")
+        given[name] = value
+    return given
+
+
+def _check_word(row: Address, word: Setting, values: Values) -> None:
+    value = values.get(word.name, "")
+    if row.needs_word and value == "":
+        raise RequestError(f"{row.address} needs a {word.name}: {_usage(row)}")
+    if word is VOICE and isinstance(value, str) and (len(value) > LONGEST_NAME or not value.isprintable()):
+        raise RequestError(
+            f"a voice's name has at most {LONGEST_NAME} printable characters, not {_shown(value)}"
+        )
+
+
+def _no_such_address(address: str) -> str:
+    near = difflib.get_close_matches(address, BY_ADDRESS, 1, 0.85) if len(address) <= LONGEST_NAME else []
+    hint = f"did you mean {near[0]}?" if near else "`livevae osc` lists those there are"
+    return f"there is no address {_shown(address)}; {hint}"
+
+
+def _nothing_known(row: Address, name: str) -> str:
+    return f"{row.address} knows no argument called {_shown(name)}: {_usage(row)}"
+
+
+def _usage(row: Address) -> str:
+    """How a whole message looks, for errors: `send /livevae/tempo 140`."""
+    return f"send {' '.join(str(part) for part in (row.address, *row.example))}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_NAME + 2 else f"{text[:LONGEST_NAME]}..."

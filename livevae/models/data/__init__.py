@@ -1,1 +1,0 @@
-"""Music files to training windows: readers, the sixteenth grid, windows, splits. No torch."""

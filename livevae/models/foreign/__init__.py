@@ -1,0 +1,1 @@
+"""Other people's checkpoints: TensorFlow's, magenta.js', and how they are fetched."""

@@ -1,0 +1,96 @@
+"""Magenta's TensorFlow checkpoints from disk: the `.tar` as published, a folder, or the index file."""
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livevae.errors import ModelError
+from livevae.models.foreign import tf_bundle
+from livevae.models.foreign.magenta import wanted
+
+INDEX = ".index"
+
+
+def variables(path: Path) -> dict[str, NDArray[Any]]:
+    """The weights of a checkpoint by Magenta's names, float32.
+
+    Args:
+        path: a `.tar` (also compressed), a folder with one checkpoint, its index file, a data file, or the prefix
+            that they share.
+
+    Raises:
+        ModelError: there is no whole checkpoint, or there are several.
+    """
+    if path.is_file() and not path.name.endswith(INDEX) and ".data-" not in path.name:
+        return _from_tar(path)
+    index = _index_of(path)
+    prefix = index.name.removesuffix(INDEX)
+
+    def read(ending: str) -> NDArray[np.uint8]:
+        data = index.with_name(f"{prefix}.{ending}")
+        if not data.is_file():
+            raise ModelError(f"{data} is missing: a checkpoint is its index and its data files")
+        return np.memmap(data, np.uint8, "r") if data.stat().st_size else np.zeros(0, np.uint8)
+
+    return tf_bundle.tensors(index.read_bytes(), read, wanted, str(index))
+
+
+def is_one(path: Path) -> bool:
+    """Whether a path looks like a TensorFlow checkpoint."""
+    if path.is_dir():
+        return any(path.glob(f"*{INDEX}"))
+    return path.name.endswith(INDEX) or ".data-" in path.name or path.with_name(path.name + INDEX).is_file()
+
+
+def _index_of(path: Path) -> Path:
+    if path.is_dir():
+        return Path(_only(sorted(path.glob(f"*{INDEX}")), str(path)))
+    if path.name.endswith(INDEX):
+        return path
+    index = path.with_name(path.name.split(".data-", maxsplit=1)[0] + INDEX)
+    if not index.is_file():
+        raise ModelError(f"there is no TensorFlow checkpoint at {path}: {index.name} is missing")
+    return index
+
+
+def _only(found: list[Any], where: str) -> Any:
+    if len(found) != 1:
+        said = "is no checkpoint" if not found else f"are {len(found)} checkpoints, name one of them"
+        raise ModelError(f"in {where} there {said}")
+    return found[0]
+
+
+def _from_tar(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with tarfile.open(path) as archive:
+            files = {
+                PurePosixPath(member.name).name: member for member in archive.getmembers() if member.isfile()
+            }
+            index = _only(sorted(name for name in files if name.endswith(INDEX)), str(path))
+            prefix = index.removesuffix(INDEX)
+            taken = _reader(archive, path)
+
+            def read(ending: str) -> NDArray[np.uint8]:
+                name = f"{prefix}.{ending}"
+                if name not in files:
+                    raise ModelError(f"{path} has no {name}: a checkpoint is its index and its data files")
+                return np.frombuffer(taken(files[name]), np.uint8)
+
+            return tf_bundle.tensors(taken(files[index]), read, wanted, f"{path}:{index}")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ModelError(f"{path} is not a whole tar of a TensorFlow checkpoint: {error}") from None
+
+
+def _reader(archive: tarfile.TarFile, path: Path) -> Callable[[tarfile.TarInfo], bytes]:
+    def taken(member: tarfile.TarInfo) -> bytes:
+        file = archive.extractfile(member)
+        data = b"" if file is None else file.read()
+        if len(data) != member.size:
+            raise ModelError(f"{path} ends before {member.name} does; is it whole?")
+        return data
+
+    return taken

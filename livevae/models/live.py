@@ -1,0 +1,270 @@
+"""The live decoder: recipes in, riffs out, on one worker thread. The same recipe gives the same riff.
+
+Everything random is drawn beforehand from the recipe alone (`latent.chance`), so that a recipe sounds the same
+whatever else is in its batch. All windows of all recipes go through the network together.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from livevae.errors import ModelError
+from livevae.latent import chance
+from livevae.latent.attributes import Directions
+from livevae.latent.personas import MAX_LATENT, Personas
+from livevae.latent.recipe import BASE, Recipe
+from livevae.latent.vectors import Vector, barycentre, memory, walk
+from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.checkpoints.identity import identity
+from livevae.models.musicvae import directions
+from livevae.models.musicvae.call_and_response import Listener, answered
+from livevae.models.musicvae.config import Config
+from livevae.models.musicvae.encoder import PackedEncoder
+from livevae.models.musicvae.packed import Packed
+from livevae.models.musicvae.vocabulary import to_riff
+from livevae.music.notes import Riff, join
+
+INNER_DRIFT = 0.4
+"""How far a long riff's windows drift from one to the next, on the scale of a walk's drift: near enough to sound
+like one idea (correlation 0.8), far enough not to repeat."""
+
+
+class Persona(Protocol):
+    """A small VAE over z, as the decoder needs it."""
+
+    @property
+    def latent(self) -> int:
+        """Size of its own latent space."""
+
+    def decode(self, u: Vector) -> NDArray[Any]:
+        """A point of its own latent space `[latent]` to z of the base model."""
+
+    def answer(self, z: Vector) -> NDArray[Any]:
+        """A z as it would have played it: encoded and decoded again."""
+
+
+class Network(Protocol):
+    """A decoder network: latent vectors and prepared chance in, music out (see `packed.Packed`)."""
+
+    def __call__(
+        self,
+        z: NDArray[Any],
+        temperature: NDArray[Any],
+        noise: NDArray[Any],
+        controls: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """`[N, latent], [N], [N, steps, depth]` to tokens or rows."""
+
+
+class LiveDecoder:
+    """One model, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it."""
+
+    def __init__(
+        self,
+        config: Config,
+        network: Network,
+        personas: Mapping[str, Persona] | None = None,
+        directions: Directions | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        """A decoder around a network.
+
+        A persona that a recipe names and that is not there gives way to the base model: a show goes on.
+
+        Args:
+            config: of the model.
+            network: decodes on whatever device it lives.
+            personas: by name, for the blends of recipes; looked up at every decode, so the mapping may change.
+            directions: for the attributes of recipes; without any, attributes change nothing.
+            listener: for the calls of recipes; without one, calls are not heard.
+        """
+        self.config = config
+        self._network = network
+        self._personas: Mapping[str, Persona] = {} if personas is None else personas
+        self._directions = directions
+        self._listener = listener
+        self._threads = ThreadpoolController()
+
+    @classmethod
+    def open(
+        cls,
+        name: str = "",
+        *,
+        device: str = "auto",
+        personas: Mapping[str, Persona] | None = None,
+    ) -> "LiveDecoder":
+        """The decoder of a model.
+
+        Args:
+            name: of a model, or a checkpoint's path; "" is the default model.
+            device: "cpu" (never imports torch), "cuda", or "auto", which is cuda where there is one.
+            personas: see the constructor; of `Personas`, only those that speak this model's z are played.
+
+        Raises:
+            ModelError: no such model, a broken checkpoint, or no such device.
+        """
+        config, _, weights = checkpoint_files.read(shelf.find(name))
+        called = identity(config, weights)
+        if isinstance(personas, Personas):
+            personas = personas.of(called)
+        if config.controls:
+            raise ModelError(f"{config.name} needs controls (chords or hits): it cannot play on its own")
+        # its weights are read again when somebody first calls: most performances never do
+        path = shelf.find(name)
+        listener = Listener(config, lambda: PackedEncoder(config, checkpoint_files.read(path)[2]))
+        network: Network
+        if chosen_device(device) == "cuda":
+            from livevae.models.musicvae.cuda import TorchNetwork  # noqa: PLC0415  (torch is slow to import)
+
+            network = TorchNetwork(config, weights, "cuda")
+        else:
+            network = Packed(config, weights)
+        return cls(config, network, personas, directions.load(called), listener)
+
+    @property
+    def bars(self) -> int:
+        """Bars of the model's window; a recipe's bars are a multiple."""
+        return self.config.bars
+
+    @property
+    def steps(self) -> int:
+        """Sixteenths of the model's window."""
+        return self.config.steps
+
+    def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+        """One riff a recipe, in order, in one batch.
+
+        Raises:
+            ModelError: bars that the model's window does not divide.
+        """
+        if not recipes:
+            return []
+        counts = [self._windows(recipe) for recipe in recipes]
+        z = np.concatenate(
+            [self._latents(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
+        )
+        noise = np.concatenate(
+            [self._noise(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
+        )
+        temperature = np.repeat([recipe.temperature for recipe in recipes], counts).astype(np.float32)
+        with self._threads.limit(limits=1, user_api="blas"):
+            music = self._network(z.astype(np.float32), temperature, noise)
+        windows = iter([to_riff(self.config, window) for window in music])
+        return [join([next(windows) for _ in range(count)]) for count in counts]
+
+    def _windows(self, recipe: Recipe) -> int:
+        count, rest = divmod(recipe.bars, self.config.bars)
+        if rest or count < 1:
+            raise ModelError(
+                f"{self.config.name} plays multiples of {self.config.bars} bars, not {recipe.bars}"
+            )
+        return count
+
+    def _latents(self, recipe: Recipe, count: int) -> Vector:
+        """Latent vectors of a recipe's windows, `[count, latent]`."""
+        z = self._blended(recipe, count)
+        if recipe.call and self._listener is not None:
+            z = self._answer(recipe, count, z)
+        if recipe.attributes and self._directions is not None:
+            z = self._directions.pushed(z, recipe.attributes)
+        return z
+
+    def _answer(self, recipe: Recipe, count: int, free: Vector) -> Vector:
+        """The way from what was played to free play, `[count, latent]`."""
+        assert self._listener is not None  # noqa: S101  (for the type checker)
+        call = self._listener.z(recipe, count)
+        shares = [
+            (persona, weight)
+            for name, weight in recipe.blend
+            if (persona := self._personas.get(name)) is not None
+        ]
+        manner = call
+        if shares:
+            spoken = [np.stack([persona.answer(z) for z in call]) for persona, _ in shares]
+            weights = [weight for _, weight in shares]
+            manner = np.stack([barycentre([one[i] for one in spoken], weights) for i in range(count)])
+        return answered(call, manner, free, recipe.distance)
+
+    def _blended(self, recipe: Recipe, count: int) -> Vector:
+        """The spherical mean of the blend's z's; a persona that is not there leaves its share to the base model."""
+        shares: dict[str, float] = {}
+        for name, weight in recipe.blend or ((BASE, 1.0),):
+            there = name if name in self._personas else BASE
+            shares[there] = shares.get(there, 0.0) + weight
+        parts = [self._component(name, recipe, count) for name in shares]
+        if len(parts) == 1:
+            return parts[0]
+        weights = list(shares.values())
+        try:
+            return np.stack([barycentre([part[i] for part in parts], weights) for i in range(count)])
+        except ValueError as error:
+            raise ModelError(f"this blend cannot be: {error}") from None
+
+    def _component(self, name: str, recipe: Recipe, count: int) -> Vector:
+        """Latent vectors of one persona, or of the base model's prior, `[count, latent]`."""
+        if name == BASE:
+            return _path(recipe, self.config.latent, count)
+        persona = self._personas.get(name)
+        if persona is None:  # it went a moment ago
+            return _path(recipe, self.config.latent, count)
+        # one u through all personas, however many dimensions each has
+        if recipe.position is None:
+            places = _path(recipe, MAX_LATENT, count)[:, : persona.latent]
+        else:
+            places = np.zeros((count, persona.latent))
+            known = recipe.position[: persona.latent]
+            places[:, : len(known)] = known
+        z = np.stack([np.asarray(persona.decode(place), np.float64) for place in places])
+        if z.shape != (count, self.config.latent) or not np.isfinite(z).all():
+            raise ModelError(f"{name} was made for another model than {self.config.name}")
+        return z
+
+    def _noise(self, recipe: Recipe, count: int) -> NDArray[np.float32]:
+        """Chance of each window's tokens, `[count, steps, depth]`; nothing where nothing is left to chance."""
+        size = self.config.steps * self.config.output_depth
+        shape = (count, self.config.steps, self.config.output_depth)
+        if recipe.temperature <= 0:
+            return np.zeros(shape, np.float32)
+        draw = chance.gumbel if self.config.head == "categorical" else chance.logistic
+        rows = [draw(recipe.seed, chance.CHOICE, window, recipe.index, size) for window in range(count)]
+        return np.stack(rows).reshape(shape)
+
+
+def _path(recipe: Recipe, dim: int, count: int) -> Vector:
+    """The walk's points of a riff's windows, `[count, dim]`: each near the one before, all at unit variance.
+
+    Every window has its own stream of the seed's walk, so that a long riff as a whole stays and drifts as its
+    first window does: without drift it stays, with drift 1 all of it is new.
+    """
+    keep = memory(INNER_DRIFT)
+    point = walk(recipe.seed, recipe.index, recipe.drift, dim)
+    points = [point]
+    for window in range(1, count):
+        fresh = walk(recipe.seed, recipe.index, recipe.drift, dim, stream=window)
+        point = keep * point + (1 - keep * keep) ** 0.5 * fresh
+        points.append(point)
+    return np.stack(points)
+
+
+def chosen_device(device: str) -> str:
+    """What "auto" comes to here: "cuda" where there is one, else "cpu"; torch is imported only to make sure.
+
+    Raises:
+        ModelError: it is none of auto, cpu and cuda.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"a device is auto, cpu or cuda, not {device!r}")
+    if device != "auto" or not _may_have_cuda():
+        return "cpu" if device == "auto" else device
+    from livevae.models.musicvae.cuda import usable  # noqa: PLC0415  (torch is slow to import)
+
+    return "cuda" if usable() else "cpu"
+
+
+def _may_have_cuda() -> bool:
+    """Whether it is worth importing torch to ask: an NVIDIA driver is there (Linux, or Linux on Windows)."""
+    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/dxg").exists()

@@ -1,0 +1,163 @@
+"""The session's book of personas: in memory, on disk, and trained in a process of its own. No torch."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from livevae.children import environment
+from livevae.errors import ModelError
+from livevae.latent.personas import Persona, Personas
+from livevae.models.checkpoints import shelf
+from livevae.models.checkpoints.identity import identity_at
+from livevae.models.midime import files as persona_files
+from livevae.models.musicvae import directions
+from livevae.music.notes import Riff
+
+LONGEST_LINE = 1 << 16
+LAST_WORDS = 400
+
+
+class PersonaBook:
+    """Fulfils `perform.personas.Book`.
+
+    Attributes:
+        personas: those that can be played now; decoders read from it.
+    """
+
+    def __init__(self, default: str = "") -> None:
+        """A book for a server whose default model is `default`."""
+        self.personas = Personas()
+        self._default = default
+        self._identities: dict[tuple[Path, int], str] = {}
+        self._attributes: dict[str, tuple[str, ...]] = {}
+
+    def identity(self, model: str) -> str:
+        """Whose z a model by name speaks; "" is the default.
+
+        Raises:
+            ModelError: there is none.
+        """
+        path = shelf.find(model or self._default)
+        key = (path, path.stat().st_mtime_ns)
+        if key not in self._identities:
+            self._identities[key] = identity_at(path)
+        return self._identities[key]
+
+    def checked_name(self, name: str) -> str:
+        """The name in its one spelling.
+
+        Raises:
+            ModelError: no persona can have it.
+        """
+        return persona_files.checked_name(name)
+
+    def names(self) -> tuple[str, ...]:
+        """Personas on disk."""
+        return tuple(persona_files.entries())
+
+    def find(self, name: str) -> Persona:
+        """A persona from disk.
+
+        Raises:
+            ModelError: there is none, or its file is broken.
+        """
+        return persona_files.load(name)
+
+    def keep(self, persona: Persona) -> None:
+        """Write a persona to the performer's folder.
+
+        Raises:
+            ModelError: it cannot be written.
+        """
+        persona_files.save(persona)
+
+    def attributes(self, model: str) -> Sequence[str]:
+        """Which attributes the model has directions for."""
+        identity = self.identity(model)
+        if identity not in self._attributes:
+            found = directions.load(identity)
+            self._attributes[identity] = tuple(found.vectors) if found is not None else ()
+        return self._attributes[identity]
+
+    async def train(
+        self,
+        name: str,
+        model: str,
+        takes: Sequence[Riff],
+        epochs: int,
+        told: Callable[[int, int, float], None],
+    ) -> Persona:
+        """Train a persona in a process of its own.
+
+        Args:
+            name: what it will be called.
+            model: whose z; "" is the default.
+            takes: riffs that were played in.
+            epochs: 0 is the usual number.
+            told: hears the epoch, of how many, and the loss.
+
+        Raises:
+            ModelError: it was not trained; the text says why.
+        """
+        with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+            out = Path(folder) / f"{name}{persona_files.SUFFIX}"
+            wish = {
+                "name": name,
+                "model": str(shelf.find(model or self._default)),
+                "epochs": epochs,
+                "takes": [
+                    {"length": take.length, "notes": [_note(note) for note in take.notes]} for take in takes
+                ],
+                "out": str(out),
+            }
+            await _work(wish, told)
+            persona = await asyncio.to_thread(persona_files.read, out)
+        about = {**persona.about, "base": model or self._default or shelf.DEFAULT}
+        return replace(persona, name=name, about=about)
+
+
+async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -> None:
+    """Run the worker to its end.
+
+    Raises:
+        ModelError: it said why not, or died.
+    """
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "livevae.models.midime.worker",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env=environment(), limit=LONGEST_LINE,
+    )  # fmt: skip
+    assert worker.stdin is not None  # noqa: S101  (for the type checker)
+    assert worker.stdout is not None  # noqa: S101
+    assert worker.stderr is not None  # noqa: S101
+    why, done = "", False
+    try:
+        worker.stdin.write(json.dumps(wish).encode() + b"\n")
+        worker.stdin.close()
+        words = asyncio.ensure_future(worker.stderr.read())
+        async for line in worker.stdout:
+            said = json.loads(line)
+            why, done = said.get("error", why), done or "done" in said
+            if "epoch" in said:
+                told(said["epoch"], said["epochs"], said["loss"])
+        last = (await words).decode(errors="replace").strip().splitlines()
+        status = await worker.wait()
+    except (OSError, ValueError) as error:
+        raise ModelError(f"the training cannot be followed: {error}") from None
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+            await worker.wait()
+    if not done:
+        raise ModelError(
+            why or f"the training died with status {status}: {(last or ['no word'])[-1][:LAST_WORDS]}"
+        )
+
+
+def _note(note: Any) -> list[int]:
+    return [note.start, note.length, note.pitch, note.velocity, note.part]

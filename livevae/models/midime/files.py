@@ -1,0 +1,279 @@
+"""Personas on disk: one safetensors file each, in the performer's own folder or beside livevae. No torch.
+
+A file holds MidiMe's parameters (float16) and in its metadata `format`, `name`, `model`, and `about` as JSON: the
+riffs' hashes, options, seed and losses. It is read with suspicion and written whole or not at all; nothing in it is
+executed.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from livevae.errors import ModelError
+from livevae.latent.personas import MAX_DIM, MAX_LATENT, Persona, layer_shapes
+from livevae.models.checkpoints import files as checkpoint_files, shelf
+
+FORMAT = "livevae persona 1"
+SUFFIX = ".safetensors"
+SHIPPED = Path(__file__).parent / "shipped"
+
+NAME = re.compile(r"\w[\w.-]{0,39}")
+"""What a persona may be called: it becomes a file's name and a word of OSC messages."""
+
+RESERVED = frozenset(
+    (
+        *("base", "voice", "over", "id", "quiet", "livevae"),
+        *("_id_", "cps", "cycle", "delta", "duration", "orbit", "oschost", "oscport"),
+    )
+)
+"""Words that mean something else in a blend, or that hosts add to every message."""
+
+MOST_BYTES = 64 * 2**20
+"""A persona of 4 over 512 dimensions has 3 to 7 MB."""
+
+MOST_ABOUT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A persona that can be loaded by name.
+
+    Attributes:
+        name: what it is called.
+        path: its file.
+        shipped: it came with livevae and cannot be removed.
+    """
+
+    name: str
+    path: Path
+    shipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a persona's file says of it.
+
+    Attributes:
+        name: what it was called when it was written.
+        model: identity of the MusicVAE whose z it speaks.
+        dim: size of that z.
+        latent: size of its own u.
+        about: riffs, options, losses.
+    """
+
+    name: str
+    model: str
+    dim: int
+    latent: int
+    about: Mapping[str, Any]
+
+
+def checked_name(name: str) -> str:
+    """The name, in the one spelling that files and messages use (Unicode NFC).
+
+    Raises:
+        ModelError: no persona can have it; the text says what a name is.
+    """
+    plain = unicodedata.normalize("NFC", name)
+    shown = plain if len(plain) <= 40 else f"{plain[:40]}..."
+    if not NAME.fullmatch(plain):
+        raise ModelError(
+            "a persona's name is 1 to 40 letters, digits, dots, dashes and underscores, beginning with a letter or"
+            f" digit, not {shown!r}"
+        )
+    if plain.lower() in RESERVED:
+        raise ModelError(f"{shown!r} means something else in a blend: give the persona another name")
+    return plain
+
+
+def folder() -> Path:
+    """Where a performer's own personas are."""
+    return shelf.home() / "personas"
+
+
+def entries() -> dict[str, Entry]:
+    """All personas by name; a performer's own hide shipped ones of the same name."""
+    found: dict[str, Entry] = {}
+    for where, shipped in ((SHIPPED, True), (folder(), False)):
+        for path in sorted(where.glob(f"*{SUFFIX}")) if where.is_dir() else []:
+            name = unicodedata.normalize("NFC", path.name.removesuffix(SUFFIX))
+            if NAME.fullmatch(name) and path.is_file():
+                found[name] = Entry(name, path, shipped)
+    return found
+
+
+def find(name: str) -> Entry:
+    """A persona by name.
+
+    Raises:
+        ModelError: there is none; the text says which there are.
+    """
+    there = entries()
+    if (entry := there.get(checked_name(name))) is None:
+        raise ModelError(f"there is no persona {name!r}; there are: {', '.join(there) or 'none yet'}")
+    return entry
+
+
+def load(name: str) -> Persona:
+    """A persona by name.
+
+    Raises:
+        ModelError: there is none, or its file is broken.
+    """
+    return read(find(name).path)
+
+
+def place(name: str) -> Path:
+    """Where a performer's own persona of this name is kept.
+
+    Raises:
+        ModelError: no persona can have that name.
+    """
+    return folder() / f"{checked_name(name)}{SUFFIX}"
+
+
+def save(persona: Persona) -> Path:
+    """Keep a persona in the performer's folder, whole or not at all; gives its file.
+
+    Raises:
+        ModelError: its name cannot be, or the folder cannot be written.
+    """
+    path = place(persona.name)
+    write(path, persona)
+    return path
+
+
+def write(path: Path, persona: Persona) -> None:
+    """Write a persona's file: after a crash at any moment there is the old one or the new one.
+
+    Raises:
+        ModelError: parameters beyond float16, or a folder that cannot be written.
+    """
+    tensors = {}
+    for name, value in persona.weights.items():
+        with np.errstate(over="ignore"):
+            tensors[name] = np.ascontiguousarray(value, np.float16)
+        if not np.isfinite(tensors[name]).all():
+            raise ModelError(f"persona {persona.name} is not saved: {name} is too large for float16")
+    metadata = {
+        "format": FORMAT,
+        "name": persona.name,
+        "model": persona.model,
+        "dim": str(persona.dim),
+        "latent": str(persona.latent),
+        "about": json.dumps(dict(persona.about), sort_keys=True, ensure_ascii=True),
+    }
+    checkpoint_files.write_whole(path, to_bytes(tensors, metadata))
+
+
+def read(path: Path) -> Persona:
+    """The persona of a file, called as the file is.
+
+    Raises:
+        ModelError: no such file, not a persona, truncated, parameters missing, of other shapes or not finite.
+    """
+    with _opened(path) as file:
+        card = _card(path, file.metadata() or {})
+        wanted = {
+            f"{layer}.{part}": shape
+            for layer, (out, inp) in layer_shapes(card.dim, card.latent).items()
+            for part, shape in (("weight", [out, inp]), ("bias", [out]))
+        }
+        if set(file.keys()) != set(wanted):
+            raise ModelError(f"{path.name} does not hold a persona's parameters")
+        weights = {}
+        for name, shape in wanted.items():
+            part = file.get_slice(name)
+            if part.get_dtype() not in ("F16", "F32") or part.get_shape() != shape:
+                raise ModelError(
+                    f"{path.name}: {name} is {part.get_dtype()} {part.get_shape()}, not F16 {shape}"
+                )
+            weights[name] = file.get_tensor(name).astype(np.float32)
+    name = unicodedata.normalize("NFC", path.name.removesuffix(SUFFIX))
+    called = name if NAME.fullmatch(name) else card.name
+    return Persona(called, card.model, card.dim, card.latent, weights, card.about)
+
+
+def describe(path: Path) -> Card:
+    """What a persona's file says of it, without its parameters.
+
+    Raises:
+        ModelError: no such file, not a persona, truncated.
+    """
+    with _opened(path) as file:
+        return _card(path, file.metadata() or {})
+
+
+def remove(name: str) -> Path:
+    """Delete a performer's own persona; gives the file that is gone.
+
+    Raises:
+        ModelError: there is none of that name, or it came with livevae.
+    """
+    entry = find(name)
+    if entry.shipped:
+        raise ModelError(f"{name!r} comes with livevae and stays")
+    try:
+        entry.path.unlink()
+    except OSError as error:
+        raise ModelError(f"{entry.path} cannot be removed: {error.strerror}") from None
+    return entry.path
+
+
+def rename(old: str, new: str) -> Path:
+    """Give a performer's own persona another name; gives its new file.
+
+    Raises:
+        ModelError: there is none, it came with livevae, or the new name is taken or cannot be.
+    """
+    entry = find(old)
+    if entry.shipped:
+        raise ModelError(
+            f"{old!r} comes with livevae and keeps its name; export it and import it under another"
+        )
+    if checked_name(new) in entries():
+        raise ModelError(f"there is a persona {new!r} already: remove it first, or choose another name")
+    path = place(new)
+    try:
+        # a link first, so that at no moment there is neither
+        path.hardlink_to(entry.path)
+        entry.path.unlink()
+    except OSError as error:
+        raise ModelError(f"{entry.path} cannot be renamed: {error.strerror}") from None
+    return path
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelError(f"there is no persona's file at {path}")
+    if path.stat().st_size > MOST_BYTES:
+        raise ModelError(f"{path.name} is no persona: it is larger than {MOST_BYTES >> 20} MB")
+    try:
+        return safe_open(str(path), framework="np")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path.name} is not a whole persona file: {error}") from None
+
+
+def _card(path: Path, held: Mapping[str, str]) -> Card:
+    if (found := held.get("format")) != FORMAT:
+        said = f"its format is {found[:40]!r}" if found else "it says no format"
+        raise ModelError(f"{path.name} is not a persona of this version: {said}, expected {FORMAT!r}")
+    text = held.get("about", "{}")
+    try:
+        about = json.loads(text) if len(text) <= MOST_ABOUT else None
+        dim, latent = int(held.get("dim", "")), int(held.get("latent", ""))
+    except (ValueError, RecursionError):
+        raise ModelError(f"{path.name} is broken: what it says of itself cannot be read") from None
+    model, name = held.get("model", ""), held.get("name", "")
+    sizes = 1 <= dim <= MAX_DIM and 1 <= latent <= MAX_LATENT
+    if not isinstance(about, dict) or not sizes or not re.fullmatch(r"[0-9a-f]{16}", model):
+        raise ModelError(f"{path.name} is broken: what it says of itself is no persona's")
+    return Card(checked_name(name), model, dim, latent, about)

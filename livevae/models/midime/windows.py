@@ -1,0 +1,376 @@
+"""A performer's music to a model's windows, with a report of what was used, what was left out, and why. No torch."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livevae.corpus import dataset, parts as midi_parts
+from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, Sung, runs
+from livevae.corpus.melody_windows import windows as melody_windows
+from livevae.corpus.parts import BASSES, EFFECTS, Part, Score, notes_of
+from livevae.errors import MusicError
+from livevae.models.musicvae.config import Config
+from livevae.models.musicvae.vocabulary import from_riff
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
+
+Window = NDArray[Any]
+"""One window as the model's encoder takes it: tokens `[steps]` or `[steps, parts]`, or rows `[steps, depth]`."""
+
+Hop = Literal["bar", "beat"]
+
+MIDI = frozenset({".mid", ".midi"})
+MOST_FILES = 20_000
+LEAST_DRUM_HITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which notes of a file are the performer's, and where windows are cut.
+
+    Attributes:
+        track: number from 1, or a part of the track's name; "" is every track that fits.
+        channel: 1 to 16; 0 is every channel that fits.
+        skyline: of chords, take the highest note that sounds; without it a track of chords is left out.
+        hop: a window begins on every "bar" or on every "beat", which gives four times as many.
+    """
+
+    track: str = ""
+    channel: int = 0
+    skyline: bool = False
+    hop: Hop = "beat"
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file.
+
+    Attributes:
+        name: the file's.
+        sha256: of its bytes, the first 16 hexadecimal digits; which riffs a persona was trained on.
+        windows: how many of its windows are trained on; a window that an earlier file had is not counted.
+        parts: what windows were cut from, in words.
+        left_out: reasons and how often each.
+    """
+
+    name: str
+    sha256: str
+    windows: int = 0
+    parts: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A performer's windows.
+
+    Attributes:
+        windows: `[N, steps]`, `[N, steps, parts]` or `[N, steps, depth]`, no two the same.
+        files: a report for each file, in order.
+        sources: [N] index into `files` of each window.
+    """
+
+    windows: NDArray[Any]
+    files: tuple[FileReport, ...]
+    sources: NDArray[np.int64]
+
+    @property
+    def expectation(self) -> str:
+        """What a persona of so many windows can be, for the performer."""
+        count = len(self.windows)
+        if count < 4:
+            said = f"{count} window{'s' if count > 1 else ''}: the persona will play this with slips and little else"
+            return f"{said}; four riffs give something between them"
+        if count < 16:
+            return f"{count} windows: crossings between the riffs"
+        return f"{count} windows: variations in their manner; more riffs, more range"
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """The music files of files and folders, in the order of their names; those that were named stay first.
+
+    Raises:
+        MusicError: a path is not there, or a named file is no music.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in dataset.MUSIC_SUFFIXES and p.is_file()
+            )
+            found.update(dict.fromkeys(inside))
+        elif path.is_file():
+            if path.suffix.lower() not in dataset.MUSIC_SUFFIXES:
+                kinds = " ".join(sorted(dataset.MUSIC_SUFFIXES))
+                raise MusicError(f"{path.name} is no music that can be read: expected one of {kinds}")
+            found[path] = None
+        else:
+            raise MusicError(f"there is no {str(path)[:200]!r}")
+    if len(found) > MOST_FILES:
+        raise MusicError(f"{len(found)} files are more than one performer's; {MOST_FILES} are the most")
+    return list(found)
+
+
+def read(
+    paths: Iterable[Path],
+    config: Config,
+    choice: Choice | None = None,
+    note: Callable[[Path], object] | None = None,
+) -> Imported:
+    """Cut a performer's files into the model's windows.
+
+    Args:
+        paths: files and folders.
+        config: of the model that will hear them.
+        choice: which notes.
+        note: called with each file before it is read.
+
+    Raises:
+        MusicError: a path is not there, or nothing could be used; the text holds the commonest reasons.
+    """
+    choice = choice or Choice()
+    reports: list[FileReport] = []
+    kept: dict[bytes, tuple[Window, int]] = {}
+    for path in find(paths):
+        if note is not None:
+            note(path)
+        report = FileReport(path.name, _digest(path))
+        reports.append(report)
+        try:
+            for window in _file(path, config, choice, report):
+                key = window.tobytes()
+                if key in kept:
+                    report.left_out["windows that are there already"] += 1
+                else:
+                    kept[key] = (window, len(reports) - 1)
+                    report.windows += 1
+        except MusicError as error:
+            report.left_out[str(error)] += 1
+    if not kept:
+        raise MusicError(_nothing(reports))
+    return Imported(
+        np.stack([window for window, _ in kept.values()]),
+        tuple(reports),
+        np.array([source for _, source in kept.values()], np.int64),
+    )
+
+
+def from_takes(takes: Sequence[Riff], config: Config) -> Imported:
+    """Riffs that were played in, as windows from every beat; a riff shorter than a window is repeated to fill it.
+
+    Raises:
+        MusicError: nothing in them makes a window.
+    """
+    reports: list[FileReport] = []
+    kept: dict[bytes, tuple[Window, int]] = {}
+    for number, take in enumerate(takes, 1):
+        report = FileReport(f"take {number}", hashlib.sha256(repr(take).encode()).hexdigest()[:16])
+        reports.append(report)
+        for window in _riff_windows(take, config, Choice(), report.left_out):
+            if kept.setdefault(window.tobytes(), (window, number - 1))[1] == number - 1:
+                report.windows += 1
+    if not kept:
+        raise MusicError(_nothing(reports))
+    return Imported(
+        np.stack([window for window, _ in kept.values()]),
+        tuple(reports),
+        np.array([source for _, source in kept.values()], np.int64),
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise MusicError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _nothing(reports: Sequence[FileReport]) -> str:
+    reasons: Counter[str] = Counter()
+    for report in reports:
+        reasons.update(report.left_out)
+    if not reports:
+        return "there is no music file in what was named"
+    said = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return f"none of {len(reports)} file(s) gave a window: {said or 'they are empty'}"
+
+
+def _file(path: Path, config: Config, choice: Choice, report: FileReport) -> Iterator[Window]:
+    if path.suffix.lower() not in MIDI:
+        if config.music != "melody":
+            raise MusicError(f"{config.music} is read from MIDI files")
+        lines = dataset.read_lines(path, report.left_out)
+        for line in lines:
+            yield from _bars(line.bars, config, choice, report.left_out)
+        report.parts.append(f"{len(lines)} line{'s' if len(lines) != 1 else ''}")
+        return
+    score = midi_parts.read(path)
+    if config.music == "melody":
+        for part in _melodic(score, choice, report):
+            report.parts.append(part.title)
+            yield from _bars(_sung(part, score), config, choice, report.left_out)
+    else:
+        yield from _riff_windows(_riff(score, config, choice, report), config, choice, report.left_out)
+
+
+# melody
+
+
+def _melodic(score: Score, choice: Choice, report: FileReport) -> list[Part]:
+    """The parts that are one line, or are made one."""
+    chosen = _chosen(score, choice)
+    free = not (choice.track or choice.channel)
+    lines: list[Part] = []
+    for part in chosen:
+        if part.drums:
+            report.left_out["drum tracks"] += 1
+        elif free and len(chosen) > 1 and (part.program in BASSES or part.program in EFFECTS):
+            report.left_out["bass and effect tracks (choose one with --track)"] += 1
+        elif part.chords and not choice.skyline:
+            report.left_out["tracks of chords (--skyline takes their highest notes)"] += 1
+        else:
+            lines.append(replace(part, hits=tuple(_skyline(part))) if part.chords else part)
+    return lines
+
+
+def _chosen(score: Score, choice: Choice) -> list[Part]:
+    parts = [
+        part
+        for part in score.parts
+        if (not choice.channel or part.channel == choice.channel) and _named(part, choice.track)
+    ]
+    if not parts:
+        there = ", ".join(part.title for part in score.parts[:8])
+        raise MusicError(f"no track or channel as chosen; there are: {there}")
+    return parts
+
+
+def _named(part: Part, wanted: str) -> bool:
+    if wanted.isdecimal():
+        return part.track == int(wanted)
+    return wanted.lower() in part.name.lower()
+
+
+def _skyline(part: Part) -> Iterator[midi_parts.Hit]:
+    """The highest note that sounds at any moment (Uitdenbogerd and Zobel 1998): lower ones that start under it go."""
+    top: list[midi_parts.Hit] = []
+    for hit in part.hits:  # at one start, the highest first
+        if top and hit.start < top[-1].end:
+            if hit.start == top[-1].start or hit.pitch < top[-1].pitch:
+                continue
+            top[-1] = replace(top[-1], end=hit.start)
+        top.append(hit)
+    yield from top
+
+
+def _sung(part: Part, score: Score) -> Iterator[Bar]:
+    """Each stretch of one metre as one long bar: in a MIDI file the grid never slips within it."""
+    ends = [start for start, _ in score.metres[1:]] + [max(score.length, score.metres[-1][0] + 1)]
+    for (begin, metre), end in zip(score.metres, ends, strict=True):
+        whole = Fraction(4 * metre[0], metre[1])
+        sung = tuple(
+            Sung(hit.start - begin, hit.end - hit.start, hit.pitch)
+            for hit in part.hits
+            if begin <= hit.start < end
+        )
+        length = -(-(end - begin) // whole) * whole
+        yield Bar(metre, length, sung, jump=True)
+
+
+def _bars(bars: Iterable[Bar], config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
+    hop = STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR
+    for run in runs(bars, left_out):
+        filled = _filled(run, config.steps)
+        if filled.steps < config.steps:
+            left_out[f"stretches shorter than {config.bars} bars"] += 1
+        yield from melody_windows(filled, config.steps, left_out, hop)
+
+
+def _filled(run: Run, steps: int) -> Run:
+    """A riff of whole bars that is shorter than a window, repeated until it fills one."""
+    if not run.steps or run.steps >= steps or steps % run.steps:
+        return run
+    notes = [
+        (start + turn * run.steps, end + turn * run.steps, pitch)
+        for turn in range(int(steps / run.steps))
+        for start, end, pitch in run.notes
+    ]
+    return Run(notes, Fraction(steps))
+
+
+# drums, groove, trio: any notes on the grid
+
+
+def _riff(score: Score, config: Config, choice: Choice, report: FileReport) -> Riff:
+    """The file's notes as one riff, with the parts that the model knows."""
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.metres if (a, b) not in FITTING_METRES})
+    if odd:
+        raise MusicError(f"metres that do not fit the 4/4 grid: {', '.join(odd)}")
+    parts = _chosen(score, choice)
+    if config.music == "trio":
+        roles = _roles(parts, report)
+    else:
+        drums = [part for part in parts if part.drums] or (parts if choice.track or choice.channel else [])
+        roles = [(part, 0) for part in drums]
+        if not roles:
+            raise MusicError("no drums on channel 10 (choose others with --track or --channel)")
+    report.parts += [part.title for part, _ in roles]
+    notes = notes_of(roles)
+    bar = STEPS_PER_BAR * TICKS_PER_STEP
+    end = max(note.start for note in notes) + 1
+    return Riff(tuple(notes), -(-end // bar) * bar)
+
+
+def _roles(parts: Sequence[Part], report: FileReport) -> list[tuple[Part, int]]:
+    """A melody, a bass and drums: the fullest part of each kind."""
+    kinds: list[list[Part]] = [[], [], []]
+    for part in parts:
+        if part.drums:
+            kinds[2].append(part)
+        elif part.program in BASSES:
+            kinds[1].append(part)
+        elif not part.chords and part.program not in EFFECTS:
+            kinds[0].append(part)
+        else:
+            report.left_out["tracks of chords or effects"] += 1
+    missing = [name for name, kind in zip(("melody", "bass", "drums"), kinds, strict=True) if not kind]
+    if missing:
+        raise MusicError(
+            f"a trio needs melody, bass (programs 33 to 40) and drums (channel 10); no {missing[0]}"
+        )
+    return [(max(kind, key=lambda part: len(part.hits)), role) for role, kind in enumerate(kinds)]
+
+
+def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
+    """Windows of a riff; one that is shorter than a window is repeated to fill it."""
+    hop = (STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR) * TICKS_PER_STEP
+    if config.music == "melody":
+        sung = [
+            (Fraction(n.start, TICKS_PER_STEP), Fraction(n.end, TICKS_PER_STEP), n.pitch) for n in riff.notes
+        ]
+        run = _filled(Run(sung, Fraction(riff.length, TICKS_PER_STEP)), config.steps)
+        if run.steps < config.steps:
+            left_out[f"stretches shorter than {config.bars} bars"] += 1
+        yield from melody_windows(run, config.steps, left_out, hop // TICKS_PER_STEP)
+        return
+    window = config.steps * TICKS_PER_STEP
+    if riff.length < window and window % riff.length == 0:
+        turns = range(window // riff.length)
+        riff = Riff(tuple(n for turn in turns for n in riff.moved(turn * riff.length).notes), window)
+    for first in range(0, riff.length - window + 1, hop):
+        inside = riff.moved(-first).notes
+        cut = Riff(tuple(n for n in inside if -TICKS_PER_STEP // 2 <= n.start < window), window)
+        if len(cut.notes) < LEAST_DRUM_HITS:
+            left_out[f"windows with fewer than {LEAST_DRUM_HITS} notes"] += 1
+            continue
+        try:
+            yield from_riff(config, cut)
+        except MusicError as error:
+            left_out[f"windows the model cannot hear: {error}"] += 1

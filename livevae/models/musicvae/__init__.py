@@ -1,0 +1,1 @@
+"""MusicVAE: configurations, vocabularies, networks, and the decoders that play live."""

@@ -1,0 +1,114 @@
+"""A model's directions of attributes: measured on music, found from its z's, kept by the model's identity. No torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+from livevae.errors import ModelError
+from livevae.latent.attributes import ATTRIBUTES, Directions
+from livevae.latent.personas import MAX_DIM
+from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.musicvae.config import Config
+from livevae.models.musicvae.vocabulary import to_riff
+from livevae.music.melody import nearest_step
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
+
+FORMAT = "livevae directions 1"
+SHIPPED = Path(__file__).parents[1] / "weights" / "directions"
+MOST_BYTES = 1 << 20
+
+METRE = tuple(
+    max(0 if step == 0 else -(5 - (step & -step).bit_length()), -4) for step in range(STEPS_PER_BAR)
+)
+"""How strong each sixteenth of a bar is: 0 the downbeat, -1 the half, -2 quarters, -3 eighths, -4 sixteenths
+(Longuet-Higgins and Lee 1984)."""
+
+
+def measured(riff: Riff) -> dict[str, float]:
+    """What each attribute of a riff is: notes a bar, mean pitch, syncopation a note, pitches from low to high.
+
+    Syncopation is how much weaker, on average, the steps are on which notes begin than the strongest step that they
+    sound through (after Longuet-Higgins and Lee 1984).
+    """
+    bars = riff.length / (STEPS_PER_BAR * TICKS_PER_STEP)
+    pitches = [note.pitch for note in riff.notes]
+    if not pitches:
+        return dict.fromkeys(ATTRIBUTES, 0.0)
+    off = []
+    for note in riff.notes:
+        first, last = nearest_step(note.start), max(nearest_step(note.end), nearest_step(note.start) + 1)
+        strongest = max(METRE[step % STEPS_PER_BAR] for step in range(first, last))
+        off.append(strongest - METRE[first % STEPS_PER_BAR])
+    return {
+        "density": len(pitches) / bars,
+        "height": sum(pitches) / len(pitches),
+        "syncopation": sum(off) / len(off),
+        "range": float(max(pitches) - min(pitches)),
+    }
+
+
+def table(config: Config, windows: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+    """The attributes of many windows, `[N]` each; those that never change in the model's music are left out."""
+    rows = [measured(to_riff(config, window)) for window in windows]
+    columns = {name: np.array([row[name] for row in rows]) for name in ATTRIBUTES}
+    if config.music in ("drums", "groove"):
+        columns = {name: column for name, column in columns.items() if name in ("density", "syncopation")}
+    return {name: column for name, column in columns.items() if column.std() > 0}
+
+
+def place(identity: str) -> Path:
+    """Where a performer's own directions of a model are kept."""
+    return shelf.home() / "directions" / f"{identity}.safetensors"
+
+
+def save(path: Path, directions: Directions, identity: str) -> None:
+    """Write directions, whole or not at all.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    tensors = {name: np.ascontiguousarray(vector, np.float32) for name, vector in directions.vectors.items()}
+    checkpoint_files.write_whole(path, to_bytes(tensors, {"format": FORMAT, "model": identity}))
+
+
+def load(identity: str) -> Directions | None:
+    """The directions of a model, or None where nobody has found any.
+
+    Raises:
+        ModelError: their file is broken.
+    """
+    for path in (place(identity), SHIPPED / f"{identity}.safetensors"):
+        if path.is_file():
+            return read(path, identity)
+    return None
+
+
+def read(path: Path, identity: str) -> Directions:
+    """The directions of a file.
+
+    Raises:
+        ModelError: it is broken, or another model's.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ModelError(f"{path} is too large to be directions")
+        with safe_open(str(path), framework="np") as file:
+            held: dict[str, str] = file.metadata() or {}
+            if held.get("format") != FORMAT or held.get("model") != identity:
+                raise ModelError(f"{path} is not {FORMAT!r} of this model")
+            vectors = {name: file.get_tensor(name) for name in file.keys() if name in ATTRIBUTES}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} is broken: {error}") from None
+    for name, vector in vectors.items():
+        if (
+            vector.dtype != np.float32
+            or vector.ndim != 1
+            or len(vector) > MAX_DIM
+            or not np.isfinite(vector).all()
+        ):
+            raise ModelError(f"{path} is broken: {name} is no direction")
+    return Directions(vectors)

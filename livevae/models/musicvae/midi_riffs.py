@@ -1,0 +1,75 @@
+"""Whole MIDI files as riffs for a model to hear, and riffs as MIDI files to hear."""
+
+from pathlib import Path
+
+from livevae.corpus import parts as midi_parts
+from livevae.corpus.lines import FITTING_METRES
+from livevae.corpus.parts import BASSES, EFFECTS, fullest, notes_of
+from livevae.errors import MusicError
+from livevae.models.musicvae.config import Config
+from livevae.music import midi_file
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
+from livevae.music.trio import BASS, DRUMS, MELODY
+
+DRUM_CHANNEL = midi_parts.DRUM_CHANNEL
+FINGERED_BASS = 33
+"""General MIDI's program, from 0."""
+
+
+def read(path: Path, config: Config) -> Riff:
+    """What a model can hear of a MIDI file: its fullest line, its drums, or a trio; in whole windows.
+
+    Raises:
+        MusicError: no MIDI file, a metre that is not on the 4/4 grid, or nothing for this model.
+    """
+    score = midi_parts.read(path)
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.metres if (a, b) not in FITTING_METRES})
+    if odd:
+        raise MusicError(f"{path.name}: metres that do not fit the 4/4 grid: {', '.join(odd)}")
+    drums = [part for part in score.parts if part.drums]
+    others = [part for part in score.parts if not part.drums]
+    basses = [part for part in others if part.program in BASSES]
+    lines = [part for part in others if part not in basses and part.program not in EFFECTS] or others
+    if config.music == "melody":
+        roles = [(part, 0) for part in fullest(lines)]
+    elif config.music == "trio":
+        roles = [(part, MELODY) for part in fullest([part for part in lines if part not in basses])]
+        roles += [(part, BASS) for part in fullest(basses)] + [(part, DRUMS) for part in fullest(drums)]
+    else:
+        roles = [(part, 0) for part in drums or (others if len(others) == 1 else [])]
+    if not roles:
+        wanted = {"melody": "a track that is no drums", "trio": "tracks"}.get(
+            config.music, "drums on channel 10"
+        )
+        raise MusicError(f"{path.name} has nothing for {config.name}, which hears {wanted}")
+    notes = notes_of(roles)
+    window = config.bars * TICKS_PER_BAR
+    end = max(note.end for note in notes) if config.music in ("melody", "trio") else notes[-1].start + 1
+    return Riff(tuple(notes), -(-end // window) * window)
+
+
+def windows(riff: Riff, config: Config) -> list[Riff]:
+    """A riff cut into the model's windows, one after the other; a note belongs where it starts."""
+    length = config.bars * TICKS_PER_BAR
+    early = TICKS_PER_BEAT // 8
+    cut = []
+    for first in range(0, riff.length, length):
+        inside = (note for note in riff.moved(-first).notes if -early <= note.start < length - early)
+        cut.append(Riff(tuple(inside), length))
+    return cut
+
+
+def to_bytes(riff: Riff, config: Config, bpm: float = 120.0) -> bytes:
+    """A riff as a MIDI file's bytes: drums on channel 10, a trio's melody and bass on channels 1 and 2."""
+    channels = {MELODY: 1, BASS: 2, DRUMS: DRUM_CHANNEL}
+    if config.music in ("drums", "groove"):
+        channels[MELODY] = DRUM_CHANNEL
+    messages: list[tuple[int, bytes]] = []
+    if config.music == "trio":
+        messages.append((0, bytes((0xBF + channels[BASS], FINGERED_BASS))))
+    for note in riff.notes:
+        channel = channels[note.part]
+        start = max(0, note.start)
+        messages.append((start, bytes((0x8F + channel, note.pitch, note.velocity))))
+        messages.append((max(note.end, start + 1), bytes((0x7F + channel, note.pitch, 0))))
+    return midi_file.encode(messages, [(0, bpm)], riff.length)

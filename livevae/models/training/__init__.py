@@ -1,0 +1,1 @@
+"""One training loop for all families: tasks, batches, runs, evaluation."""

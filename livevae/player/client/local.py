@@ -1,0 +1,187 @@
+"""The player inside the server's own loop: to render faster than real time, and to test in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from livevae.player.clocks.clock import MIDI
+from livevae.player.clocks.midi import ClockIn
+from livevae.player.core import PlayerCore, Sent
+from livevae.player.wire.commands import (
+    TICKS_PER_BAR,
+    Cancel,
+    Command,
+    Nudge,
+    Panic,
+    Play,
+    Send,
+    SetClock,
+    SetMeter,
+    SetPlaying,
+    SetTempo,
+    SetTimeline,
+)
+from livevae.player.wire.reports import ClockChanged, Counters, Report, TimelineChanged, Transport
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline
+
+
+class LocalPlayer:
+    """`PlayerCore` driven by the running asyncio loop. The same surface as `PlayerProcess`.
+
+    Attributes:
+        timeline: the line between ticks and seconds now.
+        sent: everything that was sent, in order.
+        tempos: (tick, bpm) of every tempo change, the first being the start.
+        meters: (tick, beats, unit) of every change of meter; 4/4 before the first.
+        on_report: called with each report, at once; None to hear nothing.
+        on_timeline: called when the timeline was replaced.
+    """
+
+    def __init__(
+        self,
+        bpm: float = 120.0,
+        *,
+        timeline: Timeline | None = None,
+        on_sent: Callable[[Sent], None] | None = None,
+    ) -> None:
+        """Start at tick 0 now, on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._core = PlayerCore(timeline or Timeline(0, self._loop.time(), bpm))
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_sent = on_sent
+        self._known = self._core.timeline
+        self._closed = False
+        self._clock: ClockIn | None = None
+        self._playing: bool | None = None
+        self._led = False
+        self.on_report: Callable[[Report], None] | None = None
+        self.on_timeline: Callable[[Timeline], None] | None = None
+        self.sent: list[Sent] = []
+        self.tempos: list[tuple[float, float]] = [(self._known.tick, self._known.bpm)]
+        self.meters: list[tuple[int, int, int]] = []
+
+    @property
+    def timeline(self) -> Timeline:
+        """The line between ticks and seconds now."""
+        return self._core.timeline
+
+    @property
+    def counters(self) -> Counters:
+        """How it goes."""
+        return self._core.counters()
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Put notes on the agenda; each on brings its own off."""
+        self._do(Play(tuple(notes)))
+
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Another message at its tick: a controller, a program change."""
+        self._do(Send(tick, port, data, voice))
+
+    def cancel(self, voice: str = "", tick: int | None = None) -> None:
+        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
+        self._do(Cancel(voice, tick))
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
+        if not self._led:
+            self._do(SetTempo(bpm, tick, over))
+
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
+        if not self._led:
+            self._do(Nudge(ticks, over))
+
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
+        """Go by our own clock, by a MIDI clock whose bytes `hear_clock` is given, or by what `lead` says."""
+        if source != MIDI:
+            self._clock = None
+        elif self._clock is not None:
+            self._clock.quantum = quantum
+        else:
+            self._clock, self._playing = ClockIn(quantum), None
+        self._do(SetClock(source, quantum, target))
+        if self.on_report is not None:
+            self.on_report(ClockChanged(source))
+
+    def set_meter(self, tick: int, beats: int, unit: int) -> None:
+        """Another time signature from `tick` on."""
+        self.meters.append((tick, beats, unit))
+        self._do(SetMeter(tick, beats, unit))
+
+    def set_playing(self, playing: bool) -> None:
+        """Tell nobody: a MIDI clock leads, and our own is shared with none."""
+        self._playing = playing
+        self._do(SetPlaying(playing))
+
+    def panic(self) -> None:
+        """Drop what waits, release what sounds, silence every channel of every port."""
+        self._do(Panic())
+
+    def hear_clock(self, data: bytes) -> None:
+        """A message of the MIDI clock that is followed came now; passed over where none is."""
+        if self._clock is None or self._closed:
+            return
+        now = self._loop.time()
+        self._clock.hear(data, now)
+        told = self._clock.told(now, self._core.pace)
+        if told.line is not None:
+            self._core.follow(told.line, now, at_once=told.at_once)
+        self._emit([])
+        self._rearm()
+        if told.playing is not None and told.playing != self._playing:
+            if self._playing is not None and self.on_report is not None:
+                self.on_report(Transport(told.playing, told.since))
+            self._playing = told.playing
+
+    def lead(self, line: Timeline) -> None:
+        """The music is on this line now, and from now on only where `lead` says: another player keeps its pace."""
+        self._led = True
+        self._do(SetTimeline(line))
+
+    def lose_port(self, port: str) -> None:
+        """The port is gone: nothing is sent there until it is back."""
+        self._core.port_lost(port)
+
+    def bring_port_back(self, port: str) -> None:
+        """The port is there again: what may hang at its other end is released."""
+        self._emit(self._core.port_back(port, self._loop.time()))
+        self._rearm()
+
+    async def close(self) -> None:
+        """Release what sounds, and end."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._emit(self._core.release_all(self._loop.time()))
+
+    def _do(self, command: Command) -> None:
+        if not self._closed:
+            self._emit(self._core.handle(command, self._loop.time()))
+            self._rearm()
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._emit(self._core.due(self._loop.time()))
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._core.deadline()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+
+    def _emit(self, messages: list[Sent]) -> None:
+        for message in messages:
+            self.sent.append(message)
+            if self._on_sent is not None:
+                self._on_sent(message)
+        if (timeline := self._core.timeline) is not self._known:
+            self._known = timeline
+            self.tempos.append((timeline.tick, timeline.bpm))
+            if self.on_timeline is not None:
+                self.on_timeline(timeline)
+            if self.on_report is not None:
+                self.on_report(TimelineChanged(timeline, self._core.pace.bpm))

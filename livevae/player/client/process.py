@@ -1,0 +1,316 @@
+"""The server's side of the wire: starts the player, mirrors what it was told, starts another if it dies."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from livevae.children import environment
+from livevae.errors import LivevaeError
+from livevae.midi import find_name
+from livevae.player.client.child import PATIENCE, Child
+from livevae.player.client.mirror import Mirror, chunked
+from livevae.player.client.seen import PortsSeen
+from livevae.player.clocks.clock import INTERNAL, MIDI
+from livevae.player.wire.codec import encode
+from livevae.player.wire.commands import (
+    TICKS_PER_BAR,
+    Cancel,
+    Command,
+    LosePort,
+    Nudge,
+    OpenPorts,
+    Panic,
+    PortSpec,
+    Quit,
+    Send,
+    SetClock,
+    SetMeter,
+    SetPlaying,
+    SetTempo,
+    SetTimeline,
+)
+from livevae.player.wire.reports import (
+    ClockChanged,
+    Counters,
+    Hello,
+    PlayerDied,
+    PortLost,
+    PortsOpened,
+    Report,
+    TimelineChanged,
+)
+from livevae.tempo.events import PlayNote
+from livevae.tempo.timeline import Timeline
+
+SHORT_LIFE = 5.0
+"""Seconds below which a player's life is a sign of trouble: the next one is started after a pause."""
+
+LONGEST_PAUSE = 5.0
+
+
+class PlayerProcess:
+    """The player in a process of its own. Made by `start`; every call but `close` returns at once.
+
+    Attributes:
+        timeline: the last copy of the player's line between ticks and seconds.
+        counters: the last it said about how it goes.
+        hello: what the running player said of itself.
+        ports: which ports are open, which are not and why.
+        on_report: called with each report on the server's loop; None to hear nothing.
+        on_timeline: called when the timeline was replaced.
+    """
+
+    def __init__(
+        self, timeline: Timeline, ports: tuple[PortSpec, ...], tape: int | None, *, realtime: bool
+    ) -> None:
+        """For `start`, which also starts the process."""
+        self.timeline = timeline
+        self._bpm = timeline.bpm
+        self.counters = Counters()
+        self.hello = Hello(0, realtime=False)
+        self.ports = PortsOpened(())
+        self.on_report: Callable[[Report], None] | None = None
+        self.on_timeline: Callable[[Timeline], None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._specs = ports
+        self._clock = SetClock(INTERNAL)
+        self._clocked = ClockChanged(INTERNAL)
+        self._playing = True
+        self._tape = tape
+        self._realtime = realtime
+        self._recorder: subprocess.Popen[bytes] | None = None
+        self._mirror = Mirror()
+        self._child: Child | None = None
+        self._ready = asyncio.Event()
+        self._closing = False
+        self._keeper: asyncio.Task[None] | None = None
+        self._seen = PortsSeen(self._compare)
+
+    @classmethod
+    async def start(
+        cls,
+        bpm: float = 120.0,
+        ports: Sequence[PortSpec] = (),
+        *,
+        record: Path | None = None,
+        tape: int | None = None,
+        realtime: bool = True,
+        on_report: Callable[[Report], None] | None = None,
+    ) -> "PlayerProcess":
+        """Start the player at tick 0, now, and wait until its ports are open or refused.
+
+        Args:
+            bpm: the tempo to begin with.
+            ports: livevae's ports; see `PortSpec`. Those that fail are reported, and played to all the same.
+            record: a standard MIDI file to keep of what is sent.
+            tape: instead of `record`, the writing end of a pipe for the lines of tape.py.
+            realtime: whether to ask for real-time priority.
+            on_report: called with each report.
+
+        Raises:
+            LivevaeError: the process does not start.
+        """
+        loop = asyncio.get_running_loop()
+        player = cls(Timeline(0, loop.time(), bpm), tuple(ports), tape, realtime=realtime)
+        player.on_report = on_report
+        if record is not None:
+            player._start_recorder(record)
+        player._keeper = loop.create_task(player._keep(), name="player keeper")
+        try:
+            await asyncio.wait_for(player._ready.wait(), PATIENCE)
+        except TimeoutError:
+            why = player._child.last_words() if player._child else ""
+            await player.close()
+            raise LivevaeError(f"the player process does not start: {why or 'it says nothing'}") from None
+        return player
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Put notes on the agenda; each on brings its own off."""
+        self._do(*chunked(list(notes)))
+
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Another message at its tick: a controller, a program change."""
+        self._do(Send(tick, port, data, voice))
+
+    def cancel(self, voice: str = "", tick: int | None = None) -> None:
+        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
+        self._do(Cancel(voice, tick))
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
+        self._do(SetTempo(bpm, tick, over))
+
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
+        self._do(Nudge(ticks, over))
+
+    def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
+        """Go by another clock; the answer comes as a report. A MIDI clock that goes is followed when it is back."""
+        self._clock = SetClock(source, quantum, target)
+        self._do(self._clock)
+        self._watch_ports()
+
+    def set_meter(self, tick: int, beats: int, unit: int) -> None:
+        """Another time signature from `tick` on, for the recording."""
+        self._do(SetMeter(tick, beats, unit))
+
+    def set_playing(self, playing: bool) -> None:
+        """Tell whoever shares the clock that we play, or stop."""
+        self._playing = playing
+        self._do(SetPlaying(playing))
+
+    def panic(self) -> None:
+        """Drop what waits, release what sounds, silence every channel of every port."""
+        self._do(Panic())
+
+    def begin(self, time: float) -> None:
+        """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""
+        self.timeline = Timeline(0, time, self._bpm)
+        self._do(SetTimeline(self.timeline))
+
+    def open_ports(self, ports: Sequence[PortSpec]) -> None:
+        """The ports from now on; the answer comes as a report."""
+        self._specs = tuple(ports)
+        self._do(OpenPorts(self._specs))
+
+    async def close(self) -> None:
+        """Release what sounds, end the player, and wait until the recording is written."""
+        self._closing = True
+        if self._child is not None:
+            self._child.write(encode(Quit()))
+            await self._child.ended(PATIENCE)
+        await self._seen.close()
+        if self._keeper is not None:
+            await asyncio.wait((self._keeper,), timeout=1.0)
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._recorder is not None:
+            if self._tape is not None:
+                os.close(self._tape)
+                self._tape = None
+            with suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self._recorder.wait, PATIENCE)
+            self._recorder = None
+
+    def _do(self, *commands: Command) -> None:
+        """Hand commands over in one piece: each system call gives Python's lock to whoever else wants it."""
+        if self._closing:
+            return
+        for command in commands:
+            self._mirror.see(command, self.timeline, self._loop.time())
+        if self._child is not None:
+            self._child.write(b"".join(map(encode, commands)))
+
+    def _start_recorder(self, path: Path) -> None:
+        path = path.absolute()
+        if not path.parent.is_dir() or path.is_dir():
+            raise LivevaeError(f"cannot record to {path}: give a file in a folder that exists")
+        reading, writing = os.pipe()
+        self._recorder = subprocess.Popen(
+            [sys.executable, "-m", "livevae.player.recorder", str(reading), str(path)],
+            pass_fds=(reading,),
+            stdin=subprocess.DEVNULL,
+            env=environment(),
+        )
+        os.close(reading)
+        self._tape = writing
+
+    async def _keep(self) -> None:
+        """Start players, one after the other, as long as we are open."""
+        pause, why = 0.1, ""
+        while not self._closing:
+            born = self._loop.time()
+            if self._bpm != self.timeline.bpm:  # the nudge that bent the tempo died with its player
+                self.timeline = self.timeline.with_tempo(self._bpm, born)
+            resumption = self._mirror.resume(self.timeline, born)
+            self._child = child = Child(self._tape, realtime=self._realtime)
+            for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
+                child.write(encode(command))
+            if self._clock.source != INTERNAL:
+                child.write(encode(self._clock))
+            if not self._playing:
+                child.write(encode(SetPlaying(playing=False)))
+            if why:
+                self._tell(PlayerDied(why, resumption.released))
+            why = await child.listen(self._hear)
+            if self._closing:
+                return
+            lived = self._loop.time() - born
+            pause = 0.1 if lived > SHORT_LIFE else min(2 * pause, LONGEST_PAUSE)
+            if lived <= SHORT_LIFE:
+                await asyncio.sleep(pause)
+
+    def _hear(self, report: Report) -> None:
+        match report:
+            case Hello():
+                self.hello = report
+            case PortsOpened():
+                self.ports = report
+                self._ready.set()
+                self._watch_ports()
+            case PortLost(port, why):
+                opened = tuple(pair for pair in self.ports.opened if pair[0] != port)
+                self.ports = PortsOpened(opened, (*self.ports.failed, (port, why)))
+                self._compare_ports()
+            case TimelineChanged(timeline, bpm):
+                self.timeline, self._bpm = timeline, bpm
+                if self.on_timeline is not None:
+                    self.on_timeline(timeline)
+            case Counters():
+                self.counters = report
+            case ClockChanged():
+                self._clocked = report
+                self._tell(report)
+                self._compare_clock()
+                return
+        self._tell(report)
+
+    def _watch_ports(self) -> None:
+        """Watch the system's ports, where any of them is ours by name, or the clock that we go by."""
+        named = any(spec.target not in ("virtual", "none") for spec in self._specs)
+        if (named or self._clock_by_name) and not self._closing:
+            self._seen.begin(inputs=self._clock_by_name)
+
+    def _compare(self) -> None:
+        self._compare_ports()
+        self._compare_clock()
+
+    def _compare_ports(self) -> None:
+        """Close what is gone from the system, and open what is there (again)."""
+        opened, missing = dict(self.ports.opened), False
+        for spec in self._specs:
+            if spec.target in ("virtual", "none"):
+                continue
+            if spec.name in opened and opened[spec.name] not in self._seen.outputs:
+                self._do(LosePort(spec.name))
+            elif spec.name not in opened and find_name(self._seen.outputs, spec.target) is not None:
+                missing = True
+        if missing:
+            self._do(OpenPorts(self._specs))
+
+    @property
+    def _clock_by_name(self) -> bool:
+        return self._clock.source == MIDI and self._clock.target != "virtual"
+
+    def _compare_clock(self) -> None:
+        """Say that the MIDI clock we go by is gone from the system, and follow it when it is there (again)."""
+        if not self._clock_by_name or self._seen.inputs is None:
+            return
+        there = find_name(self._seen.inputs, self._clock.target) is not None
+        followed = self._clocked.source == MIDI and not self._clocked.why
+        if followed and not there:
+            gone = f"{self._clock.target} is gone: its tempo is held until it is back"
+            self._clocked = ClockChanged(MIDI, why=gone)
+            self._tell(self._clocked)
+        elif there and not followed and self._clocked.why:
+            self._clocked = ClockChanged(self._clocked.source)
+            self._do(self._clock)
+
+    def _tell(self, report: Report) -> None:
+        if self.on_report is not None:
+            self.on_report(report)

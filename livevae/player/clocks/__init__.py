@@ -1,0 +1,1 @@
+"""Clocks that the player follows or sends: MIDI clock, Ableton Link."""

@@ -1,0 +1,36 @@
+"""The clocks that can be followed here, and opening one. Each is imported only when it is asked for."""
+
+from importlib.util import find_spec
+
+from livevae.player.clocks.clock import INTERNAL, LINK, MIDI, Clock, ClockError
+from livevae.player.wire.commands import SetClock
+from livevae.tempo.pace import Pace
+
+NO_LINK = (
+    "Ableton Link is not installed here: pip install 'livevae[link]' adds LinkPython-extern, "
+    "which is free software under the GPL (version 2 or later), unlike livevae itself"
+)
+
+
+def why_not() -> dict[str, str]:
+    """The clocks by name, each with the reason why it cannot be followed here; empty where it can. Imports none."""
+    return {INTERNAL: "", MIDI: "", LINK: "" if find_spec("link") else NO_LINK}
+
+
+def open_clock(wanted: SetClock, now: float, pace: Pace) -> Clock | None:
+    """The clock that is asked for; None for our own.
+
+    Raises:
+        ClockError: it cannot be followed here.
+    """
+    if wanted.source == INTERNAL:
+        return None
+    if wanted.source == LINK:
+        from livevae.player.clocks.link import LinkClock  # noqa: PLC0415  (GPL: only ever loaded when asked for)
+
+        return LinkClock(now, pace, wanted.quantum)
+    if wanted.source == MIDI:
+        from livevae.player.clocks.midi import MidiClock  # noqa: PLC0415  (rtmidi, only when asked for)
+
+        return MidiClock(wanted.target, wanted.quantum)
+    raise ClockError(f"there is no clock {wanted.source[:40]!r}; there are: {', '.join(why_not())}")

@@ -1,0 +1,1 @@
+"""The recorder, a process of its own: the tape of what was sent, kept as a MIDI file."""
