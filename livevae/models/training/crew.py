@@ -53,7 +53,7 @@ def join(device: str) -> Iterator[Crew]:
 
 
 def prepare(threads: int, device: str = "cpu") -> str:
-    """Set how many threads torch computes on; gives the device that `device` names ("auto": cuda where there is one)."""
+    """Set how many threads torch computes on; gives the device that `device` names, of "auto" cuda if there is one."""
     torch.set_num_threads(threads)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
