@@ -1,4 +1,4 @@
-// Trains magenta.js' MidiMe on the z's of a JSON file; prints one JSON line. Run by livevae.bench.persona_speed.
+// Trains magenta.js' MidiMe on the z's of a JSON file; prints one JSON line. Run by benchmarks.persona_speed.
 const { readFileSync } = require("fs");
 const [, , modules, file, epochs] = process.argv;
 console.log = () => {};

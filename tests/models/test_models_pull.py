@@ -13,6 +13,7 @@ from livevae.models.checkpoints import shelf
 from livevae.models.foreign import pull as pulling
 from livevae.models.foreign.crc32c import crc32c
 from livevae.models.foreign.pull import PUBLISHED, fetch, pull
+from livevae.models.musicvae.config import configuration
 
 pytestmark = pytest.mark.real
 
@@ -125,7 +126,7 @@ def test_a_name_that_is_not_published_is_answered_with_those_that_are():
 def test_every_published_tar_has_a_configuration_that_there_is():
     for one in PUBLISHED.values():
         if not one.is_folder:
-            assert pulling.imports.configuration(one.config)
+            assert configuration(one.config)
         assert shelf.NAME.fullmatch(one.name)
 
 

@@ -122,7 +122,7 @@ def child_of(parent: int) -> int:
         int(child)
         for task in Path(f"/proc/{parent}/task").iterdir()
         for child in (task / "children").read_text().split()
-        if b"persona_worker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"livevae.models.midime.worker" in Path(f"/proc/{child}/cmdline").read_bytes()
     ]
     return found[0]
 

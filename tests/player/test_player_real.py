@@ -129,8 +129,8 @@ def test_when_the_player_is_killed_another_releases_the_held_note_and_goes_on(re
 SERVER = """
 import asyncio, sys, time
 from pathlib import Path
-from livevae.player.commands import PortSpec
-from livevae.player.process import PlayerProcess
+from livevae.player.wire.commands import PortSpec
+from livevae.player.client.process import PlayerProcess
 from livevae.tempo.events import PlayNote
 
 async def main():
