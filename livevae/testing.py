@@ -7,6 +7,23 @@ from typing import Any
 
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
+from livevae.perform.hub import (
+    Bar,
+    Beat,
+    Event,
+    Health,
+    Hub,
+    LogLine,
+    PersonaState,
+    PortState,
+    RiffEvent,
+    Snapshot,
+    Takes,
+    Training,
+    Transport,
+    VoiceState,
+)
+from livevae.perform.settings import VoiceSettings
 
 
 class FakeDecoder:
@@ -66,3 +83,77 @@ class SlowEngine:
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def example_riff(
+    voice: str = "lead", start: int = 3840, bars: int = 2, seed: int = 7, **more: Any
+) -> RiffEvent:
+    """A riff as the hub tells it: four notes a bar."""
+    recipe = Recipe(seed, bars=bars, blend=(("nora", 0.75), ("petra", 0.25)))
+    riff = fake_riff(recipe)
+    return RiffEvent(voice, start, riff.length, riff.notes, recipe, at=start / 1920, port="livevae", **more)
+
+
+def example_snapshot(voices: int = 3) -> Snapshot:
+    """How everything may stand: the first voice plays and glides, the second is muted, the third has a fault."""
+    usual = VoiceSettings()
+    lead = VoiceState(
+        "lead",
+        playing=True,
+        riffs=12,
+        late=1,
+        repeats=1,
+        seed=7,
+        pinned=True,
+        settings=usual.pairs(),
+        blend=(("nora", 0.75), ("petra", 0.25)),
+        target=(("petra", 1.0),),
+    )
+    bass = VoiceState("bass", playing=True, muted=True, audible=False, seed=11, settings=usual.pairs())
+    pads = VoiceState("pads", fault="the model does not load", missing=("ada",), settings=usual.pairs())
+    more = (
+        VoiceState(f"voice{i}", playing=True, seed=i, settings=usual.pairs()) for i in range(4, voices + 1)
+    )
+    return Snapshot(
+        Transport(
+            playing=True, beat=33.5, at=16.75, title="first light", cue="verse", next_cue="chorus", cues=3
+        ),
+        Health(
+            lead_ms=250.0, decode_ms_p50=9.5, decode_ms_p99=14.25, late_ms_p99=0.25, late_ms_max=1.5, sent=480
+        ),
+        Takes(takes=2, state="recording", start=32.0, bars=4, notes=9),
+        (lead, bass, pads, *more)[:voices],
+        (
+            PersonaState("nora", windows=24, voices=("lead",)),
+            PersonaState("petra", "in training", progress=0.5),
+        ),
+        (PortState("livevae", "livevae:out"), PortState("drumbox", "", open=False, why="no such output")),
+    )
+
+
+def example_events() -> tuple[Event, ...]:
+    """One of every kind that the hub tells, for tests of whatever listens."""
+    return (
+        Beat(33.0, 9, 2, 120.0, 16.5),
+        Bar(9, 32.0, 4, 4, 120.0, 16.0),
+        example_riff(),
+        example_snapshot(),
+        Training("petra", "training", 40, 80, 1.25),
+        LogLine("tempo", "140 bpm from now on", at=16.5),
+    )
+
+
+class FakeFeed:
+    """A hub with a program: tells `example_events` and whatever it is given; for tests of what listens to a hub.
+
+    Attributes:
+        hub: what is under test listens here.
+    """
+
+    def __init__(self) -> None:
+        self.hub = Hub()
+
+    def tell(self, *events: Event) -> None:
+        """Tell these events, or one of every kind."""
+        for event in events or example_events():
+            self.hub.tell(event)
