@@ -4,16 +4,23 @@ fluidsynth is a program of its own that the performer installs (LGPL); livevae s
 """
 
 import contextlib
+import io
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import wave
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from livevae import loudness
 from livevae.errors import LivevaeError
 from livevae.midi import list_ports, midi_systems
+from livevae.music import midi_file
 
 SYNTH = "livevae-synth"
 """What fluidsynth's MIDI port is called, so that it is found among others."""
@@ -129,37 +136,67 @@ def _wait_for_port(process: "subprocess.Popen[bytes]") -> None:
     raise _Ended
 
 
-def write_wav(midi: bytes, path: Path) -> None:
-    """Play a MIDI file's bytes with fluidsynth into a WAV file (44.1 kHz, stereo), replacing it whole.
+def write_wav(
+    midi: bytes, path: Path, *, gain: float = 0.0, stems: Mapping[str, bytes] | None = None
+) -> float:
+    """Play a MIDI file's bytes with fluidsynth into a WAV file (44.1 kHz, stereo, 24 bits), replacing it whole.
+
+    It is made as loud as `loudness.TARGET`, with its peaks below `loudness.CEILING`.
+
+    Args:
+        midi: the whole.
+        path: the file.
+        gain: decibels more or less than the target.
+        stems: MIDI files by voice; each is written beside `path`, as `NAME-VOICE.wav`, with the gain of the whole,
+            so that they add up to it (but for what the synthesizer's chorus does).
+
+    Returns:
+        The loudness of the file in LUFS.
 
     Raises:
         LivevaeError: fluidsynth or a soundfont is missing, or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part.wav")
-    with tempfile.NamedTemporaryFile(suffix=".mid") as file:
-        file.write(midi)
-        file.flush()
-        command = [
-            program(),
-            "-n",
-            "-i",
-            "-q",
-            "-F",
-            str(partial),
-            "-T",
-            "wav",
-            "-r",
-            "44100",
-            str(soundfont()),
-        ]
-        done = subprocess.run([*command, file.name], capture_output=True, text=True, check=False)
+    audio = played(midi)
+    level = loudness.levelling(audio, RATE, gain=gain)
+    done = level.of(audio)
+    _write(path, done)
+    for name, one in (stems or {}).items():
+        _write(path.with_stem(f"{path.stem}-{name}"), level.of(played(one)))
+    return loudness.integrated(done, RATE)
+
+
+RATE = 44_100
+
+
+def played(midi: bytes) -> NDArray[np.float64]:
+    """What fluidsynth makes of a MIDI file's bytes: `[samples, 2]`, 1 is full scale.
+
+    Raises:
+        LivevaeError: fluidsynth or a soundfont is missing, or it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, result = Path(folder) / "in.mid", Path(folder) / "out.wav"
+        source.write_bytes(midi)
+        command = [*(program(), "-n", "-i", "-q", "-F", str(result), "-T", "wav", "-r", str(RATE), "-g", "0.4"),
+                   str(soundfont()), str(source)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode or not result.is_file():
+            raise LivevaeError(f"fluidsynth could not play it: {(done.stderr or done.stdout).strip()[-200:]}")
+        with wave.open(str(result)) as file:
+            frames = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return frames.reshape(-1, 2) / 32768.0
+
+
+def _write(path: Path, audio: NDArray[np.float64]) -> None:
+    """Audio as a WAV file of 24 bits, whole or not at all."""
+    whole = np.round(np.clip(audio, -1, 1) * 8_388_607).astype("<i4")
+    data = io.BytesIO()
+    with wave.open(data, "wb") as file:
+        file.setnchannels(audio.shape[1])
+        file.setsampwidth(3)
+        file.setframerate(RATE)
+        file.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
     try:
-        if done.returncode or not partial.is_file():
-            raise LivevaeError(
-                f"fluidsynth could not write {path}: {(done.stderr or done.stdout).strip()[-200:]}"
-            )
-        partial.replace(path)
+        midi_file.write(path, data.getvalue())
     except OSError as error:
         raise LivevaeError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)

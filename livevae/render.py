@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from livevae.music import midi_file
@@ -12,6 +12,8 @@ from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.player.client.local import LocalPlayer
+from livevae.player.core import Sent
+from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import TICKS_PER_BEAT
 from livevae.virtual_time import virtual_time
 
@@ -22,6 +24,7 @@ class Rendered:
 
     Attributes:
         messages: (tick, MIDI message), in the order of sending.
+        voices: whose each message is, of as many.
         tempos: (tick, beats a minute).
         meters: (tick, beats, unit) of time signatures; 4/4 before the first.
         end: the last tick.
@@ -33,10 +36,56 @@ class Rendered:
     end: int
     riffs: int
     meters: tuple[tuple[int, int, int], ...] = ()
+    voices: tuple[str, ...] = ()
+    title: str = ""
 
-    def midi(self) -> bytes:
-        """As a MIDI file's bytes."""
-        return midi_file.encode(self.messages, self.tempos, self.end, self.meters)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The voices that sent something, in the order of their first message."""
+        return tuple(dict.fromkeys(self.voices))
+
+    def midi(self, voice: str | None = None) -> bytes:
+        """As a MIDI file's bytes: a track of tempo and meter, then one a voice; or one voice alone."""
+        names = self.names if voice is None else (voice,)
+        sent = list(zip(self.messages, self.voices, strict=True))
+        tracks = [(name, [message for message, whose in sent if whose == name]) for name in names]
+        return midi_file.encode_tracks(tracks, self.tempos, self.end, self.meters, self.title)
+
+
+class Attributing(LocalPlayer):
+    """A player that knows whose each message is that it sends."""
+
+    def __init__(self, bpm: float) -> None:
+        super().__init__(bpm, on_sent=self._attribute)
+        self.voices: list[str] = []
+        self._waiting: dict[tuple[str, bytes, int], str] = {}
+        self._sounding: dict[tuple[str, bytes], str] = {}
+
+    def play(self, notes: Sequence[PlayNote]) -> None:
+        """Put notes on the agenda, and remember whose they are."""
+        for note in notes:
+            key = bytes((0x8F + note.channel, note.pitch))
+            self._waiting[note.port, key, note.tick] = note.voice
+        super().play(notes)
+
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Send another message, and remember whose it is."""
+        self._waiting[port, data, tick] = voice
+        super().send(tick, port, data, voice)
+
+    def _attribute(self, sent: Sent) -> None:
+        kind, key = sent.data[0] & 0xF0, sent.data[:2]
+        if kind == NOTE_ON:
+            voice = self._waiting.pop((sent.port, key, sent.tick), "")
+            self._sounding[sent.port, key] = voice
+        elif kind == NOTE_OFF:
+            voice = self._sounding.pop((sent.port, bytes((key[0] | 0x10, key[1]))), "")
+        else:
+            voice = self._waiting.pop((sent.port, sent.data, sent.tick), "")
+        self.voices.append(voice)
+
+
+NOTE_OFF, NOTE_ON = 0x80, 0x90
 
 
 def render(
@@ -67,7 +116,7 @@ async def _render(
     has_model: Callable[[str], bool],
     personas: Book | None,
 ) -> Rendered:
-    player = LocalPlayer(scene.tempo)
+    player = Attributing(scene.tempo)
     session = Session(
         player,
         Engine(load, inline=True),
@@ -89,7 +138,9 @@ async def _render(
     await session.close()
     await player.close()
     messages = tuple((min(sent.tick, end), sent.data) for sent in player.sent)
-    return Rendered(messages, tuple(player.tempos), end, riffs, tuple(player.meters))
+    return Rendered(
+        messages, tuple(player.tempos), end, riffs, tuple(player.meters), tuple(player.voices), scene.title
+    )
 
 
 def seconds(rendered: Rendered) -> float:

@@ -256,6 +256,8 @@ class _Said:
                 self._say(f"midi    {port} is gone: {why}")
             case PortBack(port):
                 self._say(f"midi    {port} is back")
+                if self._session is not None:
+                    self._session.cast.sounds.forget(port)
             case ClockChanged(source, peers, why):
                 others = f", {peers} {'other' if peers == 1 else 'others'}" if source != INTERNAL else ""
                 self._say(f"clock   {why or source + others}")

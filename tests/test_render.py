@@ -25,7 +25,7 @@ def test_it_lasts_as_many_bars_as_were_asked_for_and_every_on_has_its_off() -> N
     assert seconds(done) == pytest.approx(7 * 4 * 0.6)
     file = mido.MidiFile(file=io.BytesIO(done.midi()))
     now, held, ons = 0, {}, []
-    for message in file.tracks[0]:
+    for message in mido.merge_tracks(file.tracks):
         now += message.time
         if message.type == "note_on":
             assert (message.channel, message.note) not in held
@@ -45,3 +45,28 @@ def test_faults_come_out() -> None:
         render(SCENE, lambda _: broken, bars=4)
     with pytest.raises(RequestError, match="there is no model 'x'"):
         render(parse("[voice.a]\nmodel = 'x'"), lambda _: broken, bars=4)
+
+
+def test_a_file_has_a_track_of_tempo_and_meter_and_one_named_after_each_voice() -> None:
+    scene = parse(
+        'title = "Jig"\ntempo = 90\nmeter = "6/8"\n[voice.a]\nprogram = "Flute"\nbank = 1\nlevel = 80\n'
+        "[voice.b]\nchannel = 2\n[voice.quiet]\nchannel = 3\nvelocity = 0"
+    )
+    done = render(scene, lambda _: FakeDecoder(), bars=8)
+    file = mido.MidiFile(file=io.BytesIO(done.midi()))
+    assert file.type == 1
+    assert [track.name for track in file.tracks] == ["Jig", "a", "b"], "a voice of velocity 0 is silent"
+    first = {message.type: message for message in file.tracks[0]}
+    assert first["set_tempo"].tempo == mido.bpm2tempo(90)
+    assert (first["time_signature"].numerator, first["time_signature"].denominator) == (6, 8)
+    sound = [message for message in file.tracks[1] if message.type in ("control_change", "program_change")]
+    assert [(m.type, *m.bytes()[1:]) for m in sound] == [
+        ("control_change", 7, 80), ("control_change", 0, 0), ("control_change", 32, 1), ("program_change", 73),
+    ]  # fmt: skip
+    assert all(message.time == 0 for message in file.tracks[1][: len(sound) + 2]), "before the first note"
+    for track, channel in zip(file.tracks[1:], (0, 1), strict=True):
+        notes = [message for message in track if message.type.startswith("note")]
+        assert {message.channel for message in notes} == {channel}
+        assert [m.type for m in notes].count("note_on") == [m.type for m in notes].count("note_off") > 0
+    alone = mido.MidiFile(file=io.BytesIO(done.midi("b")))
+    assert [track.name for track in alone.tracks] == ["Jig", "b"]

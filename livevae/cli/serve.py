@@ -120,6 +120,12 @@ def _render(commands: Commands) -> None:
         "--out", type=Path, required=True, metavar="FILE", help=".mid, or .wav through fluidsynth"
     )
     command.add_argument("--seed", type=int, default=0, help="the same seed gives the same bytes; default: 0")
+    command.add_argument(
+        "--gain", type=float, default=0.0, metavar="DB", help="of a WAV file: more or less than -14 LUFS"
+    )
+    command.add_argument(
+        "--stems", action="store_true", help="beside the file, one a voice: FILE-VOICE.wav or .mid"
+    )
     add_model_options(command)
 
 
@@ -138,17 +144,23 @@ def _run_render(arguments: argparse.Namespace) -> None:
         has_model=models.known,
         personas=models.personas,
     )
+    stems = {name: done.midi(name) for name in done.names} if arguments.stems else {}
+    loud = ""
     if arguments.out.suffix.lower() == ".wav":
         from livevae.listen import write_wav
 
-        write_wav(done.midi(), arguments.out)
+        loud = f", {write_wav(done.midi(), arguments.out, gain=arguments.gain, stems=stems):.1f} LUFS"
     else:
         try:
             midi_file.write(arguments.out, done.midi())
+            for name, data in stems.items():
+                midi_file.write(arguments.out.with_stem(f"{arguments.out.stem}-{name}"), data)
         except OSError as error:
             raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
     notes = sum(data[0] & 0xF0 == 0x90 for _, data in done.messages)
-    say(f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes")
+    say(
+        f"{arguments.out}: {arguments.bars} bars, {seconds(done):.1f} s, {done.riffs} riffs, {notes} notes{loud}"
+    )
 
 
 def _replay(commands: Commands) -> None:

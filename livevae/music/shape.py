@@ -50,7 +50,9 @@ def fold(pitch: int, low: int, high: int) -> int:
 
 
 def dynamics(riff: Riff, velocity: int) -> Riff:
-    """Velocities scaled so that `NOMINAL_VELOCITY` becomes `velocity`."""
+    """Velocities scaled so that `NOMINAL_VELOCITY` becomes `velocity`; 0 leaves no note."""
+    if velocity == 0:
+        return Riff((), riff.length)
     return riff.map(
         lambda note: replace(
             note, velocity=min(127, max(1, round(note.velocity * velocity / NOMINAL_VELOCITY)))

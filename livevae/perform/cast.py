@@ -13,6 +13,7 @@ from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.protocols import Player
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.sounds import Sounds
 from livevae.perform.voice import Counters, Timing
 from livevae.tempo.timeline import next_grid
 
@@ -101,6 +102,7 @@ class Cast:
         self.timing = timing
         self.seed = seed
         self.ports = tuple(ports)
+        self.sounds = Sounds()
         self.faults: list[BaseException] = []
         self._strict = strict
         self._voices: dict[str, Voice] = {}

@@ -30,6 +30,9 @@ class Player(Protocol):
     def play(self, notes: Sequence[PlayNote]) -> None:
         """Notes for the agenda; the player makes their offs."""
 
+    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """Another message at its tick, such as a program change; at one tick it goes before the notes."""
+
     def cancel(self, voice: str = "", tick: int | None = None) -> None:
         """Drop a voice's waiting notes from `tick` on; without a tick all of them, and release what sounds."""
 

@@ -1,13 +1,13 @@
 """The settings of a voice: one table. Scenes, OSC, help and docs are read off it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
-from livevae.music import keys
+from livevae.music import general_midi, keys
 from livevae.music.meter import Meter
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
 from livevae.tempo.feel import HARDEST, STRAIGHT
@@ -15,7 +15,7 @@ from livevae.tempo.feel import HARDEST, STRAIGHT
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table: what a setting is called, what it may be, what it means."""
+    """One row of the table: what a setting is called, what it may be, what it means; `names` reads names of numbers."""
 
     name: str
     kind: type[int] | type[float] | type[str]
@@ -25,6 +25,7 @@ class Setting:
     unit: str
     help: str
     choices: tuple[int, ...] = ()
+    names: Callable[[str], int] | None = None
 
     @property
     def expected(self) -> str:
@@ -34,6 +35,8 @@ class Setting:
         if self.choices:
             return " or ".join(map(str, self.choices))
         number = "a whole number" if self.kind is int else "a number"
+        if self.names is not None:
+            number = f"a name or {number}"
         if self.low is None or self.high is None:
             return number
         if self.kind is int:
@@ -50,6 +53,11 @@ class Setting:
             if isinstance(value, str):
                 return value
             raise self._error(value)
+        if self.names is not None and isinstance(value, str):
+            try:
+                return self.names(value)
+            except ValueError as error:
+                raise RequestError(f"{self.name} must be {self.expected}: {error}") from None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self._error(value)
         number = float(value)
@@ -84,7 +92,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums, after the key"),
     Setting("low", int, 21, 0, 127, "MIDI pitch", "the register's lowest note; notes below are folded up by octaves"),
     Setting("high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"),
-    Setting("velocity", int, 96, 1, 127, "", "how hard notes are played where the model does not say"),
+    Setting("velocity", int, 96, 0, 127, "", "how hard notes are played where the model does not say; 0 mutes"),
+    Setting(
+        "program", int, -1, -1, 127, "", "the sound, by its General MIDI name or number from 0; -1 leaves it as it is",
+        names=general_midi.program,
+    ),
+    Setting("bank", int, -1, -1, 16383, "", "the bank that the program is of; -1 leaves it as it is"),
+    Setting("level", int, -1, -1, 127, "", "the channel's volume (controller 7); -1 leaves it as it is"),
     Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
     Setting(
         "swing", float, STRAIGHT, STRAIGHT, HARDEST, "",
@@ -122,6 +136,9 @@ class VoiceSettings:
     low: int = 21
     high: int = 108
     velocity: int = 96
+    program: int = -1
+    bank: int = -1
+    level: int = -1
     gate: float = 1.0
     swing: float = STRAIGHT
     swing_at: int = 16

@@ -18,6 +18,7 @@ from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.protocols import Player
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.sounds import Sounds
 from livevae.tempo.events import PlayNote
 from livevae.tempo.feel import Feel, felt
 from livevae.tempo.timeline import next_grid
@@ -75,6 +76,7 @@ class Stage(Protocol):
     timing: Timing
     seed: int
     ports: tuple[str, ...]
+    sounds: Sounds
 
 
 def recipe(
@@ -182,6 +184,8 @@ async def play(
     serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins on the first
     grid point after it is ready. After a stall of the whole server, turns that are past are left out.
     """
+    now = settings()
+    stage.sounds.forget(now.port or stage.ports[0], now.channel)
     last: Riff | None = None
     coming: asyncio.Future[Riff] | None = None
     try:
@@ -252,10 +256,14 @@ def handed_over(stage: Stage, early: float = 0.0) -> float:
 
 def _hand_over(riff: Riff, start: int, settings: VoiceSettings, turn: int, voice: str, stage: Stage) -> None:
     """Give a shaped riff to the player, its first downbeat on `start`, with the voice's feel."""
-    notes = placed(riff, start, settings, voice, settings.port or stage.ports[0])
+    port = settings.port or stage.ports[0]
+    notes = placed(riff, start, settings, voice, port)
     seed = settings.seed or derived_seed(stage.seed, voice)
     played = feel(settings, start, stage.clock.timeline.bpm, stage.clock.meter)
-    stage.player.play(felt(notes, played, seed, turn))
+    notes = felt(notes, played, seed, turn)
+    for data in stage.sounds.news(settings, port):
+        stage.player.send(min([start, *(note.tick for note in notes)]), port, data, voice)
+    stage.player.play(notes)
 
 
 async def ready(coming: "asyncio.Future[Riff]", start: int, before: float, stage: Stage) -> Riff | None:
