@@ -43,6 +43,17 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
     if not ours and jack_runs():
         yield "the JACK server that runs here"
         return
+    with jack_server() as server:
+        yield server.how
+
+
+@contextmanager
+def jack_server() -> Iterator["JackServer"]:
+    """A JACK server of our own, the default one of this process and its children.
+
+    Raises:
+        LivevaeError: jackd does not start.
+    """
     if shutil.which("jackd") is None or shutil.which("jack_lsp") is None:
         raise LivevaeError(
             "a real MIDI graph is needed: start JACK, or install jackd (Debian: apt install jackd2)"
@@ -51,16 +62,11 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
     kept = {key: os.environ.get(key) for key in (*own, "JACK_DEFAULT_SERVER")}
     os.environ |= own
     try:
-        server, how = _start()
+        server = JackServer()
         try:
-            yield how
+            yield server
         finally:
-            server.terminate()
-            try:
-                server.wait(5)
-            except subprocess.TimeoutExpired:  # it may wait for a client that was killed
-                server.kill()
-                server.wait()
+            server.close()
     finally:
         for key, value in kept.items():
             os.environ.pop(key, None)
@@ -68,7 +74,40 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
                 os.environ[key] = value
 
 
-def _start() -> tuple[subprocess.Popen[bytes], str]:
+class JackServer:
+    """A running jackd.
+
+    Attributes:
+        how: how it was started, for the reader of a table.
+    """
+
+    def __init__(self) -> None:
+        self._process, self._command, self.how = _start()
+
+    def crash(self) -> None:
+        """Kill it, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start another of the same name, after a crash."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while not jack_runs():
+            if time.monotonic() > until:
+                raise LivevaeError("jackd does not start again")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:  # it may wait for a client that was killed
+            self.crash()
+
+
+def _start() -> tuple[subprocess.Popen[bytes], list[str], str]:
     """Start jackd as this machine allows: punctual, or patient.
 
     In each cycle it waits for its clients (-S), or what a late one writes would be lost. It waits for some twenty
@@ -93,7 +132,7 @@ def _start() -> tuple[subprocess.Popen[bytes], str]:
             until = time.monotonic() + 10
             while server.poll() is None and time.monotonic() < until:
                 if jack_runs():
-                    return server, f"jackd {' '.join(arguments)}"
+                    return server, command, f"jackd {' '.join(arguments)}"
                 time.sleep(0.05)
             server.kill()
             server.wait()

@@ -232,6 +232,11 @@ class PlayerCore:
             self._place_clock(lane, now)
         return self._release(lambda key, _: key.port == port, now)
 
+    def through(self, time: float) -> int:
+        """The tick by which all was due, on every port, at `time` (seconds)."""
+        offsets = [lane.offset for lane in self._lanes.values()]
+        return math.floor(self.timeline.tick_at(time - max(offsets, default=0.0)))
+
     def counters(self) -> Counters:
         """Sums since the start, and what waits and sounds now; lateness is for whoever sends."""
         waiting = sum(len(lane.agenda) for lane in self._lanes.values())

@@ -27,6 +27,7 @@ from livevae.player.wire.commands import (
     OpenPorts,
     PortSpec,
     Quit,
+    Release,
     SetClock,
     SetMeter,
     SetPlaying,
@@ -71,6 +72,9 @@ REPORT_EVERY = 1.0
 DRAIN = 0.05
 """Seconds that the last offs are given before ports close: JACK sends at its next period (1 to 20 ms)."""
 
+LEAVING = 0.1
+"""Seconds after which a message that rtmidi took has left the process: JACK's longest period is half of that."""
+
 MOST_UNREAD = 1 << 18
 """Bytes of reports that wait for a server that stalls; past that counters are left out."""
 
@@ -105,6 +109,9 @@ class PlayerLoop:
         self._done: list[tuple[Sent, float]] = []
         self._late: list[float] = []
         self._counted = Counters()
+        self._unsettled = False
+        self._releases: deque[tuple[float, int]] = deque()
+        self._released = 0
         self._clock: Clock | None = None
         self._clock_by: float | None = None
         self._wanted = SetClock(INTERNAL)
@@ -171,7 +178,7 @@ class PlayerLoop:
     def _wait(self, timeout: float | None, *, listen: bool) -> None:
         if listen:
             self._read_at = time.monotonic()
-        if self._late and (timeout is None or timeout > REPORT_EVERY):
+        if (self._late or self._unsettled) and (timeout is None or timeout > REPORT_EVERY):
             timeout = REPORT_EVERY
         if self._clock is not None and listen:
             until = max(0.0, self._look_at - time.monotonic())
@@ -215,9 +222,12 @@ class PlayerLoop:
         match command:
             case OpenPorts(ports):
                 self._open(ports)
-            case LosePort(port):
+            case LosePort(port, why):
                 if port in self._ports:
-                    self._lose(port, "its other end is gone")
+                    self._lose(port, why)
+            case Release(_, number):
+                self._releases.append((time.monotonic(), number))
+                self._unsettled = True
             case SetClock():
                 self._set_clock(command)
             case SetMeter(tick, beats, unit):
@@ -348,15 +358,20 @@ class PlayerLoop:
         self._report_at = now + REPORT_EVERY
         late, self._late = sorted(self._late), []
         counters = self._core.counters()
-        if late or counters != self._counted:
+        while self._releases and self._releases[0][0] < now - LEAVING:
+            self._released = self._releases.popleft()[1]
+        if late or self._unsettled or counters != self._counted:
             self._counted = counters
+            self._unsettled = bool(late or self._releases)
+            p50, p99, worst = (round(1000 * quantile(late, q), 4) for q in (0.5, 0.99, 1.0))
             self._report(
-                Counters(
-                    counters.sent,
-                    counters.dropped_ons,
-                    counters.sounding,
-                    counters.waiting,
-                    *(round(1000 * quantile(late, q), 4) for q in (0.5, 0.99, 1.0)),
+                replace(
+                    counters,
+                    late_p50=p50,
+                    late_p99=p99,
+                    late_max=worst,
+                    through=self._core.through(now - LEAVING),
+                    released=self._released,
                 )
             )
 

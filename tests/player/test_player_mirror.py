@@ -27,31 +27,66 @@ commands = st.one_of(
 scripts = st.lists(st.tuples(st.floats(0, 1), commands), max_size=15)
 
 
-def keys_of(sent, kind):
-    return {(m.port, m.data[0] & 0x0F, m.data[1]) for m in sent if m.data[0] & 0xF0 == kind}
+class Life:
+    """A player's core under a script, and what a receiver of its port has heard of all lives so far."""
+
+    def __init__(self, hanging):
+        self.core, self.hanging = PlayerCore(LINE), hanging
+
+    def until(self, now):
+        while (deadline := self.core.deadline()) is not None and deadline <= now:
+            self.hear(self.core.due(deadline))
+
+    def hear(self, sent):
+        for message in sent:
+            key = (message.port, message.data[0] & 0x0F, message.data[1])
+            if message.data[0] & 0xF0 == 0x90:
+                self.hanging.add(key)
+            else:
+                self.hanging.discard(key)
 
 
-@given(scripts, st.floats(0, 2))
-def test_what_sounds_when_a_player_dies_is_released_and_what_waits_is_played(script, last):
-    """Two cores: one that dies at the end of the script, and one that never does."""
-    core, mirror, now = PlayerCore(LINE), Mirror(), 0.0
-    for wait, command in [*script, (last, Play(()))]:
-        for_good = now + wait
-        while (deadline := core.deadline()) is not None and deadline <= for_good:
-            core.due(deadline)
-        now = for_good
+@given(st.lists(st.tuples(scripts, st.floats(0, 3), st.booleans()), min_size=1, max_size=4), st.floats(0, 2))
+def test_after_any_number_of_deaths_whatever_still_sounds_is_released_and_what_waits_is_played(lives, last):
+    """Players die one after the other, with pauses; some say what has left, some die before they can."""
+    mirror, now, hanging = Mirror(), 0.0, set()
+    life = Life(hanging)
+    for script, pause, speaks in lives:
+        for wait, command in [*script, (last, Play(()))]:
+            now += wait
+            life.until(now)
+            mirror.see(command, LINE, now)
+            life.hear(life.core.handle(command, now))
+            if speaks:
+                mirror.left(life.core.through(now - 0.1), LINE)
+        dead, now = life, now + pause
+        life = Life(hanging)
+        for command in mirror.resume(LINE, now).commands:
+            life.hear(life.core.handle(command, now))
+        assert hanging == set()
+        if not pause:
+            dead.core.due(now)
+            assert future_ons(dead.core, now) == future_ons(life.core, now)
+            return
+
+
+@given(scripts)
+def test_what_a_lost_port_may_hold_is_owed_until_it_is_settled(script):
+    mirror, now = Mirror(), 0.0
+    life = Life(set())
+    for wait, command in script:
+        now += wait
+        life.until(now)
         mirror.see(command, LINE, now)
-        core.handle(command, now)
-    told = mirror.resume(LINE, now).commands
-    released = {("synth", 0, n.pitch) for c in told if isinstance(c, Release) for n in c.notes}
-    waiting = PlayerCore(LINE)
-    for command in told:
-        if isinstance(command, Play):
-            waiting.handle(command, now)
-    core.due(now)
-    sounding = keys_of(core.port_back("synth", now), 0x80)
-    assert sounding <= released
-    assert future_ons(core, now) == future_ons(waiting, now)
+        life.hear(life.core.handle(command, now))
+        mirror.left(life.core.through(now - 0.1), LINE)
+    mirror.see(Play(()), LINE, now)
+    mirror.lost("synth")
+    owed = {("synth", 0, note.pitch) for note in mirror.owed({"synth"})}
+    assert life.hanging <= owed
+    assert not mirror.owed({"another"})
+    mirror.settle("synth")
+    assert not mirror.owed({"synth"})
 
 
 def future_ons(core, now):
@@ -67,7 +102,15 @@ def test_the_past_is_forgotten():
         mirror.see(Play((PlayNote(i * 960, 960, "synth", 1, 60, 96, "a"),)), LINE, i * 0.5)
         mirror.see(Send(i * 960, "synth", b"\xc0\x01"), LINE, i * 0.5)
         mirror.see(SetTempo(120.0), LINE, i * 0.5)
+        mirror.left(i * 960 - 200, LINE)
     assert len(mirror) < 10
+
+
+def test_a_player_that_says_nothing_costs_no_more_than_one_note_a_key():
+    mirror = Mirror()
+    for i in range(10_000):
+        mirror.see(Play((PlayNote(i, 960, "synth", 1, i % 128, 96, "a"),)), LINE, i / 100)
+    assert len(mirror) < 300
 
 
 def test_a_tempo_asked_for_just_before_is_asked_for_again():

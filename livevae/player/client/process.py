@@ -12,9 +12,11 @@ from livevae.children import environment
 from livevae.errors import LivevaeError
 from livevae.midi import find_name
 from livevae.player.client.child import PATIENCE, Child
+from livevae.player.client.connections import Connections, of_port
 from livevae.player.client.mirror import Mirror, chunked
 from livevae.player.client.seen import PortsSeen
 from livevae.player.clocks.clock import INTERNAL, MIDI
+from livevae.player.ports import CLIENT
 from livevae.player.wire.codec import encode
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
@@ -26,6 +28,7 @@ from livevae.player.wire.commands import (
     Panic,
     PortSpec,
     Quit,
+    Release,
     Send,
     SetClock,
     SetMeter,
@@ -50,6 +53,15 @@ SHORT_LIFE = 5.0
 """Seconds below which a player's life is a sign of trouble: the next one is started after a pause."""
 
 LONGEST_PAUSE = 5.0
+
+UNPAUSED = 3
+"""Short lives after which the next player still starts at once: a stage that stumbles is no player that cannot run."""
+
+MOST_RELEASED = 64
+"""Notes of one release: a command is decoded in one piece."""
+
+REPEATED = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between releases at a virtual port where the system does not let us see who is connected."""
 
 
 class PlayerProcess:
@@ -88,7 +100,12 @@ class PlayerProcess:
         self._ready = asyncio.Event()
         self._closing = False
         self._keeper: asyncio.Task[None] | None = None
-        self._seen = PortsSeen(self._compare)
+        self._seen = PortsSeen(self._compare, self._system_gone)
+        self._connections = Connections()
+        self._releases: dict[int, set[str]] = {}
+        self._number = 0
+        self._repeats: set[asyncio.Task[None]] = set()
+        self._clock_gone = False
 
     @classmethod
     async def start(
@@ -183,6 +200,8 @@ class PlayerProcess:
         if self._child is not None:
             self._child.write(encode(Quit()))
             await self._child.ended(PATIENCE)
+        for task in self._repeats:
+            task.cancel()
         await self._seen.close()
         if self._keeper is not None:
             await asyncio.wait((self._keeper,), timeout=1.0)
@@ -222,12 +241,14 @@ class PlayerProcess:
 
     async def _keep(self) -> None:
         """Start players, one after the other, as long as we are open."""
-        pause, why = 0.1, ""
+        short, why = 0, ""
         while not self._closing:
             born = self._loop.time()
             if self._bpm != self.timeline.bpm:  # the nudge that bent the tempo died with its player
                 self.timeline = self.timeline.with_tempo(self._bpm, born)
-            resumption = self._mirror.resume(self.timeline, born)
+            self._number += 1
+            resumption = self._mirror.resume(self.timeline, born, self._number)
+            self._releases = {self._number: {spec.name for spec in self._specs}}
             self._child = child = Child(self._tape, realtime=self._realtime)
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
@@ -240,22 +261,24 @@ class PlayerProcess:
             why = await child.listen(self._hear)
             if self._closing:
                 return
-            lived = self._loop.time() - born
-            pause = 0.1 if lived > SHORT_LIFE else min(2 * pause, LONGEST_PAUSE)
-            if lived <= SHORT_LIFE:
-                await asyncio.sleep(pause)
+            self.ports = PortsOpened(())
+            for spec in self._specs:
+                self._connections.lost(spec.name)
+            short = 0 if self._loop.time() - born > SHORT_LIFE else short + 1
+            if short > UNPAUSED:
+                await asyncio.sleep(min(0.1 * 2 ** (short - UNPAUSED), LONGEST_PAUSE))
 
     def _hear(self, report: Report) -> None:
         match report:
             case Hello():
                 self.hello = report
             case PortsOpened():
-                self.ports = report
-                self._ready.set()
-                self._watch_ports()
+                self._opened(report)
             case PortLost(port, why):
                 opened = tuple(pair for pair in self.ports.opened if pair[0] != port)
                 self.ports = PortsOpened(opened, (*self.ports.failed, (port, why)))
+                self._mirror.lost(port)
+                self._connections.lost(port)
                 self._compare_ports()
             case TimelineChanged(timeline, bpm):
                 self.timeline, self._bpm = timeline, bpm
@@ -263,6 +286,9 @@ class PlayerProcess:
                     self.on_timeline(timeline)
             case Counters():
                 self.counters = report
+                if report.through is not None:
+                    self._mirror.left(report.through, self.timeline)
+                self._settle(report.released)
             case ClockChanged():
                 self._clocked = report
                 self._tell(report)
@@ -270,23 +296,107 @@ class PlayerProcess:
                 return
         self._tell(report)
 
+    def _opened(self, report: PortsOpened) -> None:
+        """Ports are open: whoever is at their other ends gets the offs that are owed."""
+        new = {name for name, _ in report.opened} - {name for name, _ in self.ports.opened}
+        self.ports = report
+        self._ready.set()
+        self._watch_ports()
+        self._release(new)
+        if new & self._virtual:
+            self._seen.ask()
+
+    @property
+    def _virtual(self) -> set[str]:
+        return {spec.name for spec in self._specs if spec.target == "virtual"}
+
+    def _system_of(self, port: str) -> str:
+        """The MIDI system on which the port is open; "" where it is not."""
+        return dict(self.ports.opened).get(port, "").rpartition("(")[2].rstrip(")")
+
+    def _release(self, ports: set[str]) -> None:
+        """Send the offs that are owed at these ports (again)."""
+        if notes := self._mirror.owed(ports):
+            self._number += 1
+            self._releases[self._number] = ports
+            for part in range(0, len(notes), MOST_RELEASED):
+                self._do(Release(notes[part : part + MOST_RELEASED], self._number))
+
+    def _settle(self, number: int) -> None:
+        """The releases up to `number` have left: forget what was owed where they have surely arrived."""
+        for done in [other for other in self._releases if other <= number]:
+            for port in self._releases.pop(done):
+                system = self._system_of(port)
+                if not system or (port in self._virtual and not self._connections.complete(port)):
+                    continue
+                if port in self._virtual and system not in self._seen.links:
+                    continue
+                self._mirror.settle(port)
+
+    async def _repeat(self, port: str) -> None:
+        """Send what is owed at a virtual port until somebody is likely to be connected; we cannot see who is."""
+        for pause in REPEATED:
+            await asyncio.sleep(pause)
+            self._release({port})
+        self._mirror.settle(port)
+
     def _watch_ports(self) -> None:
-        """Watch the system's ports, where any of them is ours by name, or the clock that we go by."""
-        named = any(spec.target not in ("virtual", "none") for spec in self._specs)
-        if (named or self._clock_by_name) and not self._closing:
+        """Watch the system's ports, where any of them is ours, and the clock that we go by."""
+        ports = any(spec.target != "none" for spec in self._specs)
+        if (ports or self._clock_by_name) and not self._closing:
             self._seen.begin(inputs=self._clock_by_name)
 
     def _compare(self) -> None:
         self._compare_ports()
+        self._compare_links()
         self._compare_clock()
+
+    def _compare_links(self) -> None:
+        """Release at virtual ports what is owed to whoever is connected anew, and connect those who were before."""
+        if not self._seen.fresh:
+            return
+        new = set()
+        for spec in self._specs:
+            system = self._system_of(spec.name)
+            if spec.target != "virtual" or not system:
+                continue
+            if system not in self._seen.links:
+                self._begin_repeating(spec.name)
+                continue
+            pairs = of_port(spec.name or CLIENT, CLIENT, self._seen.links[system])
+            if self._connections.seen(spec.name, pairs):
+                new.add(spec.name)
+        self._release(new)
+        jacks = [name.removesuffix(" (JACK)") for name in self._seen.outputs if name.endswith(" (JACK)")]
+        if pairs := self._connections.to_make(self._seen.links.get("JACK", ()), jacks):
+            self._seen.ask(pairs)
+
+    def _begin_repeating(self, port: str) -> None:
+        if self._mirror.owed({port}) and not self._repeats:
+            task = self._loop.create_task(self._repeat(port), name="releases")
+            self._repeats.add(task)
+            task.add_done_callback(self._repeats.discard)
+
+    def _system_gone(self, system: str) -> None:
+        """A MIDI system's server went away, with every port of ours on it; they are opened when it is back."""
+        for name, _ in self.ports.opened:
+            if self._system_of(name) == system:
+                self._do(LosePort(name, f"{system} is gone"))
+        self._clock_gone = self._clock.source == MIDI and not self._clock_by_name
 
     def _compare_ports(self) -> None:
         """Close what is gone from the system, and open what is there (again)."""
         opened, missing = dict(self.ports.opened), False
+        systems = self._seen.systems if self._seen.fresh else None
         for spec in self._specs:
-            if spec.target in ("virtual", "none"):
+            if spec.target == "none":
                 continue
-            if spec.name in opened and opened[spec.name] not in self._seen.outputs:
+            if spec.target == "virtual":
+                system = self._system_of(spec.name)
+                if system and systems is not None and system not in systems:
+                    self._do(LosePort(spec.name, f"{system} is gone"))
+                missing = missing or bool(not system and systems)
+            elif spec.name in opened and opened[spec.name] not in self._seen.outputs:
                 self._do(LosePort(spec.name))
             elif spec.name not in opened and find_name(self._seen.outputs, spec.target) is not None:
                 missing = True
@@ -299,6 +409,9 @@ class PlayerProcess:
 
     def _compare_clock(self) -> None:
         """Say that the MIDI clock we go by is gone from the system, and follow it when it is there (again)."""
+        if self._clock_gone and self._seen.fresh and self._seen.systems:
+            self._clock_gone = False
+            self._do(self._clock)
         if not self._clock_by_name or self._seen.inputs is None:
             return
         there = find_name(self._seen.inputs, self._clock.target) is not None

@@ -1,10 +1,10 @@
-"""The server's side of the watch: which MIDI ports the system has, and a call each time that changes."""
+"""The server's side of the watch: which MIDI ports the system has, who is connected to ours, and news of that."""
 
 import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from livevae.children import environment
@@ -12,23 +12,34 @@ from livevae.children import environment
 PAUSE = 5.0
 """Seconds before a watch that ended is followed by another."""
 
+LONGEST_LINE = 1 << 20
+
 
 class PortsSeen:
     """What the watch, a process of its own, last saw. Used from the server's loop.
 
     Args:
-        changed: called each time there is something else to see.
+        changed: called each time there is something else to see, or what was asked for was seen.
+        gone: called with the MIDI system whose server went away.
 
     Attributes:
         outputs: what `livevae ports` calls the outputs that can be opened by name.
         inputs: the same of inputs; None until they were looked for.
+        systems: the MIDI systems that are there; None until they were looked for.
+        links: by MIDI system, where it can be seen: our outputs, each with the inputs that it is connected to.
+        fresh: whether all this was seen after the last `ask`.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], gone: Callable[[str], None]) -> None:
         self.outputs: list[str] = []
         self.inputs: list[str] | None = None
+        self.systems: list[str] | None = None
+        self.links: dict[str, dict[str, list[str]]] = {}
+        self.fresh = False
         self._changed = changed
+        self._gone = gone
         self._also_inputs = False
+        self._asked = 0
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -36,9 +47,17 @@ class PortsSeen:
         """Watch outputs from now on, and inputs where they are asked for; a second time is no error."""
         if inputs and not self._also_inputs:
             self._also_inputs = True
-            self._ask_for_inputs()
+            self.ask()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._watch(), name="port watcher")
+
+    def ask(self, connect: Sequence[tuple[str, str]] = ()) -> None:
+        """Look now, after connecting these ports; until then nothing is fresh."""
+        self._asked += 1
+        self.fresh = False
+        if self._process is not None and self._process.stdin is not None:
+            wish = {"asked": self._asked, "inputs": self._also_inputs, "connect": list(connect)}
+            self._process.stdin.write(json.dumps(wish).encode() + b"\n")
 
     async def close(self) -> None:
         """Watch no more."""
@@ -47,10 +66,6 @@ class PortsSeen:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-
-    def _ask_for_inputs(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(b"+")
 
     async def _watch(self) -> None:
         while True:
@@ -62,19 +77,35 @@ class PortsSeen:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment(),
+                limit=LONGEST_LINE,
             )
-            if self._also_inputs:
-                self._ask_for_inputs()
+            self.ask()
+            system = ""
             try:
                 while process.stdout is not None and (line := await process.stdout.readline()):
-                    seen = json.loads(line)
-                    self.outputs = [f"{name} ({system})" for system, name in seen["outputs"]]
-                    if "inputs" in seen:
-                        self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
-                    self._changed()
+                    system = self._hear(line)
             finally:
                 self._process = None
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-            await asyncio.sleep(PAUSE)
+            if not system:
+                await asyncio.sleep(PAUSE)
+
+    def _hear(self, line: bytes) -> str:
+        """Take a line of the watch's; the MIDI system that it says is gone."""
+        try:
+            seen = json.loads(line)
+        except ValueError:  # half a line of a watch that was killed
+            return ""
+        if system := seen.get("gone", ""):
+            self.fresh = False
+            self._gone(system)
+            return str(system)
+        self.outputs = [f"{name} ({system})" for system, name in seen["outputs"]]
+        if "inputs" in seen:
+            self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
+        self.systems, self.links = seen["systems"], seen["links"]
+        self.fresh = seen["asked"] >= self._asked
+        self._changed()
+        return ""

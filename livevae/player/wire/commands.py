@@ -190,16 +190,28 @@ class OpenPorts:
 
 @dataclass(frozen=True, slots=True)
 class LosePort:
-    """The port's other end is gone from the system: close it until `OpenPorts` names it again."""
+    """The port's other end is gone from the system: close it until `OpenPorts` names it again.
+
+    Attributes:
+        port: livevae's name of it.
+        why: the end of a sentence for the performer.
+    """
 
     port: str
+    why: str = "its other end is gone"
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Send the offs of these notes at once: what a player that died may have left sounding."""
+    """Send the offs of these notes at once: what a player that died may have left sounding.
+
+    Attributes:
+        notes: their keys are released, save those that this player has begun itself.
+        number: `Counters.released` says it when the offs have left.
+    """
 
     notes: tuple[PlayNote, ...]
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class Counters:
         late_p50: lateness at send of the messages since the last report, milliseconds.
         late_p99: the same.
         late_max: the same.
+        through: all that was due by this tick has left the process; None before anything could.
+        released: the number of the last `Release` whose offs have left the process.
     """
 
     sent: int = 0
@@ -95,6 +97,8 @@ class Counters:
     late_p50: float = 0.0
     late_p99: float = 0.0
     late_max: float = 0.0
+    through: int | None = None
+    released: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Receivers of our virtual ports: who is connected, who was when a port went, and who is to be again. Pure."""
+
+from collections.abc import Collection, Mapping
+
+Pair = tuple[str, str]
+"""(our output, a receiver's input), as the MIDI system calls them."""
+
+
+class Connections:
+    """Connections of our virtual ports, by livevae's name of the port. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, frozenset[Pair]] = {}
+        self._former: dict[str, frozenset[Pair]] = {}
+        self._tried: set[Pair] = set()
+
+    def lost(self, port: str) -> None:
+        """The port is gone, and with it its connections."""
+        gone = self._now.pop(port, frozenset())
+        self._former[port] = self._former.get(port, frozenset()) | gone
+        self._tried -= self._former[port]
+
+    def seen(self, port: str, pairs: Collection[Pair]) -> bool:
+        """The port is there with these connections; whether there is a new one among them."""
+        before, self._now[port] = self._now.get(port, frozenset()), frozenset(pairs)
+        self._former[port] = self._former.get(port, frozenset()) - self._now[port]
+        return bool(self._now[port] - before)
+
+    def complete(self, port: str) -> bool:
+        """Whether whoever was connected when the port went is connected again."""
+        return not self._former.get(port)
+
+    def to_make(self, outputs: Collection[str], inputs: Collection[str]) -> list[Pair]:
+        """Former connections that can be made again, as both ends are there; each is given once, until an end goes."""
+
+        def there(pair: Pair) -> bool:
+            return pair[0] in outputs and pair[1] in inputs
+
+        self._tried = set(filter(there, self._tried))
+        pairs = [
+            pair
+            for former in self._former.values()
+            for pair in sorted(former)
+            if there(pair) and pair not in self._tried
+        ]
+        self._tried |= set(pairs)
+        return pairs
+
+
+def of_port(label: str, client: str, links: Mapping[str, Collection[str]]) -> list[Pair]:
+    """The connections of our port `label`; its client is called `client`, with a number where there are several."""
+    found: list[Pair] = []
+    for source, receivers in links.items():
+        name, _, port = source.rpartition(":")
+        if port == label and name.rstrip("-0123456789") == client:
+            found.extend((source, receiver) for receiver in receivers)
+    return found
