@@ -26,3 +26,7 @@ class PortError(LivevaeError):
 
 class MusicError(LivevaeError):
     """A music file that cannot be read, or music that does not fit a model."""
+
+
+class LimitError(LivevaeError):
+    """A file, log or message that is larger, deeper or longer than livevae reads; readers make it their own error."""

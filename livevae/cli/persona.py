@@ -76,7 +76,9 @@ def _attributes(args: argparse.Namespace) -> None:
     with _progress(console) as progress:
         task = progress.add_task("reading", total=None)
         base = midime_training.Base.open(args.model)
-        windows = persona_windows.read(args.paths, base.config, note=lambda _: progress.advance(task)).windows
+        windows = persona_windows.read(
+            args.paths, base.config, on_file=lambda _: progress.advance(task), isolated=True
+        ).windows
         windows = windows[:: -(-len(windows) // MOST_WINDOWS)]
         progress.update(task, description="encoding", total=len(windows))
         z = base.encode(windows, lambda done: progress.update(task, completed=done)).mu
@@ -120,7 +122,9 @@ def _train(args: argparse.Namespace) -> None:
         reading = progress.add_task("reading", total=None)
         base = midime_training.Base.open(args.model)
         choice = Choice(args.track, args.channel, args.skyline, args.windows_from)
-        found = persona_windows.read(args.paths, base.config, choice, lambda _: progress.advance(reading))
+        found = persona_windows.read(
+            args.paths, base.config, choice, lambda _: progress.advance(reading), isolated=True
+        )
         progress.update(reading, total=1, completed=1, visible=False)
     show_report(console, found)
     if args.dry_run:
@@ -136,11 +140,11 @@ def _train(args: argparse.Namespace) -> None:
     with _progress(console) as progress:
         task = progress.add_task("training", total=options.epochs)
 
-        def tell(epoch: int, losses: Losses) -> None:
-            said = f"training  loss {losses.reconstruction:8.3f} + KL {losses.kl:.3f}"
-            progress.update(task, completed=epoch, description=said)
+        def on_epoch(epoch: int, losses: Losses) -> None:
+            text = f"training  loss {losses.reconstruction:8.3f} + KL {losses.kl:.3f}"
+            progress.update(task, completed=epoch, description=text)
 
-        persona = midime_training.train(name, found, base, options, tell)
+        persona = midime_training.train(name, found, base, options, on_epoch)
     path = persona_files.save(persona)
     console.print(f"{name}: {len(found.windows)} windows, kept in {path}")
 
@@ -185,8 +189,8 @@ def _list(_: argparse.Namespace) -> None:
         total = _mapping(card.about.get("losses")).get("total")
         loss = f"{total:.3f}" if isinstance(total, float) else ""
         model = models.get(card.model, f"not here ({card.about.get('base', card.model)})")
-        said = "comes with livevae" if entry.shipped else ""
-        table.add_row(name, str(model), str(card.about.get("windows", "")), loss, said)
+        origin = "comes with livevae" if entry.shipped else ""
+        table.add_row(name, str(model), str(card.about.get("windows", "")), loss, origin)
     console.print(table)
 
 
@@ -202,8 +206,8 @@ def _show(args: argparse.Namespace) -> None:
     for title in ("windows", "options", "losses", "licence"):
         if title in about:
             value = about[title]
-            said = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-            console.print(f"  {title:<8} {said}", markup=False)
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            console.print(f"  {title:<8} {text}", markup=False)
     for riff in about.get("riffs", [])[:MOST_ROWS] if isinstance(about.get("riffs"), list) else []:
         row = _mapping(riff)
         console.print(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 KINDS = ("melody", "chords", "drums", "all-drums", "groove", "trio")
-"""`dataset.KINDS` by name: importing that one costs more than a command line should."""
+"""`livevae.corpus.kinds.KINDS` by name: importing that one costs more than a command line should."""
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -128,6 +128,7 @@ def _add_export(commands: Any) -> None:
 
 
 def _build(args: argparse.Namespace) -> None:
+    from livevae.budget import shown
     from livevae.corpus import dataset
 
     with _progress() as progress:
@@ -138,7 +139,8 @@ def _build(args: argparse.Namespace) -> None:
             music=args.music,
             steps=args.steps,
             share=args.held_out,
-            note=lambda path: progress.update(task, advance=1, description=path.name[:40]),
+            on_file=lambda path: progress.update(task, advance=1, description=shown(path.name, 40)),
+            isolated=True,
         )
     _show_info(built)
 

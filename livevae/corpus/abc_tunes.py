@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from livevae.corpus.lines import Bar, Line, Sung
+from livevae.corpus.lines import Bar, BarNote, Line
 from livevae.corpus.names import song_name
 from livevae.errors import MusicError
 from livevae.music import chords
@@ -127,7 +127,7 @@ class _Tune:
     accidentals: dict[tuple[str, int], int] = field(default_factory=dict)
     above: list[tuple[Fraction, int]] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
-    notes: list[Sung] = field(default_factory=list)
+    notes: list[BarNote] = field(default_factory=list)
     position: Fraction = Fraction(0)
     jump: bool = False
     tie: bool = False
@@ -218,7 +218,7 @@ class _Tune:
         start = self.position
         length = self._advance(length_of(match[4]))
         if length > 0:
-            self.notes.append(Sung(start, length, pitch, self.tie))
+            self.notes.append(BarNote(start, length, pitch, self.tie))
         self.tie = False
         return pitch
 
@@ -242,7 +242,7 @@ class _Tune:
         start = self.position
         highest = max(self._pitch(note) for note in inside)
         lasts = self._advance(length_of(inside[0][4]) * factor)
-        self.notes.append(Sung(start, lasts, highest, self.tie))
+        self.notes.append(BarNote(start, lasts, highest, self.tie))
         self.tie = False
         return length.end() if length else end + 1
 
@@ -265,7 +265,7 @@ class _Tune:
         last = self.notes[-1]
         if last.start + last.length != self.position:
             return  # a rest came between: nothing to dot
-        self.notes[-1] = Sung(last.start, last.length * first, last.pitch, last.tied)
+        self.notes[-1] = BarNote(last.start, last.length * first, last.pitch, last.tied)
         self.position = last.start + last.length * first
 
     def _close(self, jump: bool) -> None:

@@ -2,7 +2,7 @@
 
 A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums, uint64
 for all 61; [N, steps, 3] uint16 for trios; [N, steps, 2] uint8 for melodies over chords; for grooves [N, steps, 27]
-int8, see `data.groove_lines`), `train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8)
+int8, see `groove_windows`), `train_set.npy` and `test_set.npy` (which of the named sets each window is from, uint8)
 and `info.json`, which says what was used, what was refused and why. No torch.
 """
 
@@ -11,34 +11,23 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_data_path
 
-from livevae.corpus import (
-    abc_tunes,
-    chord_windows,
-    drum_windows,
-    groove_windows,
-    midi_lines,
-    musicxml,
-    trio_windows,
-)
-from livevae.corpus.lines import Line, runs
-from livevae.corpus.melody_windows import shape_key, windows
+from livevae.corpus import music_files
+from livevae.corpus.kinds import KINDS, cut_file
 from livevae.corpus.names import held_out
+from livevae.corpus.reading import cut_all
 from livevae.errors import MusicError
-from livevae.music import drums, groove
+from livevae.home import home
 
 SPLITS = ("train", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-MUSIC_SUFFIXES = frozenset({".mxl", ".musicxml", ".xml", ".abc", ".mid", ".midi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +51,8 @@ class Dataset:
     test_set: NDArray[np.uint8]
 
 
-def home(name: str) -> Path:
-    """Where the data set of a name lives: a path as it is, a plain name under the user's data folder.
+def place(name: str) -> Path:
+    """Where the data set of a name lives: a path as it is, a plain name in livevae's folder (`livevae.home`).
 
     Raises:
         MusicError: it is neither.
@@ -72,7 +61,7 @@ def home(name: str) -> Path:
         return Path(name)
     if not NAME.fullmatch(name):
         raise MusicError(f"a data set's name is letters, digits, dots and dashes, not {name!r}")
-    return Path(user_data_path("livevae")) / "datasets" / name
+    return home() / "datasets" / name
 
 
 def load(name: str) -> Dataset:
@@ -81,7 +70,7 @@ def load(name: str) -> Dataset:
     Raises:
         MusicError: there is none, or it is not whole.
     """
-    path = home(name)
+    path = place(name)
     try:
         info = json.loads((path / "info.json").read_text())
         arrays = [
@@ -106,7 +95,8 @@ def build(
     music: str = "melody",
     steps: int = 32,
     share: float = 0.05,
-    note: Callable[[Path], object] | None = None,
+    on_file: Callable[[Path], object] | None = None,
+    isolated: bool = False,
 ) -> Dataset:
     """Read music files, cut them to windows, split them by song, write the data set.
 
@@ -114,17 +104,19 @@ def build(
     is left out of training.
 
     Args:
-        name: a name or a folder, see `home`.
+        name: a name or a folder, see `place`.
         paths: files and folders; each path given is one named set.
         music: melody, chords (a melody over them), or (of MIDI files) drums, all-drums (61), groove or trio.
         steps: sixteenths a window.
         share: of the songs, held out for testing.
-        note: called with every file before it is read.
+        on_file: called with every file once it is read.
+        isolated: read in a process with limits of memory and time, as strangers' files should be.
 
     Raises:
         MusicError: a path is not there, or nothing could be used.
     """
-    folder = home(name)
+    folder = place(name)
+    options = {"music": music, "steps": steps}
     sets: list[str] = []
     reports: dict[str, Any] = {}
     found: dict[str, dict[bytes, int]] = {split: {} for split in SPLITS}
@@ -133,7 +125,8 @@ def build(
         if label in sets:
             raise MusicError(f"two sets are named {label!r}; give each folder a name of its own")
         sets.append(label)
-        reports[label] = _read_set(path, steps, share, note, _Store(music, found, len(sets) - 1))
+        store = _Store(found, len(sets) - 1)
+        reports[label] = _read_set(path, options, share, on_file, store, isolated=isolated)
     kind = KINDS[music]
     held = {kind.shape(kind.window(key)) for key in found["test"]}
     train = {
@@ -175,7 +168,6 @@ def build(
 class _Store:
     """Where the windows of one set go: by split, the first set that has a window keeps it."""
 
-    music: str
     found: dict[str, dict[bytes, int]]
     index: int
 
@@ -184,43 +176,49 @@ class _Store:
 
 
 def _read_set(
-    path: Path, steps: int, share: float, note: Callable[[Path], object] | None, store: _Store
+    path: Path,
+    options: Mapping[str, Any],
+    share: float,
+    on_file: Callable[[Path], object] | None,
+    store: _Store,
+    *,
+    isolated: bool,
 ) -> dict[str, Any]:
     """Read one named set into the store; the report of what was used and refused."""
     if not path.exists():
         raise MusicError(f"there is no {path}")
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    everything = sum(1 for p in path.rglob("*") if p.is_file()) if path.is_dir() else 1
+    files = music_files.inside(path) if path.is_dir() else music_files.find([path], 1)
     official = published_split(path)
     refused: Counter[str] = Counter()
-    used = others = cut = 0
+    used = windows = 0
     songs: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for file in files:
-        if file.suffix.lower() not in MUSIC_SUFFIXES:
-            others += 1
-            continue
-        if note is not None:
-            note(file)
-        before = cut
-        try:
-            for song, window in KINDS[store.music].cut(file, steps, refused):
-                split = official.get(file) or SPLITS[held_out(song, share)]
-                store.add(split, window)
-                songs[split].add(song)
-                cut += 1
-        except MusicError as error:
-            refused[f"files: {_without(str(error), file.name)}"] += 1
-            continue
-        used += cut > before
-        if cut == before:
+    for file, cut in cut_all(cut_file, files, options, isolated=isolated):
+        if on_file is not None:
+            on_file(file)
+        refused.update(cut.refused)
+        if cut.error:
+            refused[f"files: {_without(cut.error, file.name)}"] += 1
+        elif cut.windows is None:
             refused["files: nothing in it made a window"] += 1
+        if cut.windows is None:
+            continue
+        rows = iter(cut.windows)
+        for song, count in cut.songs:
+            split = official.get(file) or SPLITS[held_out(song, share)]
+            songs[split].add(song)
+            for _ in range(count):
+                store.add(split, next(rows))
+        used += 1
+        windows += len(cut.windows)
     return {
-        "files": len(files) - others,
+        "files": len(files),
         "files_used": used,
         "split": "published" if official else "by song",
-        "files_that_are_no_music": others,
+        "files_that_are_no_music": everything - len(files),
         "train_songs": len(songs["train"]),
         "test_songs": len(songs["test"]),
-        "windows_before_removing_duplicates": cut,
+        "windows_before_removing_duplicates": windows,
         "refused": dict(refused.most_common()),
     }
 
@@ -240,108 +238,6 @@ def published_split(path: Path) -> dict[Path, str]:
             for row in csv.DictReader(file)
             if row.get("midi_filename") and row.get("split")
         }
-
-
-def read_lines(file: Path, refused: Counter[str]) -> list[Line]:
-    """The melody lines of a music file of any kind; parts of it that cannot be read are counted.
-
-    Raises:
-        MusicError: nothing of the file can be read.
-    """
-    suffix = file.suffix.lower()
-    if suffix == ".abc":
-        lines, faults = abc_tunes.read(file)
-        refused.update(f"tunes: {fault}" for fault in faults)
-        return lines
-    return midi_lines.read(file) if suffix in {".mid", ".midi"} else musicxml.read(file)
-
-
-Cutter = Callable[[Path, int, Counter[str]], Iterator[tuple[str, NDArray[Any]]]]
-"""A file, the steps of a window and the count of what is refused, to (song, window)s."""
-
-
-def _melodies(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    for line in read_lines(file, refused):
-        for run in runs(line.bars, refused):
-            for window in windows(run, steps, refused):
-                yield line.song, window
-
-
-def _over_chords(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    if file.suffix.lower() in {".mid", ".midi"}:
-        raise MusicError("chords are read from MusicXML and ABC, where they are written")
-    for line in read_lines(file, refused):
-        for run in runs(line.bars, refused):
-            for window in chord_windows.windows(run, steps, refused):
-                yield line.song, window
-
-
-def _drums(
-    file: Path, steps: int, refused: Counter[str], kit: drums.Kit = drums.REDUCED
-) -> Iterator[tuple[str, NDArray[Any]]]:
-    song, stretches = drum_windows.read(_midi(file), refused, kit)
-    for stretch in stretches:
-        for window in drum_windows.windows(stretch, steps, refused):
-            yield song, window
-
-
-def _all_drums(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    yield from _drums(file, steps, refused, drums.FULL)
-
-
-def _grooves(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    song, stretches = groove_windows.read(_midi(file), refused)
-    for stretch in stretches:
-        for window in drum_windows.windows(stretch, steps, refused, groove.DRUMS):
-            yield song, window
-
-
-def _trios(file: Path, steps: int, refused: Counter[str]) -> Iterator[tuple[str, NDArray[Any]]]:
-    song, stretches = trio_windows.read(_midi(file), refused)
-    for stretch in stretches:
-        for window in trio_windows.windows(stretch, steps, refused):
-            yield song, window
-
-
-def _midi(file: Path) -> Path:
-    if file.suffix.lower() not in {".mid", ".midi"}:
-        raise MusicError("drums, grooves and trios are read from MIDI files only")
-    return file
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of music as windows.
-
-    Attributes:
-        cut: makes them from a file.
-        dtype: of what is stored.
-        row: the shape of one step, () for a number.
-        shape: a window's bytes; the same for two that count as one where songs are held out.
-    """
-
-    cut: Cutter
-    dtype: type[np.integer[Any]]
-    row: tuple[int, ...] = ()
-    shape: Callable[[NDArray[Any]], bytes] = np.ndarray.tobytes
-
-    def window(self, data: bytes) -> NDArray[Any]:
-        """Stored bytes as windows or one, [..., *row]."""
-        flat = np.frombuffer(data, self.dtype)
-        return flat.reshape(-1, *self.row) if self.row else flat
-
-
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "melody": Kind(_melodies, np.uint8, shape=shape_key),
-        "chords": Kind(_over_chords, np.uint8, (2,), chord_windows.melody_shape),
-        "drums": Kind(_drums, np.uint16),
-        "all-drums": Kind(_all_drums, np.uint64),
-        "groove": Kind(_grooves, np.int8, (groove.WIDTH,)),
-        "trio": Kind(_trios, np.uint16, (3,), trio_windows.shape_key),
-    }
-)
-"""Every kind of music that data sets are made of."""
 
 
 def _without(text: str, name: str) -> str:

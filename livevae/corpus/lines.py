@@ -19,7 +19,7 @@ and its kin divide the beat in three: these are refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sung:
+class BarNote:
     """A note in a bar.
 
     Attributes:
@@ -42,14 +42,15 @@ class Bar:
     Attributes:
         metre: the time signature, None when there is none (free time).
         length: quarters that it really lasts: pickups and bars cut by a repeat are shorter than the metre
-        says. notes: sorted by start.
+            says.
+        notes: sorted by start.
         jump: it does not follow the bar before (a second ending).
         chords: (quarters from the bar line, class of `livevae.music.chords`) where one is written above it.
     """
 
     metre: tuple[int, int] | None
     length: Fraction
-    notes: tuple[Sung, ...]
+    notes: tuple[BarNote, ...]
     jump: bool = False
     chords: tuple[tuple[Fraction, int], ...] = ()
 
@@ -59,7 +60,7 @@ class Line:
     """One melody line of a song.
 
     Attributes:
-        song: who the song is, the same for every version of it: split and counted by this.
+        song: canonical name, the same for every version of a song; songs are split and counted by it.
         bars: in written order, repeats not played out.
     """
 

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from livevae.corpus.lines import Bar, Line, Sung
+from livevae.corpus.lines import Bar, BarNote, Line
 from livevae.corpus.names import song_name
 from livevae.errors import MusicError
 from livevae.music import chords
@@ -109,7 +109,7 @@ def _bars(part: ET.Element) -> Iterator[Bar]:
 def _bar(measure: ET.Element, state: _State) -> Bar:
     position = longest = Fraction(0)
     start = Fraction(0)
-    voices: dict[str, list[Sung]] = {}
+    voices: dict[str, list[BarNote]] = {}
     jump = False
     above: list[tuple[Fraction, int]] = []
     for element in measure:
@@ -136,7 +136,7 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
             voice = voices.setdefault(element.findtext("voice", "1"), [])
             if pitch is not None and length > 0:
                 tied = any(tie.get("type") == "stop" for tie in element.findall("tie"))
-                voice.append(Sung(start, length, pitch, tied))
+                voice.append(BarNote(start, length, pitch, tied))
         longest = max(longest, position)
     return Bar(state.metre, longest, _top(voices), jump, tuple(above))
 
@@ -180,11 +180,11 @@ def _pitch(note: ET.Element, transpose: int) -> int | None:
     )
 
 
-def _top(voices: dict[str, list[Sung]]) -> tuple[Sung, ...]:
+def _top(voices: dict[str, list[BarNote]]) -> tuple[BarNote, ...]:
     """The bar's first voice that has notes, and of its chords the highest note."""
     for name in sorted(voices):
         if voices[name]:
-            top: dict[Fraction, Sung] = {}
+            top: dict[Fraction, BarNote] = {}
             for note in voices[name]:
                 if note.start not in top or note.pitch > top[note.start].pitch:
                     top[note.start] = note

@@ -1,4 +1,4 @@
-"""Who a song is: one spelling for all its versions, so that none is trained on while another is tested on."""
+"""Canonical song names, so that versions of one song never fall on both sides of the split."""
 
 import hashlib
 import unicodedata

@@ -1,24 +1,22 @@
-"""MIDI files to trios: a line, the bass beneath it and the drums, three tokens a step, in bars of 4/4.
+"""Scores to trios: a line, the bass beneath it and the drums, three tokens a step, in bars of 4/4.
 
 Each line that has one voice makes trios of its own with the file's fullest bass and all of its drums, so a song with a
-lead and a second voice is heard twice, each with another melody. Windows begin on bar lines, as drums' do.
+lead and a second voice gives two trios, each with another melody. Windows begin on bar lines, as drums' do.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.corpus import drum_windows, parts as midi_parts
+from livevae.corpus import drum_windows
 from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Run
 from livevae.corpus.melody_windows import MIN_NOTES, longest_silence, quantise, round_half_up
-from livevae.corpus.names import song_name
-from livevae.corpus.parts import BASSES, EFFECTS, Part, Score, fullest
+from livevae.corpus.score import Part, Score, band, fullest
 from livevae.errors import MusicError
 from livevae.music import drums, melody
 from livevae.music.notes import STEPS_PER_BAR
@@ -31,56 +29,51 @@ Stretch = NDArray[np.uint16]
 """Tokens [steps, 3] of a stretch in one metre, from its first bar line."""
 
 
-def read(path: Path, refused: Counter[str]) -> tuple[str, list[Stretch]]:
-    """A file's song and its trios, stretch by stretch; stretches in metres that do not fit are counted.
+def stretches(score: Score, refused: Counter[str]) -> Iterator[Stretch]:
+    """A score's trios, stretch by stretch; stretches in metres that do not fit are counted.
 
     Raises:
-        MusicError: it is no MIDI file, or lacks a line of one voice, a bass or drums.
+        MusicError: it lacks a line of one voice, a bass or drums.
     """
-    score = midi_parts.read(path)
-    beat = [part for part in score.parts if part.drums]
-    played = [part for part in score.parts if not part.drums and len(part.hits) >= MIN_PART]
-    basses = [part for part in played if part.program in BASSES]
-    leads = [p for p in played if p not in basses and p.program not in EFFECTS and not p.chords]
-    for parts, name in ((leads, "line of one voice"), (basses, "bass"), (beat, "drums")):
-        if not parts:
+    parts = band(score.parts, MIN_PART)
+    for there, name in ((parts.lines, "line of one voice"), (parts.basses, "bass"), (parts.drums, "drums")):
+        if not there:
             raise MusicError(f"no {name} is in it")
-    (bass,) = fullest(basses)
-    found: list[Stretch] = []
-    for begin, end, metre in _stretches(score):
+    (bass,) = fullest(parts.basses)
+    for begin, end, metre in score.stretches():
         if metre not in FITTING_METRES:
             refused[f"stretches in {metre[0]}/{metre[1]}, which does not fit the 4/4 grid"] += 1
             continue
-        steps = math.ceil((end - begin) * STEPS_PER_QUARTER / STEPS_PER_BAR) * STEPS_PER_BAR
-        struck, low = _strokes(beat, begin, steps), _line(bass, begin, end, steps)
-        found.extend(np.stack([_line(lead, begin, end, steps), low, struck], 1) for lead in leads)
-    return song_name(path.stem), found
+        quarters = Fraction(end - begin, score.ticks_per_quarter)
+        steps = math.ceil(quarters * STEPS_PER_QUARTER / STEPS_PER_BAR) * STEPS_PER_BAR
+        struck, low = _strokes(parts.drums, begin, steps), _line(bass, begin, end, steps)
+        for lead in parts.lines:
+            yield np.stack([_line(lead, begin, end, steps), low, struck], 1)
 
 
-def _stretches(score: Score) -> Iterator[tuple[Fraction, Fraction, tuple[int, int]]]:
-    """Begin and end in quarters, and the metre, of everything between two time signatures."""
-    ends = [quarters for quarters, _ in score.metres[1:]]
-    for (begin, metre), end in zip(score.metres, [*ends, score.length], strict=True):
-        if end > begin:
-            yield begin, end, metre
-
-
-def _line(part: Part, begin: Fraction, end: Fraction, steps: int) -> Stretch:
+def _line(part: Part, begin: int, end: int, steps: int) -> Stretch:
+    per_quarter = part.ticks_per_quarter
     notes = [
-        ((hit.start - begin) * STEPS_PER_QUARTER, (hit.end - begin) * STEPS_PER_QUARTER, hit.pitch)
-        for hit in part.hits
-        if begin <= hit.start < end
+        (
+            Fraction((note.start - begin) * STEPS_PER_QUARTER, per_quarter),
+            Fraction((note.end - begin) * STEPS_PER_QUARTER, per_quarter),
+            note.pitch,
+        )
+        for note in part.between(begin, end)
     ]
     return quantise(Run(notes, Fraction(steps)))[0].astype(np.uint16)
 
 
-def _strokes(parts: Sequence[Part], begin: Fraction, steps: int) -> Stretch:
+def _strokes(parts: Sequence[Part], begin: int, steps: int) -> Stretch:
     drum_of = drums.instruments(drums.REDUCED)
     tokens = np.zeros(steps, np.uint16)
-    for hit in (hit for part in parts for hit in part.hits if hit.pitch in drum_of):
-        step = round_half_up((hit.start - begin) * STEPS_PER_QUARTER)
-        if 0 <= step < steps:
-            tokens[step] |= 1 << drum_of[hit.pitch]
+    for part in parts:
+        early = part.ticks_per_quarter // (2 * STEPS_PER_QUARTER) + 1
+        last = begin + (steps + 1) * part.ticks_per_quarter // STEPS_PER_QUARTER
+        for note in part.between(begin - early, last):
+            step = round_half_up(Fraction((note.start - begin) * STEPS_PER_QUARTER, part.ticks_per_quarter))
+            if 0 <= step < steps and note.pitch in drum_of:
+                tokens[step] |= 1 << drum_of[note.pitch]
     return tokens
 
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+from livevae.checksums import crc32c, masked
 from livevae.errors import ModelError
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.foreign import import_model as foreign_import, js_checkpoint, magenta, tf_bundle
-from livevae.models.foreign.crc32c import crc32c, masked
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS
 from livevae.models.musicvae.networks import MusicVAE

@@ -8,10 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from livevae.checksums import crc32c
 from livevae.errors import ModelError
 from livevae.models.checkpoints import shelf
 from livevae.models.foreign import pull as pulling
-from livevae.models.foreign.crc32c import crc32c
 from livevae.models.foreign.pull import PUBLISHED, fetch, pull
 from livevae.models.musicvae.config import configuration
 

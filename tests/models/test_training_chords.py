@@ -10,7 +10,9 @@ from hypothesis import given, strategies as st
 
 from livevae.cli import training as training_commands
 from livevae.corpus import abc_tunes, chord_windows, dataset, musicxml
+from livevae.corpus.kinds import KINDS
 from livevae.corpus.lines import runs
+from livevae.corpus.score import Score
 from livevae.errors import ModelError, MusicError
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
@@ -189,7 +191,7 @@ def test_what_holds_no_chords_is_refused(songs, tmp_path):
         dataset.build(str(tmp_path / "leads"), [songs], music="chords")
     refused = Counter()
     with pytest.raises(MusicError, match="where they are written"):
-        list(dataset.KINDS["chords"].cut(tmp_path / "a.mid", 32, refused))
+        list(KINDS["chords"].cut(Score("a", 480, (), ((0, (4, 4)),), ((0, 120.0),), 0), 32, refused))
 
 
 def test_only_models_over_chords_are_laid_beside_one(songs, tmp_path):

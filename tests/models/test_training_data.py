@@ -8,8 +8,8 @@ import mido
 import numpy as np
 import pytest
 
-from livevae.corpus import abc_tunes, dataset, drum_windows, midi_lines, musicxml
-from livevae.corpus.lines import Bar, Sung, runs
+from livevae.corpus import abc_tunes, dataset, drum_windows, midi, midi_lines, musicxml
+from livevae.corpus.lines import Bar, BarNote, runs
 from livevae.corpus.melody_windows import longest_silence, quantise, shape_key, windows
 from livevae.corpus.names import held_out, song_name
 from livevae.errors import MusicError
@@ -133,21 +133,21 @@ def write_midi(path, tracks, numerator=4):
 def test_basses_and_drums_are_no_melody(tmp_path):
     scale = [60, 62, 64, 65, 67, 69, 71, 72]
     write_midi(tmp_path / "a.mid", [(0, 80, scale), (1, 33, scale), (9, 0, scale)])
-    (line,) = midi_lines.read(tmp_path / "a.mid")
+    (line,) = midi_lines.lines_of(midi.read(tmp_path / "a.mid"))
     assert [(n.start, n.pitch) for n in line.bars[0].notes] == list(enumerate(scale))
 
 
 def test_a_file_of_drums_alone_is_refused(tmp_path):
     write_midi(tmp_path / "a.mid", [(9, 0, [36] * 16)])
     with pytest.raises(MusicError, match="no track"):
-        midi_lines.read(tmp_path / "a.mid")
+        midi_lines.lines_of(midi.read(tmp_path / "a.mid"))
 
 
 # runs and windows
 
 
 def bar(metre, length, pitch=60, **more):
-    return Bar(metre, Fraction(length), (Sung(Fraction(0), Fraction(length), pitch),), **more)
+    return Bar(metre, Fraction(length), (BarNote(Fraction(0), Fraction(length), pitch),), **more)
 
 
 def test_metres_that_do_not_fit_are_refused_and_break_the_run():
@@ -166,17 +166,17 @@ def test_parts_of_a_bar_join_only_where_they_make_a_whole():
 
 def test_tied_notes_are_one_note():
     first = bar((4, 4), 4)
-    second = Bar((4, 4), Fraction(4), (Sung(Fraction(0), Fraction(2), 60, tied=True),))
+    second = Bar((4, 4), Fraction(4), (BarNote(Fraction(0), Fraction(2), 60, tied=True),))
     (run,) = runs([first, second], Counter())
     assert run.notes == [(0, 24, 60)]
 
 
 def test_windows_start_at_every_beat_and_a_note_from_before_is_not_heard():
-    bars = [Bar((4, 4), Fraction(4), tuple(Sung(Fraction(i), Fraction(1), 60 + i) for i in range(4)))] * 3
+    bars = [Bar((4, 4), Fraction(4), tuple(BarNote(Fraction(i), Fraction(1), 60 + i) for i in range(4)))] * 3
     (run,) = runs(bars, Counter())
     found = list(windows(run, 32, Counter()))
     assert len(found) == 5
-    held = Bar((4, 4), Fraction(4), (Sung(Fraction(0), Fraction(2), 70), *bars[0].notes[2:]))
+    held = Bar((4, 4), Fraction(4), (BarNote(Fraction(0), Fraction(2), 70), *bars[0].notes[2:]))
     (run,) = runs([held, *bars], Counter())
     second = list(windows(run, 32, Counter()))[1]
     assert second[:8].tolist() == [0, 0, 0, 0, melody.token_of(62), 0, 0, 0]
@@ -264,8 +264,9 @@ def write_drums(path, hits, bars=4, numerator=4):
 
 def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path):
     write_drums(tmp_path / "a.mid", [(0, 36), (4, 38), (8, 36), (8, 42), (12, 40)])
-    song, (stretch,) = drum_windows.read(tmp_path / "a.mid", Counter())
-    assert song == "a"
+    score = midi.read(tmp_path / "a.mid")
+    (stretch,) = drum_windows.stretches(score, Counter())
+    assert score.song == "a"
     found = list(drum_windows.windows(stretch, 32, Counter()))
     assert len(found) == 3
     for window in found:
@@ -280,7 +281,7 @@ def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path
 def test_drums_in_other_metres_are_refused_and_counted(tmp_path):
     write_drums(tmp_path / "a.mid", [(0, 36)], numerator=3)
     refused = Counter()
-    assert drum_windows.read(tmp_path / "a.mid", refused)[1] == []
+    assert drum_windows.stretches(midi.read(tmp_path / "a.mid"), refused) == []
     assert list(refused) == ["stretches in 3/4, which does not fit the 4/4 grid"]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from livevae.cli import training as training_commands
-from livevae.corpus import dataset, drum_windows, groove_windows
+from livevae.corpus import dataset, drum_windows, groove_windows, midi
 from livevae.errors import ModelError, MusicError
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
@@ -78,7 +78,7 @@ def played(seed=0, bars=4):
 def test_a_file_is_read_as_the_vocabulary_encodes_its_riff(tmp_path, seed):
     strokes = played(seed)
     write_midi(tmp_path / "a.mid", strokes)
-    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
+    (stretch,) = groove_windows.stretches(midi.read(tmp_path / "a.mid"), Counter())
     riff = Riff(tuple(Note(2 * tick, 1, pitch, velocity) for tick, pitch, velocity in strokes), 16 * 960)
     expected = np.array(groove.encode(riff, 64, drums.ROLAND), np.float32)
     assert np.allclose(groove_windows.rows(stretch), expected, atol=1e-6)
@@ -88,7 +88,7 @@ def test_stored_windows_become_the_same_riff_again_to_the_tick(tmp_path):
     write_midi(
         tmp_path / "a.mid", [(0, 36, 100), (475, 38, 64), (490, 42, 20), (1300, 43, 127), (1920, 36, 1)]
     )
-    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
+    (stretch,) = groove_windows.stretches(midi.read(tmp_path / "a.mid"), Counter())
     riff = groove.decode(groove_windows.rows(stretch).tolist())
     assert [(note.start, note.pitch, note.velocity) for note in riff.notes] == [
         *((0, 36, 100), (950, 38, 64), (980, 42, 20), (2600, 45, 127), (3840, 36, 1))
@@ -97,7 +97,7 @@ def test_stored_windows_become_the_same_riff_again_to_the_tick(tmp_path):
 
 def test_windows_begin_on_bar_lines_and_a_silent_bar_is_refused(tmp_path):
     write_midi(tmp_path / "a.mid", [s for s in played(1, 6) if not 1900 <= s[0] < 3900])
-    _, (stretch,) = groove_windows.read(tmp_path / "a.mid", Counter())
+    (stretch,) = groove_windows.stretches(midi.read(tmp_path / "a.mid"), Counter())
     refused = Counter()
     found = list(drum_windows.windows(stretch, 32, refused, groove.DRUMS))
     for first, window in zip((32, 48, 64), found, strict=True):
@@ -119,7 +119,9 @@ def test_a_data_set_of_grooves_keeps_the_split_that_its_table_says(tmp_path):
     assert built.info["music"] == "groove"
     held = {window.tobytes() for window in built.test}
     for number in range(2, 12, 3):
-        _, (stretch,) = groove_windows.read(tmp_path / "kit" / "one" / f"{number}.mid", Counter())
+        (stretch,) = groove_windows.stretches(
+            midi.read(tmp_path / "kit" / "one" / f"{number}.mid"), Counter()
+        )
         assert {window.tobytes() for window in drum_windows.windows(stretch, 32, Counter(), 9)} <= held
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from livevae.cli import training as training_commands
-from livevae.corpus.dataset import KINDS
+from livevae.corpus.kinds import KINDS
 from livevae.errors import ModelError
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration

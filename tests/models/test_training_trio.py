@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
-from livevae.corpus import dataset, trio_windows
+from livevae.corpus import dataset, midi, trio_windows
 from livevae.errors import ModelError, MusicError
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
@@ -65,8 +65,9 @@ def band(bars=8):
 
 
 def test_a_trio_is_read_step_by_step(tmp_path):
-    song, (stretch,) = trio_windows.read(write(tmp_path / "a song.mid", band()), Counter())
-    assert "song" in song
+    score = midi.read(write(tmp_path / "a song.mid", band()))
+    (stretch,) = trio_windows.stretches(score, Counter())
+    assert score.song == "song"
     assert stretch.shape == (128, 3)
     # a pitch is its token plus 19; a lead's note ends a step before the next begins
     assert stretch[:5].tolist() == [[41, 17, 1], [0, 0, 0], [0, 0, 0], [1, 0, 0], [43, 0, 2]]
@@ -75,7 +76,7 @@ def test_a_trio_is_read_step_by_step(tmp_path):
 def test_windows_begin_on_bar_lines_and_do_not_hear_what_began_before(tmp_path):
     parts = band()
     parts[BASS] = [(8, 16, 40), *(note for note in parts[BASS] if note[0] >= 24)]
-    _, (stretch,) = trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
+    (stretch,) = trio_windows.stretches(midi.read(write(tmp_path / "a.mid", parts)), Counter())
     found = list(trio_windows.windows(stretch, 64, Counter()))
     assert len(found) == 5
     assert found[0][8, 1] == 21
@@ -89,7 +90,7 @@ def test_windows_begin_on_bar_lines_and_do_not_hear_what_began_before(tmp_path):
 def test_a_band_without_one_of_the_three_is_refused(tmp_path, missing, name):
     parts = {part: notes for part, notes in band().items() if part != missing}
     with pytest.raises(MusicError, match=name):
-        trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
+        list(trio_windows.stretches(midi.read(write(tmp_path / "a.mid", parts)), Counter()))
 
 
 def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
@@ -97,7 +98,7 @@ def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
     for name, part in rests.items():
         parts = band(12)
         parts[part] = [note for note in parts[part] if note[0] >= 96]
-        _, (stretch,) = trio_windows.read(write(tmp_path / "a.mid", parts), Counter())
+        (stretch,) = trio_windows.stretches(midi.read(write(tmp_path / "a.mid", parts)), Counter())
         refused = Counter()
         assert len(list(trio_windows.windows(stretch, 64, refused))) < 9
         assert set(refused) == {f"windows without {'' if name == 'drums' else 'a '}{name}"}
@@ -105,7 +106,7 @@ def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
 
 def test_other_metres_are_counted(tmp_path):
     refused = Counter()
-    assert not trio_windows.read(write(tmp_path / "a.mid", band(), (3, 4)), refused)[1]
+    assert not list(trio_windows.stretches(midi.read(write(tmp_path / "a.mid", band(), (3, 4))), refused))
     assert refused == {"stretches in 3/4, which does not fit the 4/4 grid": 1}
 
 

@@ -1,14 +1,12 @@
 """Where models are: those that come with livevae, and a performer's own in the user's data folder. No torch."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
 from livevae.errors import ModelError
+from livevae.home import home
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.musicvae.config import ALIASES, Config
 
@@ -42,12 +40,6 @@ class Entry:
             ModelError: the checkpoint is broken.
         """
         return checkpoint_files.describe(self.path)
-
-
-def home() -> Path:
-    """The folder of a performer's own models and downloads: `LIVEVAE_HOME`, or the user's data folder."""
-    own = os.environ.get("LIVEVAE_HOME")
-    return Path(own) if own else user_data_path("livevae", appauthor=False)
 
 
 def entries() -> dict[str, Entry]:

@@ -18,10 +18,10 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
+from livevae.checksums import crc32c
 from livevae.errors import ModelError
-from livevae.models.checkpoints import shelf
+from livevae.home import home
 from livevae.models.foreign import import_model as foreign_import
-from livevae.models.foreign.crc32c import crc32c
 from livevae.models.foreign.js_checkpoint import MANIFEST, SETTINGS
 
 TENSORFLOW = "https://storage.googleapis.com/magentadata/models/music_vae/checkpoints"
@@ -114,7 +114,7 @@ def pull(name: str, progress: Progress = lambda *_: None) -> Path:
     one = PUBLISHED.get(name)
     if one is None:
         raise ModelError(f"nothing is published as {name!r}; there are: {', '.join(PUBLISHED)}")
-    folder = shelf.home() / "downloads" / name
+    folder = home() / "downloads" / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if one.is_folder:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.checksums import crc32c, masked
 from livevae.errors import ModelError
-from livevae.models.foreign.crc32c import crc32c, masked
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER = 48

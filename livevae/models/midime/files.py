@@ -18,8 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from livevae.errors import ModelError
+from livevae.home import home
 from livevae.latent.personas import MAX_DIM, MAX_LATENT, Persona, layer_shapes
-from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.checkpoints import files as checkpoint_files
 
 FORMAT = "livevae persona 1"
 SUFFIX = ".safetensors"
@@ -96,7 +97,7 @@ def checked_name(name: str) -> str:
 
 def folder() -> Path:
     """Where a performer's own personas are."""
-    return shelf.home() / "personas"
+    return home() / "personas"
 
 
 def entries() -> dict[str, Entry]:

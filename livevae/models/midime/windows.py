@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -11,10 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.corpus import dataset, parts as midi_parts
-from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, Sung, runs
+from livevae.corpus import music_files
+from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, runs
 from livevae.corpus.melody_windows import windows as melody_windows
-from livevae.corpus.parts import BASSES, EFFECTS, Part, Score, notes_of
+from livevae.corpus.midi_lines import bars_of
+from livevae.corpus.music_files import Songbook
+from livevae.corpus.reading import Cut, cut_all, guarded
+from livevae.corpus.score import Part, PlayedNote, Score, band, fullest, notes_of
 from livevae.errors import MusicError
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.vocabulary import from_riff
@@ -25,7 +28,6 @@ Window = NDArray[Any]
 
 Hop = Literal["bar", "beat"]
 
-MIDI = frozenset({".mid", ".midi"})
 MOST_FILES = 20_000
 LEAST_DRUM_HITS = 4
 
@@ -85,8 +87,8 @@ class Imported:
         """What a persona of so many windows can be, for the performer."""
         count = len(self.windows)
         if count < 4:
-            said = f"{count} window{'s' if count > 1 else ''}: the persona will play this with slips and little else"
-            return f"{said}; four riffs give something between them"
+            words = f"{count} window{'s' if count > 1 else ''}: the persona will play this with slips and little else"
+            return f"{words}; four riffs give something between them"
         if count < 16:
             return f"{count} windows: crossings between the riffs"
         return f"{count} windows: variations in their manner; more riffs, more range"
@@ -98,60 +100,46 @@ def find(paths: Iterable[Path]) -> list[Path]:
     Raises:
         MusicError: a path is not there, or a named file is no music.
     """
-    found: dict[Path, None] = {}
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in dataset.MUSIC_SUFFIXES and p.is_file()
-            )
-            found.update(dict.fromkeys(inside))
-        elif path.is_file():
-            if path.suffix.lower() not in dataset.MUSIC_SUFFIXES:
-                kinds = " ".join(sorted(dataset.MUSIC_SUFFIXES))
-                raise MusicError(f"{path.name} is no music that can be read: expected one of {kinds}")
-            found[path] = None
-        else:
-            raise MusicError(f"there is no {str(path)[:200]!r}")
-    if len(found) > MOST_FILES:
-        raise MusicError(f"{len(found)} files are more than one performer's; {MOST_FILES} are the most")
-    return list(found)
+    return music_files.find(paths, MOST_FILES)
 
 
 def read(
     paths: Iterable[Path],
     config: Config,
     choice: Choice | None = None,
-    note: Callable[[Path], object] | None = None,
+    on_file: Callable[[Path], object] | None = None,
+    *,
+    isolated: bool = False,
 ) -> Imported:
     """Cut a performer's files into the model's windows.
 
     Args:
         paths: files and folders.
-        config: of the model that will hear them.
+        config: of the model whose windows they become.
         choice: which notes.
-        note: called with each file before it is read.
+        on_file: called with each file once it is read.
+        isolated: read in a process with limits of memory and time, as strangers' files should be.
 
     Raises:
         MusicError: a path is not there, or nothing could be used; the text holds the commonest reasons.
     """
-    choice = choice or Choice()
+    options = {"config": config.to_json(), "choice": asdict(choice or Choice())}
     reports: list[FileReport] = []
     kept: dict[bytes, tuple[Window, int]] = {}
-    for path in find(paths):
-        if note is not None:
-            note(path)
-        report = FileReport(path.name, _digest(path))
+    for path, cut in cut_all(cut_file, find(paths), options, isolated=isolated):
+        if on_file is not None:
+            on_file(path)
+        report = FileReport(path.name, _digest(path), 0, cut.sources, cut.refused)
         reports.append(report)
-        try:
-            for window in _file(path, config, choice, report):
-                key = window.tobytes()
-                if key in kept:
-                    report.left_out["windows that are there already"] += 1
-                else:
-                    kept[key] = (window, len(reports) - 1)
-                    report.windows += 1
-        except MusicError as error:
-            report.left_out[str(error)] += 1
+        for window in () if cut.windows is None else cut.windows:
+            key = window.tobytes()
+            if key in kept:
+                report.left_out["windows that are there already"] += 1
+            else:
+                kept[key] = (window, len(reports) - 1)
+                report.windows += 1
+        if cut.error:
+            report.left_out[cut.error] += 1
     if not kept:
         raise MusicError(_nothing(reports))
     return Imported(
@@ -159,6 +147,19 @@ def read(
         tuple(reports),
         np.array([source for _, source in kept.values()], np.int64),
     )
+
+
+def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
+    """The windows of a file, for `livevae.corpus.reading`.
+
+    Args:
+        path: of the file.
+        options: `config`, the model's as JSON, and `choice`, the fields of `Choice`.
+    """
+    config, choice = Config.from_json(options["config"]), Choice(**options["choice"])
+    cut = Cut()
+    guarded(cut, (("", window) for window in _file(path, config, choice, cut)))
+    return cut
 
 
 def from_takes(takes: Sequence[Riff], config: Config) -> Imported:
@@ -198,45 +199,46 @@ def _nothing(reports: Sequence[FileReport]) -> str:
         reasons.update(report.left_out)
     if not reports:
         return "there is no music file in what was named"
-    said = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
-    return f"none of {len(reports)} file(s) gave a window: {said or 'they are empty'}"
+    why = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
+    return f"none of {len(reports)} file(s) gave a window: {why or 'they are empty'}"
 
 
-def _file(path: Path, config: Config, choice: Choice, report: FileReport) -> Iterator[Window]:
-    if path.suffix.lower() not in MIDI:
+def _file(path: Path, config: Config, choice: Choice, cut: Cut) -> Iterator[Window]:
+    music = music_files.read(path)
+    if isinstance(music, Songbook):
         if config.music != "melody":
             raise MusicError(f"{config.music} is read from MIDI files")
-        lines = dataset.read_lines(path, report.left_out)
-        for line in lines:
-            yield from _bars(line.bars, config, choice, report.left_out)
-        report.parts.append(f"{len(lines)} line{'s' if len(lines) != 1 else ''}")
+        cut.refused.update(f"tunes: {fault}" for fault in music.faults)
+        for line in music.lines:
+            yield from _bars(line.bars, config, choice, cut.refused)
+        cut.sources.append(f"{len(music.lines)} line{'s' if len(music.lines) != 1 else ''}")
         return
-    score = midi_parts.read(path)
+    cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
     if config.music == "melody":
-        for part in _melodic(score, choice, report):
-            report.parts.append(part.title)
-            yield from _bars(_sung(part, score), config, choice, report.left_out)
+        for part in _melodic(music, choice, cut):
+            cut.sources.append(part.title)
+            yield from _bars(bars_of(part, music), config, choice, cut.refused)
     else:
-        yield from _riff_windows(_riff(score, config, choice, report), config, choice, report.left_out)
+        yield from _riff_windows(_riff(music, config, choice, cut), config, choice, cut.refused)
 
 
 # melody
 
 
-def _melodic(score: Score, choice: Choice, report: FileReport) -> list[Part]:
+def _melodic(score: Score, choice: Choice, cut: Cut) -> list[Part]:
     """The parts that are one line, or are made one."""
     chosen = _chosen(score, choice)
     free = not (choice.track or choice.channel)
     lines: list[Part] = []
     for part in chosen:
-        if part.drums:
-            report.left_out["drum tracks"] += 1
-        elif free and len(chosen) > 1 and (part.program in BASSES or part.program in EFFECTS):
-            report.left_out["bass and effect tracks (choose one with --track)"] += 1
-        elif part.chords and not choice.skyline:
-            report.left_out["tracks of chords (--skyline takes their highest notes)"] += 1
+        if part.is_drums:
+            cut.refused["drum tracks"] += 1
+        elif free and len(chosen) > 1 and (part.is_bass or part.is_effect):
+            cut.refused["bass and effect tracks (choose one with --track)"] += 1
+        elif part.is_chords and not choice.skyline:
+            cut.refused["tracks of chords (--skyline takes their highest notes)"] += 1
         else:
-            lines.append(replace(part, hits=tuple(_skyline(part))) if part.chords else part)
+            lines.append(replace(part, notes=tuple(_skyline(part))) if part.is_chords else part)
     return lines
 
 
@@ -258,30 +260,16 @@ def _named(part: Part, wanted: str) -> bool:
     return wanted.lower() in part.name.lower()
 
 
-def _skyline(part: Part) -> Iterator[midi_parts.Hit]:
+def _skyline(part: Part) -> Iterator[PlayedNote]:
     """The highest note that sounds at any moment (Uitdenbogerd and Zobel 1998): lower ones that start under it go."""
-    top: list[midi_parts.Hit] = []
-    for hit in part.hits:  # at one start, the highest first
-        if top and hit.start < top[-1].end:
-            if hit.start == top[-1].start or hit.pitch < top[-1].pitch:
+    top: list[PlayedNote] = []
+    for note in part.notes:  # at one start, the highest first
+        if top and note.start < top[-1].end:
+            if note.start == top[-1].start or note.pitch < top[-1].pitch:
                 continue
-            top[-1] = replace(top[-1], end=hit.start)
-        top.append(hit)
+            top[-1] = top[-1]._replace(end=note.start)
+        top.append(note)
     yield from top
-
-
-def _sung(part: Part, score: Score) -> Iterator[Bar]:
-    """Each stretch of one metre as one long bar: in a MIDI file the grid never slips within it."""
-    ends = [start for start, _ in score.metres[1:]] + [max(score.length, score.metres[-1][0] + 1)]
-    for (begin, metre), end in zip(score.metres, ends, strict=True):
-        whole = Fraction(4 * metre[0], metre[1])
-        sung = tuple(
-            Sung(hit.start - begin, hit.end - hit.start, hit.pitch)
-            for hit in part.hits
-            if begin <= hit.start < end
-        )
-        length = -(-(end - begin) // whole) * whole
-        yield Bar(metre, length, sung, jump=True)
 
 
 def _bars(bars: Iterable[Bar], config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
@@ -308,44 +296,38 @@ def _filled(run: Run, steps: int) -> Run:
 # drums, groove, trio: any notes on the grid
 
 
-def _riff(score: Score, config: Config, choice: Choice, report: FileReport) -> Riff:
+def _riff(score: Score, config: Config, choice: Choice, cut: Cut) -> Riff:
     """The file's notes as one riff, with the parts that the model knows."""
-    odd = sorted({f"{a}/{b}" for _, (a, b) in score.metres if (a, b) not in FITTING_METRES})
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METRES})
     if odd:
         raise MusicError(f"metres that do not fit the 4/4 grid: {', '.join(odd)}")
     parts = _chosen(score, choice)
     if config.music == "trio":
-        roles = _roles(parts, report)
+        roles = _roles(parts, cut)
     else:
-        drums = [part for part in parts if part.drums] or (parts if choice.track or choice.channel else [])
+        drums = [part for part in parts if part.is_drums] or (parts if choice.track or choice.channel else [])
         roles = [(part, 0) for part in drums]
         if not roles:
             raise MusicError("no drums on channel 10 (choose others with --track or --channel)")
-    report.parts += [part.title for part, _ in roles]
+    cut.sources += [part.title for part, _ in roles]
     notes = notes_of(roles)
     bar = STEPS_PER_BAR * TICKS_PER_STEP
     end = max(note.start for note in notes) + 1
     return Riff(tuple(notes), -(-end // bar) * bar)
 
 
-def _roles(parts: Sequence[Part], report: FileReport) -> list[tuple[Part, int]]:
+def _roles(parts: Sequence[Part], cut: Cut) -> list[tuple[Part, int]]:
     """A melody, a bass and drums: the fullest part of each kind."""
-    kinds: list[list[Part]] = [[], [], []]
-    for part in parts:
-        if part.drums:
-            kinds[2].append(part)
-        elif part.program in BASSES:
-            kinds[1].append(part)
-        elif not part.chords and part.program not in EFFECTS:
-            kinds[0].append(part)
-        else:
-            report.left_out["tracks of chords or effects"] += 1
-    missing = [name for name, kind in zip(("melody", "bass", "drums"), kinds, strict=True) if not kind]
-    if missing:
-        raise MusicError(
-            f"a trio needs melody, bass (programs 33 to 40) and drums (channel 10); no {missing[0]}"
-        )
-    return [(max(kind, key=lambda part: len(part.hits)), role) for role, kind in enumerate(kinds)]
+    players = band(parts)
+    if skipped := len(parts) - len(players.lines) - len(players.basses) - len(players.drums):
+        cut.refused["tracks of chords or effects"] += skipped
+    kinds = (players.lines, players.basses, players.drums)
+    for name, kind in zip(("melody", "bass", "drums"), kinds, strict=True):
+        if not kind:
+            raise MusicError(
+                f"a trio needs melody, bass (programs 33 to 40) and drums (channel 10); no {name}"
+            )
+    return [(part, role) for role, kind in enumerate(kinds) for part in fullest(kind)]
 
 
 def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:

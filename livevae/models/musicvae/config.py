@@ -113,7 +113,7 @@ class Config:
 
     @property
     def learns(self) -> str:
-        """The kind of data set that it is trained on (`dataset.KINDS`): mostly its music."""
+        """The kind of data set that it is trained on (`livevae.corpus.kinds.KINDS`): mostly its music."""
         if self.music == "melody" and self.controls == CHORD_DEPTH:
             return "chords"
         return "all-drums" if self.output_depths == (ALL_DRUM_CLASSES,) else self.music

@@ -9,9 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from livevae.errors import ModelError
+from livevae.home import home
 from livevae.latent.attributes import ATTRIBUTES, Directions
 from livevae.latent.personas import MAX_DIM
-from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.vocabulary import to_riff
 from livevae.music.melody import nearest_step
@@ -62,7 +63,7 @@ def table(config: Config, windows: NDArray[Any]) -> dict[str, NDArray[np.float64
 
 def place(identity: str) -> Path:
     """Where a performer's own directions of a model are kept."""
-    return shelf.home() / "directions" / f"{identity}.safetensors"
+    return home() / "directions" / f"{identity}.safetensors"
 
 
 def save(path: Path, directions: Directions, identity: str) -> None:

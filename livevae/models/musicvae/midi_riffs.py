@@ -1,47 +1,46 @@
-"""Whole MIDI files as riffs for a model to hear, and riffs as MIDI files to hear."""
+"""MIDI files to a model's riffs, and riffs to MIDI files."""
 
 from pathlib import Path
 
-from livevae.corpus import parts as midi_parts
+from livevae.corpus import midi
 from livevae.corpus.lines import FITTING_METRES
-from livevae.corpus.parts import BASSES, EFFECTS, fullest, notes_of
+from livevae.corpus.score import DRUM_CHANNEL, band, fullest, notes_of
 from livevae.errors import MusicError
 from livevae.models.musicvae.config import Config
 from livevae.music import midi_file
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
 from livevae.music.trio import BASS, DRUMS, MELODY
 
-DRUM_CHANNEL = midi_parts.DRUM_CHANNEL
 FINGERED_BASS = 33
 """General MIDI's program, from 0."""
 
 
 def read(path: Path, config: Config) -> Riff:
-    """What a model can hear of a MIDI file: its fullest line, its drums, or a trio; in whole windows.
+    """What a model can take of a MIDI file: its fullest line, its drums, or a trio; in whole windows.
 
     Raises:
         MusicError: no MIDI file, a metre that is not on the 4/4 grid, or nothing for this model.
     """
-    score = midi_parts.read(path)
-    odd = sorted({f"{a}/{b}" for _, (a, b) in score.metres if (a, b) not in FITTING_METRES})
+    score = midi.read(path)
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METRES})
     if odd:
         raise MusicError(f"{path.name}: metres that do not fit the 4/4 grid: {', '.join(odd)}")
-    drums = [part for part in score.parts if part.drums]
-    others = [part for part in score.parts if not part.drums]
-    basses = [part for part in others if part.program in BASSES]
-    lines = [part for part in others if part not in basses and part.program not in EFFECTS] or others
+    players = band(score.parts)
+    others = [part for part in score.parts if not part.is_drums]
+    lines = [*players.lines, *players.chords]
     if config.music == "melody":
-        roles = [(part, 0) for part in fullest(lines)]
+        roles = [(part, 0) for part in fullest(lines or others)]
     elif config.music == "trio":
-        roles = [(part, MELODY) for part in fullest([part for part in lines if part not in basses])]
-        roles += [(part, BASS) for part in fullest(basses)] + [(part, DRUMS) for part in fullest(drums)]
+        roles = [(part, MELODY) for part in fullest(lines)]
+        roles += [(part, BASS) for part in fullest(players.basses)]
+        roles += [(part, DRUMS) for part in fullest(players.drums)]
     else:
-        roles = [(part, 0) for part in drums or (others if len(others) == 1 else [])]
+        roles = [(part, 0) for part in players.drums or (others if len(others) == 1 else [])]
     if not roles:
         wanted = {"melody": "a track that is no drums", "trio": "tracks"}.get(
             config.music, "drums on channel 10"
         )
-        raise MusicError(f"{path.name} has nothing for {config.name}, which hears {wanted}")
+        raise MusicError(f"{path.name} has nothing for {config.name}, which takes {wanted}")
     notes = notes_of(roles)
     window = config.bars * TICKS_PER_BAR
     end = max(note.end for note in notes) if config.music in ("melody", "trio") else notes[-1].start + 1
