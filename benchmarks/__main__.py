@@ -9,6 +9,7 @@ from livevae.errors import LivevaeError
 
 BENCHES = (
     "benchmarks.jitter",
+    "benchmarks.osc_codec",
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.decode_table",

@@ -168,8 +168,8 @@ class LogWriter:
         said = None if when is None else when - self._begun
         self._write(Input(self._clock() - self._begun, kind, data, said))
 
-    def packet(self, data: bytes) -> None:
-        """An OSC packet came now."""
+    def request(self, data: bytes) -> None:
+        """An OSC message, as a packet, is done now."""
         self.came("osc", data)
 
     def hearing(self, heard: Heard) -> Heard:
@@ -180,15 +180,6 @@ class LogWriter:
             heard(data, when)
 
         return hear
-
-    def reporting(self, told: Callable[[Report], object]) -> Callable[[Report], None]:
-        """`told`, which takes the player's reports, with the log's ear before it."""
-
-        def tell(report: Report) -> None:
-            self.reported(report)
-            told(report)
-
-        return tell
 
     def reported(self, report: Report) -> None:
         """What the player tells that came from outside: another's clock, a port that goes or comes."""

@@ -17,7 +17,8 @@ from livevae.player.client.local import LocalPlayer
 from livevae.player.clocks.clock import INTERNAL, LINK, MIDI
 from livevae.player.core import Sent
 from livevae.player.recorder.smf import MidiFile
-from livevae.player.wire.reports import Report, Transport
+from livevae.player.wire.reports import Report
+from livevae.reports import follow
 from livevae.tempo.timeline import Timeline
 from livevae.virtual_time import virtual_time
 
@@ -114,8 +115,7 @@ async def _replay(
     def told(report: Report) -> None:
         if on_report is not None:
             on_report(report)
-        if isinstance(report, Transport):
-            session.transport(report.playing, report.tick)
+        follow(session, report)
 
     player.on_report = told
     edge = UdpEdge(session.do, Timetags(loop.time, lambda: loop.time() + head.wall), loop.time)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from livevae import __version__
 from livevae.edges.midi_in import MidiInputs
-from livevae.edges.osc.udp import UdpEdge, open_udp
+from livevae.edges.osc.limits import is_local
+from livevae.edges.osc.udp import OPEN, Door, UdpEdge, open_udp
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.perform.engine import Engine
@@ -26,17 +27,8 @@ from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.clocks.opening import why_not
 from livevae.player.wire.commands import PortSpec
-from livevae.player.wire.reports import (
-    ClockChanged,
-    Hello,
-    PlayerDied,
-    PortBack,
-    PortLost,
-    PortsOpened,
-    Problem,
-    Report,
-    Transport,
-)
+from livevae.player.wire.reports import Report
+from livevae.reports import follow, lines_of
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +62,7 @@ class Options:
         midi_in: inputs: `virtual`, or part of a port's name.
         clock: whose clock to go by.
         record: MIDI file that gets what is sent.
+        door: whose packets are read.
         log: file that gets what comes in, for `livevae replay`.
         seed: the night's random numbers.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
@@ -83,6 +76,7 @@ class Options:
     midi_in: tuple[str, ...] = ()
     clock: Clock = OUR_CLOCK
     record: Path | None = None
+    door: Door = OPEN
     log: Path | None = None
     seed: int = 0
     lead: float | None = None
@@ -142,15 +136,17 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         LivevaeError: the model does not load, the OSC port does not open, the scene asks for what is not there.
     """
     names = port_names(options.midi)
-    said = _Said(say)
+
+    def show(report: Report) -> None:
+        for line in lines_of(report):
+            say(line)
+
     specs = [PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)]
     engine = Engine(models.load)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)
         warm = asyncio.ensure_future(engine.warm())
-        player = await PlayerProcess.start(
-            options.scene.tempo, specs, record=options.record, on_report=said.report
-        )
+        player = await PlayerProcess.start(options.scene.tempo, specs, record=options.record, on_report=show)
         stack.push_async_callback(player.close)
         await warm
         player.begin(asyncio.get_running_loop().time() + PRELUDE)
@@ -172,19 +168,26 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
-        said.follow(session)
         log = None
         if options.log is not None:
             log = LogWriter(options.log, asyncio.get_running_loop().time)
             stack.callback(log.close)
             log.head(options.seed, session.cast.timing, player.timeline, names)
-            player.on_report = log.reporting(said.report)
+
+        def reported(report: Report) -> None:
+            if log is not None:
+                log.reported(report)
+            show(report)
+            follow(session, report)
+
+        player.on_report = reported
         osc = await open_udp(
             session.do,
             options.host,
             options.port,
             on_error=lambda text: say(f"osc: {text}"),
-            on_packet=None if log is None else log.packet,
+            on_request=None if log is None else log.request,
+            door=options.door,
         )
         stack.callback(osc.close)
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
@@ -199,6 +202,11 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         host, port = osc.address
         say(f"osc     {host}:{port}; try: {_program()} send /livevae/status --osc {host}:{port}")
+        if not is_local((host,)) and options.door == OPEN:
+            say(
+                f"osc     {host} can be reached from other machines, and whoever reaches it plays:"
+                " --allow ADDRESS/PREFIX lets in a network alone, --secret-file FILE those who know a word"
+            )
         playing = [name for name, voice in options.scene.voices.items() if voice.play]
         what = f"{', '.join(playing)}" if playing else "no voice yet"
         title = options.scene.title or "the scene"
@@ -228,48 +236,3 @@ def port_names(targets: tuple[str, ...]) -> tuple[str, ...]:
 def _program() -> str:
     """What to type to run livevae: its name where the shell finds it, else the way to it."""
     return "livevae" if shutil.which("livevae") else sys.argv[0]
-
-
-class _Said:
-    """The player's reports as lines for the performer, and, where they concern it, to the session."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._session: Session | None = None
-
-    def follow(self, session: Session) -> None:
-        """Tell `session` whose clock it is, and when others start and stop."""
-        self._session = session
-
-    def report(self, report: Report) -> None:
-        match report:
-            case Hello(realtime=True):
-                self._say("timing  real-time priority")
-            case Hello(why=why):
-                self._say(f"timing  without real-time priority: {why}")
-            case PortsOpened(opened, failed):
-                for _, system in opened:
-                    self._say(f"midi    {system}")
-                for name, why in failed:
-                    self._say(f"midi    {name} is not open, playing goes on without it: {why}")
-            case PortLost(port, why):
-                self._say(f"midi    {port} is gone: {why}")
-            case PortBack(port):
-                self._say(f"midi    {port} is back")
-                if self._session is not None:
-                    self._session.cast.sounds.forget(port)
-            case ClockChanged(source, peers, why):
-                others = f", {peers} {'other' if peers == 1 else 'others'}" if source != INTERNAL else ""
-                self._say(f"clock   {why or source + others}")
-                if self._session is not None:
-                    self._session.conductor.changed(source, peers, why)
-            case Transport(playing, tick):
-                self._say("clock   the others play" if playing else "clock   the others stopped")
-                if self._session is not None:
-                    self._session.transport(playing, tick)
-            case PlayerDied(why, released):
-                self._say(f"player  died ({why}); another one plays on, {released} notes released")
-            case Problem(text):
-                self._say(f"player  {text}")
-            case _:
-                pass

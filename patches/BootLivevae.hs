@@ -62,8 +62,9 @@
 --   /livevae/persona/undo
 --   names of a voice's settings:
 --   model port channel bars quantum temp drift seed key
---   transpose low high velocity gate swing swing_at humanise
---   touch shift density height syncopation range
+--   transpose low high velocity program bank level gate swing
+--   swing_at humanise touch shift density height syncopation
+--   range
 
 import Sound.Tidal.Context
 
@@ -109,6 +110,9 @@ transpose = pI "transpose"
 low = pI "low"
 high = pI "high"
 velocity = pI "velocity"
+program = pI "program"
+bank = pI "bank"
+level = pI "level"
 gate = pF "gate"
 swing_ = pF "swing"
 swing_at = pI "swing_at"

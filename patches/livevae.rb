@@ -33,8 +33,9 @@
 #   /livevae/persona/undo
 #   names of a voice's settings:
 #   model port channel bars quantum temp drift seed key
-#   transpose low high velocity gate swing swing_at humanise
-#   touch shift density height syncopation range
+#   transpose low high velocity program bank level gate swing
+#   swing_at humanise touch shift density height syncopation
+#   range
 
 use_osc "127.0.0.1", 7770
 

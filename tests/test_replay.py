@@ -220,7 +220,7 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     writer = LogWriter(tmp_path / "night.log", lambda: now[0])
     writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.2, 97.0), PORTS)
     now[0] = 6.0
-    writer.packet(b"/a")
+    writer.request(b"/a")
     heard = []
     writer.hearing(lambda data, when: heard.append((data, when)))(b"\x90\x40\x01", 5.99)
     writer.reported(TimelineChanged(Timeline(0, 5.9, 97.0), 97.0))  # our own, which the requests make again

@@ -12,6 +12,8 @@ import mido
 import pytest
 
 from livevae.edges.osc.client import Client
+from livevae.edges.osc.limits import network
+from livevae.edges.osc.udp import Door
 from livevae.errors import LivevaeError, RequestError
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
@@ -80,6 +82,14 @@ async def test_garbage_on_the_socket_is_answered_and_the_show_goes_on() -> None:
         transport.sendto(b"#bundle\0" + b"\xff" * 40)
         transport.close()
         assert (await ask(server, "/livevae/status"))["a"] == "playing"
+
+
+async def test_a_port_that_other_machines_reach_is_said_in_a_line_unless_somebody_is_kept_out() -> None:
+    async with stage(host="0.0.0.0") as (_, said):
+        assert sum("whoever reaches it plays: --allow" in line for line in said) == 1
+    async with stage(host="0.0.0.0", door=Door((network("192.168.1.0/24"),))) as (server, said):
+        assert not any("--allow" in line for line in said)
+        assert (await ask(server, "/livevae/ping"))["beat"]
 
 
 async def test_leaving_releases_every_note_and_the_recording_is_whole(tmp_path: Path) -> None:

@@ -6,10 +6,16 @@ import contextlib
 import secrets
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from livevae import __version__
 from livevae.cli.common import Commands, add, add_model_options, open_models, positive, say
 from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from livevae.edges.osc.limits import Network
+
+LONGEST_SECRET = 200
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,6 +29,20 @@ def _serve(commands: Commands) -> None:
     command = add(commands, "serve", "play a scene, and listen to OSC", _run_serve)
     command.add_argument("scene", nargs="?", metavar="SCENE", help="a TOML file, or a bundled scene's name")
     command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
+    command.add_argument(
+        "--allow",
+        metavar="ADDRESS/PREFIX",
+        type=_network,
+        action="append",
+        help="with --osc 0.0.0.0: read packets only from this network, as in 192.168.1.0/24, and from this machine;"
+        " may be repeated",
+    )
+    command.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        type=Path,
+        help="messages from other machines have to bring the word in this file, as a pair: secret WORD",
+    )
     command.add_argument(
         "--midi",
         metavar="NAME",
@@ -67,9 +87,40 @@ def _clock(text: str) -> tuple[str, str]:
     return source, device
 
 
+def _network(text: str) -> "Network":
+    """`192.168.1.0/24`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no network.
+    """
+    from livevae.edges.osc.limits import network
+
+    try:
+        return network(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no network, such as 192.168.1.0/24") from None
+
+
+def _secret(path: Path | None) -> str:
+    """The word in a file, without the end of its line; "" where there is no file.
+
+    Raises:
+        LivevaeError: it cannot be read, or is no word that OSC can hold.
+    """
+    if path is None:
+        return ""
+    try:
+        word = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LivevaeError(f"--secret-file: {path} cannot be read: {error}") from None
+    if not (0 < len(word) <= LONGEST_SECRET and word.isprintable()):
+        raise LivevaeError(f"--secret-file: {path} has to hold one line of 1 to {LONGEST_SECRET} characters")
+    return word
+
+
 def _run_serve(arguments: argparse.Namespace) -> None:
     from livevae import scene_files, server
-    from livevae.edges.osc.udp import parse_endpoint
+    from livevae.edges.osc.udp import Door, parse_endpoint
     from livevae.perform.requests import Clock
     from livevae.tempo.timeline import TempoError, checked_bpm
 
@@ -88,6 +139,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     if arguments.record is not None and not arguments.record.parent.is_dir():
         raise LivevaeError(f"--record: there is no folder {arguments.record.parent}")
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
+    door = Door(tuple(arguments.allow or ()), _secret(arguments.secret_file))
     options = server.Options(
         scene=scene,
         shelf=scene_files.Shelf(own).find,
@@ -97,6 +149,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         midi_in=tuple(arguments.midi_in or ()),
         clock=Clock(arguments.clock[0], device=arguments.clock[1]),
         record=arguments.record,
+        door=door,
         log=arguments.log,
         seed=seed,
         lead=arguments.lead,

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from livevae.errors import RequestError
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.settings import BY_NAME, Setting
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM
 
@@ -156,6 +156,7 @@ class Controls:
         self._clock = clock
         self._voices = voices
         self._learning: ask.Learn | None = None
+        self._learned: Later = nobody
         self._values: dict[tuple[int, int], int] = {}
         self._panicked = -OWN_PANIC
         self.listeners: list[Heard] = []
@@ -191,14 +192,14 @@ class Controls:
             )
         )
 
-    def learn(self, request: ask.Learn) -> Reply:
-        """Bind the next controller that moves; without a setting, no longer wait for one."""
+    def learn(self, request: ask.Learn, later: Later = nobody) -> Reply:
+        """Bind the next controller that moves, and tell `later` which; without a setting, no longer wait for one."""
         if not request.setting:
             self._learning = None
             return Reply(pairs=(("learning", ""),))
         voice = self._known(request.voice, request.setting)
         wanted = binding(0, voice, request.setting, least=request.least, most=request.most)
-        self._learning = request
+        self._learning, self._learned = request, later
         return Reply(pairs=(("learning", wanted.target),))
 
     # what is heard
@@ -236,8 +237,7 @@ class Controls:
         )
         reply = self._bind(new)
         logger.info("%s turns %s", _called(new), new.target)
-        if wanted.tell is not None:
-            wanted.tell(reply)
+        self._learned(reply)
 
     def _bind(self, new: Binding) -> Reply:
         kept = [

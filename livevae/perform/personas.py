@@ -14,7 +14,7 @@ from livevae.latent.personas import Persona, Personas
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import next_grid
 
@@ -89,15 +89,15 @@ class Desk:
         """Personas that are being trained, and how far they are, from 0 to 1."""
         return tuple((name, self._done.get(name, 0.0)) for name in self._training)
 
-    def do(self, request: Request) -> Reply:
-        """Answer one of the personas' requests.
+    def do(self, request: Request, later: Later = nobody) -> Reply:
+        """Answer one of the personas' requests; how a training goes is for `later`.
 
         Raises:
             LivevaeError: it cannot be done; nothing was changed.
         """
         match request:
             case ask.PersonaTrain():
-                return self._train(request)
+                return self._train(request, later)
             case ask.PersonaSave(name):
                 persona = self._here(name)
                 self._book.keep(persona)
@@ -186,7 +186,7 @@ class Desk:
             return Reply(pairs=(("persona", name), ("now", "gone"), *self._fallen(name)))
         return Reply(pairs=(("persona", name), ("now", "as before")))
 
-    def _train(self, request: ask.PersonaTrain) -> Reply:
+    def _train(self, request: ask.PersonaTrain, later: Later) -> Reply:
         name = self._book.checked_name(request.name)
         if self._training:
             raise RequestError(f"{next(iter(self._training))} is still being trained; wait for it")
@@ -195,18 +195,14 @@ class Desk:
         if not takes:
             raise RequestError("nothing was recorded to train on: /livevae/persona/record first")
         task = asyncio.get_running_loop().create_task(
-            self._trained(replace(request, name=name), takes), name=f"train {name}"
+            self._trained(replace(request, name=name), takes, later), name=f"train {name}"
         )
         self._training[name] = task
         task.add_done_callback(lambda _: self._training.pop(name, None))
         return Reply(pairs=(("persona", name), ("takes", len(takes)), ("state", "training")))
 
-    async def _trained(self, wish: ask.PersonaTrain, takes: tuple[Riff, ...]) -> None:
+    async def _trained(self, wish: ask.PersonaTrain, takes: tuple[Riff, ...], say: Later) -> None:
         """The whole of a training: the process, then the swap on a bar line; every end of it is told."""
-
-        def say(reply: Reply) -> None:
-            if wish.tell is not None:
-                wish.tell(reply)
 
         def told(epoch: int, epochs: int, loss: float) -> None:
             self._done[wish.name] = epoch / epochs

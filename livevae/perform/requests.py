@@ -1,14 +1,13 @@
 """Requests: what a performer can ask for, as frozen values. Read top to bottom, this file is the protocol.
 
-An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with a `Reply`. A request never makes
+An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with a `Reply`, and some with more of them
+later (`learn`, `persona/train`), which go to whoever was passed beside the request. A request never makes
 notes: it changes what the next riff will be.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +139,12 @@ class Learn(Request):
         setting: a voice's setting, or `tempo`.
         least: the value at 0; None is the setting's usual least.
         most: the value at 127; None is the setting's usual most.
-        tell: hears which controller it became.
     """
 
     voice: str = ""
     setting: str = ""
     least: float | None = None
     most: float | None = None
-    tell: "Callable[[Reply], None] | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +209,11 @@ class PersonaTrain(Request):
         name: what to call it; one of that name is replaced.
         model: whose z it speaks; "" is the default model.
         epochs: 0 is the usual number.
-        tell: hears how it goes, until it is done.
     """
 
     name: str
     model: str = ""
     epochs: int = 0
-    tell: "Callable[[Reply], None] | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +262,11 @@ class Reply:
     text: str = ""
     pairs: tuple[tuple[str, int | float | str], ...] = ()
     beat: float | None = None
+
+
+Later: TypeAlias = Callable[[Reply], None]
+"""Takes what is known of a request only after it was answered."""
+
+
+def nobody(_: Reply) -> None:
+    """A `Later` for who does not want to know."""

@@ -19,7 +19,7 @@ from livevae.perform.mixer import Mixer
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings, in_meter
 from livevae.perform.snapshot import Snapshot
@@ -97,19 +97,23 @@ class Session:
 
     # Requests
 
-    def do(self, request: Request) -> Reply:
+    def do(self, request: Request, later: Later = nobody) -> Reply:
         """Answer a request at once; what it changes is heard from the next riff on.
 
         A request that cannot be done is answered with `ok` False and a sentence, and changes nothing.
+
+        Args:
+            request: what is asked for.
+            later: hears what is known only afterwards: which knob was learned, how a training goes.
         """
         self._requests += 1
         try:
-            return self._do(request)
+            return self._do(request, later)
         except (LivevaeError, TempoError) as error:
             self._errors += 1
             return Reply(ok=False, text=str(error))
 
-    def _do(self, request: Request) -> Reply:
+    def _do(self, request: Request, later: Later) -> Reply:
         match request:
             case ask.Ping():
                 return Reply(
@@ -130,7 +134,7 @@ class Session:
             case ask.Map():
                 return self.controls.map(request)
             case ask.Learn():
-                return self.controls.learn(request)
+                return self.controls.learn(request, later)
             case ask.Panic():
                 self.panic()
                 return Reply(beat=self.beat)
@@ -150,7 +154,7 @@ class Session:
                 | ask.PersonaRemove()
                 | ask.PersonaUndo()
             ):
-                return self.desk.do(request)
+                return self.desk.do(request, later)
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
 

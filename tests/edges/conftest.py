@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from livevae.edges.osc.udp import UdpEdge, open_udp
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import Later, Reply, Request
 
 SOON = 5.0
 
@@ -22,7 +22,7 @@ class Heard:
     errors: list[str] = field(default_factory=list)
     port: int = 0
 
-    def do(self, request: Request) -> Reply:
+    def do(self, request: Request, _: Later) -> Reply:
         now = asyncio.get_running_loop().time()
         self.requests.append(request)
         self.ahead.append((request.at or now) - now)

@@ -220,7 +220,7 @@ def test_record_train_blend_save_and_undo_while_the_music_plays() -> None:
         assert armed.beat == 4.0
         stand.play_in(2.0, [60, 62, 64, 65] * 4)
         await asyncio.sleep(6)
-        reply = stand.do(ask.PersonaTrain("eve", epochs=40, tell=told.append))
+        reply = stand.do(ask.PersonaTrain("eve", epochs=40), told.append)
         assert dict(reply.pairs)["takes"] == 1
         assert "still being trained" in stand.do(ask.PersonaTrain("ada")).text
         await asyncio.sleep(3)
@@ -253,7 +253,7 @@ def test_a_training_that_fails_tells_why_and_leaves_the_persona_as_it_was() -> N
         stand.do(ask.PersonaRecord(1))
         stand.play_in(0.0, [60, 62, 64, 65])
         await asyncio.sleep(3)
-        assert stand.do(ask.PersonaTrain("nora", tell=told.append)).ok
+        assert stand.do(ask.PersonaTrain("nora"), told.append).ok
         await asyncio.sleep(9)
         assert stand.book.personas["nora"] is before
 

@@ -88,7 +88,7 @@ def test_learning_binds_the_knob_that_moves_and_tells_who_asked() -> None:
     def line(stand: Stand) -> None:
         told = []
         stand.session.heard(cc(30, 5), 0)  # a pedal that repeats its place does not move
-        reply = stand.do(ask.Learn("lead", "drift", 0.2, 0.8, tell=told.append))
+        reply = stand.do(ask.Learn("lead", "drift", 0.2, 0.8), told.append)
         assert reply.pairs == (("learning", "lead.drift"),)
         stand.session.heard(cc(30, 5), 0)
         assert told == []

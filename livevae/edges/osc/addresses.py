@@ -57,6 +57,12 @@ ID = "id"
 QUIET = "quiet"
 """Any address takes it; where it is 1, only an error is answered (Tidal posts every answer to its console)."""
 
+SECRET = "secret"  # noqa: S105  (a name, not a secret)
+"""Any address takes it; it lets a message in from beyond this machine where livevae asks for one (`--secret-file`)."""
+
+ANYWHERE = frozenset({ID, QUIET, SECRET})
+"""Names that every address takes."""
+
 HOST_NAMES = frozenset(
     {"_id_", "cps", "cycle", "delta", "duration", "livevae", "orbit", "oschost", "oscport"}
 )
@@ -78,6 +84,7 @@ class Address:
         others: reads every name that is not among these, where it takes any (a blend's personas).
         numbers: names for the numbers that may stand after its word without one (a position's coordinates).
         example: arguments of a whole message.
+        changes: whether it can change anything; what only asks is in no log.
     """
 
     address: str
@@ -90,6 +97,7 @@ class Address:
     example: tuple[Scalar, ...] = ()
     others: Setting | None = None
     numbers: tuple[Setting, ...] = ()
+    changes: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -178,12 +186,14 @@ ADDRESSES: tuple[Address, ...] = (
         "Are you there?",
         ("version", "bpm"),
         lambda _, at: Ping(at=at),
+        changes=False,
     ),
     Address(
         "/livevae/status",
         "How everything stands.",
         ("title", "bpm", "meter", "voices", "decode_ms_p99", "errors", "clock", "peers", "why"),
         lambda _, at: Status(at=at),
+        changes=False,
     ),
     Address(
         "/livevae/play",
@@ -341,6 +351,7 @@ ADDRESSES: tuple[Address, ...] = (
         "Which personas there are: here in memory, on disk, in training.",
         ("personas", "each persona's state"),
         lambda _, at: PersonaList(at=at),
+        changes=False,
     ),
     Address(
         "/livevae/persona/record",

@@ -8,6 +8,7 @@ ints beyond 32 bits become strings, so that none loses its last digits.
 """
 
 from livevae.edges.osc.addresses import ID, Scalar
+from livevae.edges.osc.asking import word_of
 from livevae.edges.osc.codec import INT32_HIGH, INT32_LOW, Message
 from livevae.perform.requests import Reply
 
@@ -20,16 +21,25 @@ LONGEST_TEXT = 500
 LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
-def reply(asked: Message, answer: Reply, ignored: tuple[str, ...] = ()) -> Message:
-    """The message that carries `answer` to who asked; an answer that is not ok becomes an error."""
+def reply(asked: Message, answer: Reply, ignored: tuple[str, ...] = (), held_back: int = 0) -> Message:
+    """The message that carries `answer` to who asked; an answer that is not ok becomes an error.
+
+    Args:
+        asked: the message that was asked.
+        answer: what came of it.
+        ignored: names in it that meant nothing.
+        held_back: how many answers before this one were not sent.
+    """
     if not answer.ok:
-        return error(asked, answer.text)
+        return error(asked, answer.text, held_back)
     pairs: list[tuple[str, object]] = [("address", asked.address), *_id(asked)]
     if answer.beat is not None:
         pairs.append(("beat", float(answer.beat)))
     pairs += answer.pairs
     if ignored:
         pairs.append(("ignored", " ".join(ignored)[:LONGEST_TEXT]))
+    if held_back:
+        pairs.append(("held_back", held_back))
     return _message(REPLY, pairs)
 
 
@@ -39,7 +49,7 @@ def error(asked: Message | None, text: str, held_back: int = 0) -> Message:
     Args:
         asked: the message that was wrong.
         text: a sentence for the performer.
-        held_back: how many errors before this one were not sent.
+        held_back: how many answers before this one were not sent.
     """
     address = asked.address[:LONGEST_TEXT] if asked else ""
     pairs: list[tuple[str, object]] = [
@@ -69,8 +79,7 @@ def flat(value: object) -> Scalar:
 
 def _id(asked: Message) -> tuple[tuple[str, object], ...]:
     """The `id` of a message, whatever else is wrong with it."""
-    args = asked.args[len(asked.args) % 2 :]
-    for name, value in zip(args[::2], args[1::2], strict=True):
-        if name == ID and isinstance(value, int | float | str) and len(str(value)) <= LONGEST_TEXT:
-            return ((ID, value),)
+    value = word_of(asked, ID)
+    if isinstance(value, int | float | str) and len(str(value)) <= LONGEST_TEXT:
+        return ((ID, value),)
     return ()

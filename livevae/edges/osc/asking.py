@@ -3,8 +3,8 @@
 import difflib
 from dataclasses import dataclass, replace
 
-from livevae.edges.osc.addresses import BY_ADDRESS, HOST_NAMES, ID, QUIET, VOICE, Address, Values
-from livevae.edges.osc.codec import Message
+from livevae.edges.osc.addresses import ANYWHERE, BY_ADDRESS, HOST_NAMES, QUIET, VOICE, Address, Values
+from livevae.edges.osc.codec import Message, Value
 from livevae.errors import RequestError
 from livevae.perform.requests import Request
 from livevae.perform.settings import Setting
@@ -56,7 +56,7 @@ def ask(message: Message) -> Asked:
     table = (*([row.word] if row.word else []), *row.numbers, *row.settings)
     known = {setting.name: setting for setting in table}
     values = {name: known[name].read(value) for name, value in given.items() if name in known}
-    anyones = HOST_NAMES | {ID, QUIET}
+    anyones = HOST_NAMES | ANYWHERE
     if row.others is not None:
         for name in [name for name in given if name not in known and name not in anyones]:
             known[name] = replace(row.others, name=f"{row.others.name} {_shown(name)}")
@@ -67,6 +67,20 @@ def ask(message: Message) -> Asked:
     if row.word is not None:
         _check_word(row, row.word, values)
     return Asked(row, values, ignored, quiet=given.get(QUIET) in (1, True))
+
+
+def word_of(message: Message, name: str) -> Value:
+    """What follows `name` among a message's pairs, whatever else is wrong with it; None where it is not there."""
+    args = message.args[len(message.args) % 2 :]
+    return next((value for given, value in zip(args[::2], args[1::2], strict=True) if given == name), None)
+
+
+def without(message: Message, name: str) -> Message:
+    """The message without the pairs of that name."""
+    odd = len(message.args) % 2
+    args = message.args[odd:]
+    kept = (pair for pair in zip(args[::2], args[1::2], strict=True) if pair[0] != name)
+    return Message(message.address, (*message.args[:odd], *(part for pair in kept for part in pair)))
 
 
 def _pairs(row: Address, message: Message) -> dict[str, object]:

@@ -1,16 +1,26 @@
 """OSC 1.0 packets: bytes <-> messages, and nothing else. No socket, no clock, no waiting on a timetag.
 
-A parser of our own: the usual one (python-osc 1.10) never returns from a bundle whose element says its size
-is negative, and lets RecursionError and UnicodeDecodeError out. Here every packet is either read whole or
-refused with one `OscError`, in time proportional to its length.
+python-osc parses and builds every message. Three things are done here, because it does not do them (seen with
+1.9 and 1.10):
+
+* The walk over a bundle's elements. Its own never returns from an element whose size is negative, and recurses
+  without a limit. Ours is bounded in depth and in the number of messages.
+* Timetags as data. Its packets replace a time in the past, and order messages by time.
+* Strictness. It lets UnicodeDecodeError and RecursionError out, logs and skips types that it does not know, fills
+  up a float that is cut off, and takes a blob of negative size for an empty one. Here a packet is either read from
+  its first byte to its last, or refused with one `OscError`.
 
 Source: The Open Sound Control 1.0 Specification (Wright, 2002), with the 1.1 tags T F N I.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pythonosc import osc_message, osc_message_builder
+from pythonosc.parsing import osc_types
 
 from livevae.errors import LivevaeError
 
@@ -29,9 +39,13 @@ IMMEDIATELY = 1
 """The 64 bits that say "now" instead of a time."""
 
 _BUNDLE = b"#bundle\0"
+_NTP_EPOCH = datetime(1900, 1, 1)  # noqa: DTZ001  (python-osc's timetags are naive, in UTC)
+_SIZES = {"i": 4, "f": 4, "r": 4, "m": 4, "h": 8, "d": 8, "t": 8, "T": 0, "F": 0, "N": 0}
+_ALIKE = bytes.maketrans(b"ScI", b"srN")
+"""Types that python-osc does not know, and those that it knows which are laid out alike: symbol, character, impulse."""
 
 Value: TypeAlias = "int | float | str | bytes | bool | tuple[Value, ...] | None"
-"""One argument. Arrays are tuples; colours and MIDI messages stay 4 bytes; timetags are Unix seconds."""
+"""One argument. Arrays are tuples, and so is a MIDI message (four bytes); a colour an int, a timetag Unix seconds."""
 
 
 class OscError(LivevaeError):
@@ -53,33 +67,52 @@ class Timed:
     Attributes:
         message: the message.
         timetag: Unix seconds (CLOCK_REALTIME) at which it should sound, past ones too; None is immediately.
+        packet: the message alone as a packet, in a bundle where it has a timetag.
     """
 
     message: Message
     timetag: float | None = None
+    packet: bytes = field(default=b"", compare=False, repr=False)
 
 
-def decode(packet: bytes) -> list[Timed]:
+def decode(packet: bytes, most: int | None = None, longest: int = MAX_PACKET) -> list[Timed]:
     """The messages of a packet, in order, each with the timetag of its innermost bundle.
 
+    Args:
+        packet: one datagram.
+        most: how many messages it may hold; None is any number.
+        longest: bytes that one message may have.
+
     Raises:
-        OscError: the packet is not OSC from its first byte to its last; none of it is taken.
+        OscError: the packet is not OSC from its first byte to its last, or holds more; none of it is taken.
     """
     if len(packet) > MAX_PACKET:
         raise OscError(f"the packet is too long: {len(packet)} bytes, and OSC over UDP holds {MAX_PACKET}")
-    return list(_packet(packet, 0, len(packet), None, 0))
+    elements: list[tuple[int, int, bytes]] = []
+    for element in _elements(packet, 0, len(packet), b"", 0):
+        if len(elements) == most:
+            raise OscError(f"a bundle holds at most {most} messages: send the others in another")
+        if element[1] - element[0] > longest:
+            raise OscError(f"a message has at most {longest} bytes, not {element[1] - element[0]}")
+        elements.append(element)
+    return [_timed(packet[start:end], timetag) for start, end, timetag in elements]
 
 
 def encode(message: Message) -> bytes:
-    """A message as a packet: int is i, float f, str s, bytes b, bool T or F, None N, tuple [ ].
+    """A message as a packet: int is i, float f, str s, bytes b (one at least), bool T or F, None N, tuple [ ].
 
     Raises:
         OscError: the address does not start with "/", an int is beyond 32 bits, or a value is none of these.
     """
     if not message.address.startswith("/"):
         raise OscError(f"an OSC address starts with /, not {message.address[:40]!r}")
-    tags, data = _encode_values(message.args, 0)
-    return _encode_string(message.address) + _encode_string("," + tags) + data
+    _check_text(message.address)
+    builder = osc_message_builder.OscMessageBuilder(message.address)
+    builder.args.extend(_typed(message.args, 0))
+    try:
+        return bytes(builder.build().dgram)
+    except OverflowError:
+        raise OscError(f"a number of {message.address[:80]} is too large for OSC's float") from None
 
 
 def encode_bundle(packets: Iterable[bytes], timetag: float | None = None) -> bytes:
@@ -88,170 +121,44 @@ def encode_bundle(packets: Iterable[bytes], timetag: float | None = None) -> byt
     Raises:
         OscError: the time is none that NTP can say (1900 to 2036).
     """
-    elements = b"".join(struct.pack(">i", len(packet)) + packet for packet in packets)
+    elements = b"".join(osc_types.write_int(len(packet)) + packet for packet in packets)
     return _BUNDLE + struct.pack(">Q", _ntp(timetag)) + elements
 
 
-def _packet(data: bytes, start: int, end: int, timetag: float | None, depth: int) -> Iterator[Timed]:
-    if data.startswith(_BUNDLE, start, end):
-        if depth == MAX_DEPTH:
-            raise OscError(f"bundles are nested more than {MAX_DEPTH} deep")
-        yield from _bundle(data, start + len(_BUNDLE), end, depth + 1)
-    else:
-        yield Timed(_Reader(data, start, end).message(), timetag)
+# bundles
 
 
-def _bundle(data: bytes, start: int, end: int, depth: int) -> Iterator[Timed]:
-    reader = _Reader(data, start, end)
-    timetag = reader.timetag()
-    while reader.here < end:
-        size = reader.int32()
-        if not 0 < size <= end - reader.here:
-            raise OscError(f"a bundle's element says it has {size} bytes, where {end - reader.here} are left")
-        yield from _packet(data, reader.here, reader.here + size, timetag, depth)
-        reader.here += size
+def _elements(
+    data: bytes, start: int, end: int, timetag: bytes, depth: int
+) -> Iterator[tuple[int, int, bytes]]:
+    """Where each message of a packet begins and ends, and the eight bytes of its timetag, b"" where there is none."""
+    if not data.startswith(_BUNDLE, start, end):
+        yield start, end, timetag
+        return
+    if depth == MAX_DEPTH:
+        raise OscError(f"bundles are nested more than {MAX_DEPTH} deep")
+    here = start + len(_BUNDLE) + 8
+    if here > end:
+        raise OscError("the packet ends early: a bundle without a timetag")
+    timetag = data[here - 8 : here]
+    while here < end:
+        if end - here < 4:
+            raise OscError(f"the packet ends early: 4 bytes wanted, {end - here} left")
+        size = int.from_bytes(data[here : here + 4], signed=True)
+        here += 4
+        if not 0 < size <= end - here:
+            raise OscError(f"a bundle's element says it has {size} bytes, where {end - here} are left")
+        yield from _elements(data, here, here + size, timetag, depth + 1)
+        here += size
 
 
-class _Reader:
-    """A place in a packet; every read moves it on, or raises OscError."""
-
-    def __init__(self, data: bytes, start: int, end: int) -> None:
-        self.data, self.here, self.end = data, start, end
-
-    def take(self, count: int) -> bytes:
-        if count < 0 or self.here + count > self.end:
-            raise OscError(f"the packet ends early: {count} bytes wanted, {self.end - self.here} left")
-        self.here += count
-        return self.data[self.here - count : self.here]
-
-    def int32(self) -> int:
-        value: int = struct.unpack(">i", self.take(4))[0]
-        return value
-
-    def timetag(self) -> float | None:
-        ntp: int = struct.unpack(">Q", self.take(8))[0]
-        return None if ntp == IMMEDIATELY else ntp / 2**32 - UNIX_EPOCH_IN_NTP
-
-    def string(self) -> str:
-        stop = self.data.find(b"\0", self.here, self.end)
-        if stop < 0:
-            raise OscError("a string has no end")
-        raw = self.take(_padded(stop + 1 - self.here))[: stop - self.here]
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            raise OscError(f"a string is not UTF-8: {raw[:40]!r}") from None
-
-    def blob(self) -> bytes:
-        size = self.int32()
-        if size < 0:
-            raise OscError(f"a blob says it has {size} bytes")
-        return self.take(_padded(size))[:size]
-
-    def message(self) -> Message:
-        address = self.string()
-        if not address.startswith("/"):
-            raise OscError(f"neither an address nor a bundle starts with {address[:40]!r}")
-        if self.here == self.end:
-            return Message(address)
-        tags = self.string()
-        if not tags.startswith(","):
-            raise OscError(f"the type tags of {address[:80]} do not start with a comma")
-        args = self.values(tags[1:])
-        if self.here != self.end:
-            raise OscError(f"{address[:80]} has {self.end - self.here} bytes more than its type tags say")
-        return Message(address, args)
-
-    def values(self, tags: str) -> tuple[Value, ...]:
-        stack: list[list[Value]] = [[]]
-        for tag in tags:
-            if tag == "[":
-                if len(stack) > MAX_DEPTH:
-                    raise OscError(f"arrays are nested more than {MAX_DEPTH} deep")
-                stack.append([])
-            elif tag == "]":
-                if len(stack) == 1:
-                    raise OscError("an array ends that never began")
-                array = tuple(stack.pop())
-                stack[-1].append(array)
-            else:
-                stack[-1].append(self.value(tag))
-        if len(stack) > 1:
-            raise OscError("an array never ends")
-        return tuple(stack[0])
-
-    def value(self, tag: str) -> Value:
-        if tag in _NUMBERS:
-            number: int | float = struct.unpack(_NUMBERS[tag], self.take(struct.calcsize(_NUMBERS[tag])))[0]
-            return number
-        match tag:
-            case "s" | "S":
-                return self.string()
-            case "b":
-                return self.blob()
-            case "m" | "r" | "c":
-                return self.take(4)
-            case "t":
-                return self.timetag()
-            case "T" | "F":
-                return tag == "T"
-            case "N":
-                return None
-            case "I":
-                return float("inf")
-        raise OscError(f"no OSC type is called {tag!r}")
-
-
-_NUMBERS = {"i": ">i", "f": ">f", "h": ">q", "d": ">d"}
-
-
-def _padded(count: int) -> int:
-    """The next multiple of 4: where OSC's next value begins."""
-    return count + -count % 4
-
-
-def _encode_values(values: Iterable[Value], depth: int) -> tuple[str, bytes]:
-    if depth > MAX_DEPTH:
-        raise OscError(f"arrays are nested more than {MAX_DEPTH} deep")
-    tags, data = "", b""
-    for value in values:
-        if isinstance(value, tuple):
-            inner, more = _encode_values(value, depth + 1)
-            tag = f"[{inner}]"
-        else:
-            tag, more = _encode_value(value)
-        tags += tag
-        data += more
-    return tags, data
-
-
-def _encode_value(value: Value) -> tuple[str, bytes]:
-    if value is None:
-        return "N", b""
-    if isinstance(value, bool):  # before int: True is an int in Python
-        return ("T" if value else "F"), b""
-    if isinstance(value, int) and INT32_LOW <= value <= INT32_HIGH:
-        return "i", struct.pack(">i", value)
-    if isinstance(value, float):
-        try:
-            return "f", struct.pack(">f", value)
-        except OverflowError:
-            raise OscError(f"{value} is too large for OSC's float") from None
-    if isinstance(value, str):
-        return "s", _encode_string(value)
-    if isinstance(value, bytes):
-        return "b", struct.pack(">i", len(value)) + value.ljust(_padded(len(value)), b"\0")
-    raise OscError(f"OSC has no type for {str(value)[:40]} ({type(value).__name__})")
-
-
-def _encode_string(text: str) -> bytes:
-    try:
-        raw = text.encode()
-    except UnicodeEncodeError:
-        raise OscError(f"not a text that UTF-8 can hold: {text[:40]!r}") from None
-    if b"\0" in raw:
-        raise OscError("an OSC string cannot hold a zero byte")
-    return raw.ljust(_padded(len(raw) + 1), b"\0")
+def _timed(element: bytes, timetag: bytes) -> Timed:
+    message = _message(element)
+    if not timetag:
+        return Timed(message, None, element)
+    ntp = int.from_bytes(timetag)
+    time = None if ntp == IMMEDIATELY else ntp / 2**32 - UNIX_EPOCH_IN_NTP
+    return Timed(message, time, _BUNDLE + timetag + struct.pack(">i", len(element)) + element)
 
 
 def _ntp(timetag: float | None) -> int:
@@ -261,3 +168,146 @@ def _ntp(timetag: float | None) -> int:
     if not 0 <= seconds < 2**32:
         raise OscError(f"no OSC timetag can say {timetag} seconds after 1970")
     return round(seconds * 2**32) & (2**64 - 1)
+
+
+# messages
+
+
+def _message(data: bytes) -> Message:
+    start = _string_end(data, 0)
+    if not data.startswith(b"/"):
+        text = data[: data.index(b"\0")].decode(errors="replace")
+        raise OscError(f"neither an address nor a bundle starts with {text[:40]!r}")
+    if start == len(data):
+        return Message(_parsed(data).address)
+    end = _string_end(data, start)
+    tags = data[start : data.index(b"\0", start)]
+    if not tags.startswith(b","):
+        raise OscError(f"the type tags of {data[:80]!r} do not start with a comma")
+    alike = tags.translate(_ALIKE)
+    flat = _checked_tags(alike[1:])
+    parsed = _parsed(data if alike == tags else data[:start] + alike + data[start + len(tags) :])
+    reader = _Sizes(data, flat, end)
+    args = tuple(reader.value(param) for param in parsed)
+    if reader.here != len(data):
+        more = len(data) - reader.here
+        raise OscError(
+            f"the packet ends early: {-more} bytes wanted"
+            if more < 0
+            else f"{parsed.address[:80]} has {more} bytes more than its type tags say"
+        )
+    return Message(parsed.address, args)
+
+
+def _parsed(data: bytes) -> osc_message.OscMessage:
+    try:
+        return osc_message.OscMessage(data)
+    except UnicodeDecodeError as wrong:
+        raise OscError(f"a string is not UTF-8: {wrong.object[:40]!r}") from None
+    except (osc_message.ParseError, ValueError, IndexError, OverflowError, RecursionError):
+        raise OscError(f"the packet ends early, within {data[:40]!r}") from None
+
+
+def _string_end(data: bytes, start: int) -> int:
+    """Where what follows a string begins."""
+    stop = data.find(b"\0", start)
+    if stop < 0:
+        raise OscError("a string has no end")
+    end = start + _padded(stop + 1 - start)
+    if end > len(data):
+        raise OscError(f"the packet ends early: {end - start} bytes wanted, {len(data) - start} left")
+    return end
+
+
+def _checked_tags(tags: bytes) -> Iterator[str]:
+    """Each value's type, in order, of arrays that nest as deep as the limit; see that python-osc knows them all."""
+    depth = 0
+    for tag in tags.decode("latin-1"):
+        if tag == "[":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise OscError(f"arrays are nested more than {MAX_DEPTH} deep")
+        elif tag == "]":
+            depth -= 1
+            if depth < 0:
+                raise OscError("an array ends that never began")
+        elif tag not in _SIZES and tag not in ("s", "b"):
+            raise OscError(f"no OSC type is called {tag!r}")
+    if depth:
+        raise OscError("an array never ends")
+    return (tag for tag in tags.decode() if tag not in "[]")
+
+
+class _Sizes:
+    """Follows what python-osc has read: each value as we have it, and where in the bytes the next one begins."""
+
+    def __init__(self, data: bytes, tags: Iterator[str], here: int) -> None:
+        self.data, self.tags, self.here = data, tags, here
+
+    def value(self, parsed: Any) -> Value:
+        if isinstance(parsed, list):
+            return tuple(self.value(inner) for inner in parsed)
+        tag = next(self.tags)
+        if tag == "s":
+            self.here += _padded(len(parsed.encode()) + 1)
+        elif tag == "b":
+            size = int.from_bytes(self.data[self.here : self.here + 4], signed=True)
+            if size != len(parsed):
+                raise OscError(f"a blob says it has {size} bytes")
+            self.here += 4 + _padded(size)
+        else:
+            self.here += _SIZES[tag]
+            if tag == "t":
+                return _seconds(*parsed)
+        value: Value = parsed
+        return value
+
+
+def _seconds(time: datetime, fraction: int) -> float | None:
+    """python-osc's form of a timetag, as Unix seconds; None is immediately."""
+    since = (time - _NTP_EPOCH).total_seconds()
+    return None if (since, fraction) == (0.0, IMMEDIATELY) else since + fraction / 2**32 - UNIX_EPOCH_IN_NTP
+
+
+def _padded(count: int) -> int:
+    """The next multiple of 4: where OSC's next value begins."""
+    return count + -count % 4
+
+
+def _typed(values: Iterable[Value], depth: int) -> Iterator[tuple[str, Any]]:
+    """Each value with its type tag, as python-osc's builder keeps them; brackets around what is in an array."""
+    for value in values:
+        if isinstance(value, tuple):
+            if depth == MAX_DEPTH:
+                raise OscError(f"arrays are nested more than {MAX_DEPTH} deep")
+            yield "[", None
+            yield from _typed(value, depth + 1)
+            yield "]", None
+        else:
+            yield _tag(value), value
+
+
+def _tag(value: Value) -> str:
+    if value is None:
+        return "N"
+    if isinstance(value, bool):  # before int: True is an int in Python
+        return "T" if value else "F"
+    if isinstance(value, int) and INT32_LOW <= value <= INT32_HIGH:
+        return "i"
+    if isinstance(value, float):
+        return "f"
+    if isinstance(value, str):
+        _check_text(value)
+        return "s"
+    if isinstance(value, bytes) and value:
+        return "b"
+    raise OscError(f"OSC has no type for {str(value)[:40]} ({type(value).__name__})")
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise OscError("an OSC string cannot hold a zero byte")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise OscError(f"not a text that UTF-8 can hold: {text[:40]!r}") from None

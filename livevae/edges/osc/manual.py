@@ -3,9 +3,10 @@
 import textwrap
 
 from livevae.edges.osc import answers
-from livevae.edges.osc.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, Address
+from livevae.edges.osc.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, SECRET, Address
+from livevae.edges.osc.limits import FAR_BYTES, FAR_FACTOR
 from livevae.edges.osc.timetags import FARTHEST
-from livevae.edges.osc.udp import HOST, PORT
+from livevae.edges.osc.udp import HOST, LONGEST_MESSAGE, MOST_MESSAGES, PORT
 from livevae.perform.settings import SETTINGS, Setting
 
 _INTRO = f"""
@@ -20,6 +21,9 @@ Numbers may come as ints or floats. Names that an address does not know are igno
 their own ({", ".join(sorted(HOST_NAMES))}); the reply lists the others under `ignored`. A message of
 which nothing is known is an error.
 
+A packet holds at most {MOST_MESSAGES} messages, each of at most {LONGEST_MESSAGE:,} bytes. What comes faster than it
+can be done beside the music waits for its turn; where too much waits, it is left out, and one error says so.
+
 A bundle's timetag says when its messages should *sound*; send them ahead of it, so that there is time
 to decode. One in the past means now, and one more than {FARTHEST:g} s ahead is refused.
 """
@@ -29,8 +33,11 @@ _ANSWERS = f"""
 which it takes effect), then those of the address, then `ignored` (names that meant nothing).
 
 `{answers.ERROR}`: it was not done, and nothing has changed. Pairs: `address`, `{ID}` (if one was sent),
-`text` (a sentence), `held_back` (how many errors before this one were not sent, because too many came
-at once).
+`text` (a sentence).
+
+Either may have `held_back`: how many answers before it were not sent, because too many came at once. A
+machine elsewhere gets {FAR_BYTES:,.0f} bytes a second and {FAR_FACTOR:g} times what it sends, so that nobody can
+flood it through livevae; programs on the same machine get all they ask for.
 
 Every value of an answer is a 32-bit int, a 32-bit float or a string.
 """
@@ -76,7 +83,8 @@ def table_markdown() -> str:
     lines += ["## Addresses", "", "| address | what it does | the reply holds |", "|---|---|---|"]
     lines += [f"| `{_form(row)}` | {row.help} | {_names(row)} |" for row in ADDRESSES]
     lines += ["", f"Every address also takes `{ID}`: any number or word, which the answer brings back;"]
-    lines += [f"and `{QUIET}`: with 1, only an error is answered.", ""]
+    lines += [f"`{QUIET}`: with 1, only an error is answered; and `{SECRET}`: the word that `livevae serve"]
+    lines += ["--secret-file FILE` asks of messages from other machines.", ""]
     lines += ["## Settings of a voice", "", "For `/livevae/sample`, `/livevae/set` and `/dirt/play`.", ""]
     lines += ["| name | value | default | what it is |", "|---|---|---|---|"]
     lines += [

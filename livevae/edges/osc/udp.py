@@ -1,39 +1,43 @@
 """OSC over UDP: packets in, requests done, answers to where each packet came from.
 
-Nothing that arrives can stop it, make it grow or make it a source of floods: a broken packet gets one error
-reply, a source that keeps sending them gets no more than `ERRORS_PER_SECOND`, answers are never answered.
+Nothing that arrives can stop it, make it grow, keep the loop from the music or make it a source of floods: packets wait
+for their turn (`turns`), a source gets so many errors a second and so many bytes (`limits`), a broken packet gets one
+error, what is too much is refused with one, and answers are never answered.
 """
 
 import asyncio
 import errno
+import hmac
 import logging
 import os
 import socket
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from livevae.edges.osc import answers
-from livevae.edges.osc.asking import ask
-from livevae.edges.osc.codec import Message, OscError, decode, encode
+from livevae.edges.osc.addresses import SECRET
+from livevae.edges.osc.asking import Asked, ask, without, word_of
+from livevae.edges.osc.codec import Message, OscError, Timed, decode, encode, encode_bundle
+from livevae.edges.osc.limits import SOURCES, Addr, Limits, Network, full, is_allowed, is_local
 from livevae.edges.osc.timetags import Timetags
+from livevae.edges.osc.turns import Turns
 from livevae.errors import LivevaeError
-from livevae.perform.requests import Learn, PersonaTrain, Reply, Request
+from livevae.perform.requests import Later, Reply, Request
 
 HOST = "127.0.0.1"
 PORT = 7770
 
-ERRORS_PER_SECOND = 10.0
-"""Error replies a second to one source, after a burst of `ERROR_BURST`."""
+MOST_MESSAGES = 128
+"""Messages in one packet; hosts bundle a few events."""
 
-ERROR_BURST = 20
+LONGEST_MESSAGE = 8_192
+"""Bytes of one message: all settings of a voice have 500, a blend over 64 personas 5,000."""
 
-ALL_ERRORS_PER_SECOND = 100.0
-"""Error replies a second to all sources together: a flood can claim a new source with every packet."""
+KEPT_OUT_PER_SECOND = 0.2
+"""Lines a second that tell the performer who was kept out, after a burst of `KEPT_OUT_BURST`."""
 
-SOURCES = 64
-"""How many sources are remembered for that; the one that was wrong longest ago is forgotten first."""
+KEPT_OUT_BURST = 3.0
 
 USUAL_HOLDERS = {
     PORT: "another livevae",
@@ -44,7 +48,8 @@ USUAL_HOLDERS = {
 }
 
 Source: TypeAlias = tuple[str, int]
-Do: TypeAlias = Callable[[Request], Reply]
+Do: TypeAlias = Callable[[Request, Later], Reply]
+"""Does a request, and answers it; what is known only later goes to the second argument."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,33 +62,34 @@ class Counts:
         packets: datagrams that arrived.
         requests: messages that became a request.
         errors: packets and messages that did not, and requests that were refused.
-        held_back: errors of these that were not answered, because too many came at once.
+        held_back: answers that were not sent, because too many came at once.
+        kept_out: packets and messages of sources that are not allowed, or do not know the secret.
+        too_many: packets for which there was no room.
     """
 
     packets: int = 0
     requests: int = 0
     errors: int = 0
     held_back: int = 0
+    kept_out: int = 0
+    too_many: int = 0
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """A token bucket: `burst` at once, then `rate` a second."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Who is let in.
 
-    rate: float
-    burst: float
-    tokens: float
-    filled: float
-    held_back: int = 0
+    Attributes:
+        allowed: networks whose packets are read, besides this machine's own; none are all.
+        secret: the word that every message from beyond this machine has to bring; "" is none.
+    """
 
-    def take(self, now: float) -> bool:
-        self.tokens = min(self.burst, self.tokens + (now - self.filled) * self.rate)
-        self.filled = now
-        if self.tokens < 1:
-            self.held_back += 1
-            return False
-        self.tokens -= 1
-        return True
+    allowed: tuple[Network, ...] = ()
+    secret: str = ""
+
+
+OPEN = Door()
+"""Everyone is let in: enough on 127.0.0.1."""
 
 
 class UdpEdge(asyncio.DatagramProtocol):
@@ -95,7 +101,8 @@ class UdpEdge(asyncio.DatagramProtocol):
         clock: monotonic seconds, for the rates.
         on_error: told each error sentence that is answered, for the terminal.
         strict: let faults of `do` through (tests), where a performance logs them and goes on.
-        on_packet: told each packet before it is read, for a log.
+        on_request: told each message that is about to change something, as a packet, for a log.
+        door: who is let in.
     """
 
     def __init__(
@@ -105,24 +112,32 @@ class UdpEdge(asyncio.DatagramProtocol):
         clock: Callable[[], float],
         on_error: Callable[[str], None] | None = None,
         strict: bool = False,
-        on_packet: Callable[[bytes], None] | None = None,
+        on_request: Callable[[bytes], None] | None = None,
+        door: Door = OPEN,
     ) -> None:
         self._do, self._timetags, self._clock = do, timetags, clock
-        self._on_error, self._strict, self._on_packet = on_error, strict, on_packet
+        self._on_error, self._strict, self._on_request = on_error, strict, on_request
+        self._door = door
         self._transport: asyncio.DatagramTransport | None = None
-        self._sources: OrderedDict[str, _Bucket] = OrderedDict()
-        self._all = _Bucket(ALL_ERRORS_PER_SECOND, ALL_ERRORS_PER_SECOND, ALL_ERRORS_PER_SECOND, clock())
+        self._limits = Limits(clock())
+        self._turns: Turns[Timed] = Turns(self._open, self._one, clock)
+        self._complaints = full(KEPT_OUT_PER_SECOND, KEPT_OUT_BURST, clock())
+        self._overrun: set[Addr] = set()
         self._packets = self._requests = self._errors = self._held_back = 0
+        self._kept_out = self._too_many = 0
         self._full = False
         self.address: Source = ("", 0)
 
     @property
     def counts(self) -> Counts:
         """What has been seen so far."""
-        return Counts(self._packets, self._requests, self._errors, self._held_back)
+        return Counts(
+            self._packets, self._requests, self._errors, self._held_back, self._kept_out, self._too_many
+        )
 
     def close(self) -> None:
-        """Stop listening; answers that wait are dropped."""
+        """Stop listening; answers and packets that wait are dropped."""
+        self._turns.close()
         if self._transport is not None:
             self._transport.abort()
 
@@ -143,30 +158,70 @@ class UdpEdge(asyncio.DatagramProtocol):
         """asyncio: an answer could not be delivered, as a rule because who asked is gone."""
         _log.debug("an answer was not delivered: %s", exc)
 
-    def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:
+    def datagram_received(self, data: bytes, addr: Addr) -> None:
         """asyncio: one packet came."""
-        source = cast("Source", addr[:2])
         self._packets += 1
-        if self._on_packet is not None:
-            self._on_packet(data)
-        try:
-            timed = decode(data)
-        except OscError as wrong:
-            self._refuse(None, str(wrong), addr)
+        if not is_allowed(addr, self._door.allowed):
+            self._keep_out(f"a packet from {addr[0]} was not read: it is in no network of --allow")
             return
-        for one in timed:
-            if one.message.address in (answers.REPLY, answers.ERROR) or source == self.address:
-                continue  # never answer an answer: two servers would talk for ever
-            self._one(one.message, one.timetag, addr)
+        self._limits.came(addr, len(data), self._clock())
+        if not self._turns.waits(addr):
+            self._overrun.discard(addr)
+        if self._turns.add(data, addr):
+            return
+        self._too_many += 1
+        if addr not in self._overrun:
+            if len(self._overrun) >= SOURCES:
+                self._overrun.clear()
+            self._overrun.add(addr)
+            self._refuse(
+                None, "too much came at once, and some of it was left out: send less, or slower", addr
+            )
 
-    def _one(self, message: Message, timetag: float | None, addr: tuple[str | int, ...]) -> None:
+    def send(self, message: Message, addr: Addr) -> None:
+        """Send a message there, unless it is more than that source may get now."""
+        transport = self._transport
+        if self._full or transport is None or transport.is_closing():
+            return
+        try:
+            packet = encode(message)
+            if self._limits.answer(addr, len(packet), self._clock()):
+                transport.sendto(packet, addr)
+            else:
+                self._held_back += 1
+        except (OscError, OSError, ValueError) as wrong:  # a source port of 0, a reply beyond a datagram
+            _log.debug("an answer was not sent: %s", wrong)
+
+    def _open(self, packet: bytes, addr: Addr) -> list[Timed]:
+        """The messages of a packet that are to be done; of a broken one none, and an error goes back."""
+        try:
+            timed = decode(packet, MOST_MESSAGES, LONGEST_MESSAGE)
+        except OscError as wrong:
+            if self._door.secret and not is_local(addr):
+                self._kept_out += 1
+            else:
+                self._refuse(None, str(wrong), addr)
+            return []
+        if addr[:2] == self.address:
+            return []
+        # never answer an answer: two servers would talk for ever
+        return [one for one in timed if one.message.address not in (answers.REPLY, answers.ERROR)]
+
+    def _one(self, timed: Timed, addr: Addr) -> None:
+        message = timed.message
+        if self._door.secret and not is_local(addr):
+            if not self._knows_the_secret(message):
+                self._kept_out += 1
+                self._keep_out(f"a message from {addr[0]} was not done: it does not bring the secret")
+                return
+            self._limits.came(addr, 0, self._clock(), known=True)
         try:
             asked = ask(message)
-            request = asked.request(self._timetags.at(timetag))
-            if isinstance(request, PersonaTrain | Learn):
-                request = replace(request, tell=lambda later: self._send(answers.reply(message, later), addr))
+            request = asked.request(self._timetags.at(timed.timetag))
             self._requests += 1
-            answer = self._do(request)
+            if self._on_request is not None and asked.row.changes:
+                self._on_request(_kept(timed))
+            answer = self._do(request, lambda later: self._answer(message, asked, later, addr))
         except LivevaeError as wrong:
             self._refuse(message, str(wrong), addr)
         except Exception as fault:
@@ -174,43 +229,46 @@ class UdpEdge(asyncio.DatagramProtocol):
                 raise
             self._refuse(message, f"livevae stumbled over this: {type(fault).__name__}: {fault}", addr, fault)
         else:
-            if answer.ok and not asked.quiet:
-                self._send(answers.reply(message, answer, asked.ignored), addr)
-            elif not answer.ok:
+            if answer.ok:
+                self._answer(message, asked, answer, addr)
+            else:
                 self._refuse(message, answer.text, addr)
 
-    def _refuse(
-        self, message: Message | None, text: str, addr: tuple[str | int, ...], fault: Exception | None = None
-    ) -> None:
+    def _knows_the_secret(self, message: Message) -> bool:
+        word = word_of(message, SECRET)
+        return isinstance(word, str) and hmac.compare_digest(word.encode(), self._door.secret.encode())
+
+    def _answer(self, message: Message, asked: Asked, answer: Reply, addr: Addr) -> None:
+        if answer.ok and asked.quiet:
+            return
+        held_back = self._limits.held_back(addr, self._clock())
+        self.send(answers.reply(message, answer, asked.ignored, held_back), addr)
+
+    def _refuse(self, message: Message | None, text: str, addr: Addr, fault: Exception | None = None) -> None:
         self._errors += 1
         now = self._clock()
-        bucket = self._bucket(str(addr[:2]), now)
-        if not (bucket.take(now) and self._all.take(now)):
+        if not self._limits.error(addr, now):
             self._held_back += 1
             return
-        held_back, bucket.held_back = bucket.held_back, 0
         if fault is not None:
             _log.error("a fault while doing %s", message, exc_info=fault)
         if self._on_error is not None:
             where = f"{message.address[: answers.LONGEST_TEXT]}: " if message else ""
             self._on_error(f"{where}{text[: answers.LONGEST_TEXT]}")
-        self._send(answers.error(message, text, held_back), addr)
+        self.send(answers.error(message, text, self._limits.held_back(addr, now)), addr)
 
-    def _bucket(self, source: str, now: float) -> _Bucket:
-        bucket = self._sources.pop(source, None) or _Bucket(ERRORS_PER_SECOND, ERROR_BURST, ERROR_BURST, now)
-        self._sources[source] = bucket
-        if len(self._sources) > SOURCES:
-            self._sources.popitem(last=False)
-        return bucket
+    def _keep_out(self, complaint: str) -> None:
+        self._kept_out += 1
+        if self._on_error is not None and self._complaints.take(self._clock()):
+            self._on_error(complaint)
 
-    def _send(self, message: Message, addr: tuple[str | int, ...]) -> None:
-        transport = self._transport
-        if self._full or transport is None or transport.is_closing():
-            return
-        try:
-            transport.sendto(encode(message), addr)
-        except (OscError, OSError, ValueError) as wrong:  # a source port of 0, a reply beyond a datagram
-            _log.debug("an answer was not sent: %s", wrong)
+
+def _kept(timed: Timed) -> bytes:
+    """A message as a packet for the log, which is no place for a secret."""
+    if word_of(timed.message, SECRET) is None:
+        return timed.packet
+    packet = encode(without(timed.message, SECRET))
+    return packet if timed.timetag is None else encode_bundle([packet], timed.timetag)
 
 
 async def open_udp(
@@ -221,7 +279,8 @@ async def open_udp(
     timetags: Timetags | None = None,
     on_error: Callable[[str], None] | None = None,
     strict: bool = False,
-    on_packet: Callable[[bytes], None] | None = None,
+    on_request: Callable[[bytes], None] | None = None,
+    door: Door = OPEN,
 ) -> UdpEdge:
     """Listen for OSC on `host`:`port` (0 is any free port) until `close`.
 
@@ -232,7 +291,8 @@ async def open_udp(
         timetags: the map from timetags to the session's clock; the loop's own clock where None.
         on_error: told each error sentence that is answered.
         strict: let faults of `do` through (tests).
-        on_packet: told each packet before it is read, for a log.
+        on_request: told each message that is about to change something, as a packet, for a log.
+        door: who is let in.
 
     Raises:
         OscError: the port does not open; says why and what to do.
@@ -241,7 +301,7 @@ async def open_udp(
     clock = timetags or Timetags(loop.time)
     try:
         _, edge = await loop.create_datagram_endpoint(
-            lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_packet), local_addr=(host, port)
+            lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_request, door), local_addr=(host, port)
         )
     except (OSError, OverflowError, UnicodeError) as wrong:
         raise OscError(_not_open(host, port, wrong)) from None
