@@ -39,6 +39,7 @@ def open_models(arguments: argparse.Namespace) -> "Models":
     Raises:
         LivevaeError: there is no such model.
     """
+    from livevae.models import stepwise
     from livevae.models.checkpoints import shelf
     from livevae.models.live import LiveDecoder, chosen_device
     from livevae.models.midime.book import PersonaBook
@@ -52,6 +53,8 @@ def open_models(arguments: argparse.Namespace) -> "Models":
     book = PersonaBook(default)
 
     def load(name: str) -> "Decoder":
+        if (stepping := stepwise.decoder(name or default)) is not None:
+            return stepping
         return LiveDecoder.open(name or default, device=device, personas=book.personas)
 
     def known(name: str) -> bool:

@@ -67,7 +67,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     info.add_argument("name", nargs="?", default="", help="default: the default melody model")
     info.set_defaults(run=_info)
     bring = verbs.add_parser("import", help="take a checkpoint of Magenta's, of magenta.js' or of livevae's")
-    bring.add_argument("path", type=Path, help="a .tar, a folder, an .index or a .safetensors file")
+    bring.add_argument("path", type=Path, help="a .mag, .tar, .index or .safetensors file, or a folder")
     bring.add_argument("--name", default="", help="what to call it; default: its configuration's name")
     bring.add_argument("--config", default="", help="its configuration, where the checkpoint leaves it open")
     bring.set_defaults(run=_import)
@@ -117,12 +117,17 @@ def _say(line: str) -> None:
 
 
 def _list(_: argparse.Namespace) -> None:
-    from livevae.models.checkpoints import shelf
+    from livevae.models.checkpoints import shelf, step_files
     from livevae.models.foreign.pull import PUBLISHED
 
     here = shelf.entries()
     for entry in here.values():
         try:
+            if step_files.is_one(entry.path):
+                held = step_files.describe(entry.path)
+                said = f"{held.family}, goes on step by step; {held.about.get('origin', 'trained here')}"
+                _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {said}")
+                continue
             config, about = entry.describe()
             said = f"{config.music}, {config.bars} bars, z {config.latent}; {about.get('origin', 'trained here')}"
         except ModelError as error:
@@ -136,10 +141,15 @@ def _list(_: argparse.Namespace) -> None:
 def _info(arguments: argparse.Namespace) -> None:
     import json
 
-    from livevae.models.checkpoints import files as checkpoint_files, shelf
+    from livevae.models.checkpoints import files as checkpoint_files, shelf, step_files
 
     path = shelf.find(arguments.name)
-    config, about = checkpoint_files.describe(path)
+    config: Any
+    if step_files.is_one(path):
+        held = step_files.describe(path)
+        config, about = held.config, held.about
+    else:
+        config, about = checkpoint_files.describe(path)
     _say(f"{path}, {path.stat().st_size / 2**20:.1f} MB")
     for name, value in sorted(json.loads(config.to_json()).items()):
         _say(f"  {name:<18} {value}")
@@ -147,11 +157,13 @@ def _info(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
+    from livevae.models.checkpoints import step_files
     from livevae.models.checkpoints.files import describe
     from livevae.models.foreign.import_model import import_model
 
     path = import_model(arguments.path, arguments.name, arguments.config)
-    _say(f"{path.stem}: {describe(path)[0].name}, kept as {path}")
+    config = step_files.describe(path).config if step_files.is_one(path) else describe(path)[0]
+    _say(f"{path.stem}: {config.name}, kept as {path}")
 
 
 def _pull(arguments: argparse.Namespace) -> None:

@@ -178,7 +178,7 @@ def _list(_: argparse.Namespace) -> None:
     if not entries:
         console.print("no persona yet: livevae persona train NAME FILES-or-FOLDERS...")
         return
-    models = {identity_of(name): name for name in shelf.entries()}
+    models = {identity_of(name): name for name in shelf.with_latent()}
     table = Table("persona", "model", "windows", "loss", "", box=None, pad_edge=False)
     for name, entry in entries.items():
         try:
@@ -201,7 +201,7 @@ def _show(args: argparse.Namespace) -> None:
     about = card.about
     console.print(f"{card.name}: {card.latent} dimensions over the {card.dim} of {about.get('base', '?')}")
     console.print(f"  file     {path}")
-    fits = [name for name in shelf.entries() if identity_of(name) == card.model]
+    fits = [name for name in shelf.with_latent() if identity_of(name) == card.model]
     console.print(f"  model    {card.model}, {'here: ' + fits[0] if fits else 'which is not here'}")
     for title in ("windows", "options", "losses", "licence"):
         if title in about:
@@ -241,7 +241,7 @@ def _import(args: argparse.Namespace) -> None:
     path = persona_files.save(replace(persona, name=name))
     console = Console(highlight=False)
     console.print(f"{name}: {path}")
-    if persona.model not in {identity_of(model) for model in shelf.entries()}:
+    if persona.model not in {identity_of(model) for model in shelf.with_latent()}:
         base = persona.about.get("base", persona.model)
         console.print(f"its model is not here ({base}): it cannot be played until that is imported")
 

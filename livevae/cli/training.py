@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from livevae.models.training.trainer import Report
 
 
-KINDS = ("melody", "chords", "drums", "all-drums", "groove", "trio")
+KINDS = ("melody", "songs", "notes", "chords", "drums", "all-drums", "groove", "trio")
 """`livevae.corpus.kinds.KINDS` by name: importing that one costs more than a command line should."""
 
 
@@ -177,7 +177,7 @@ def _train(args: argparse.Namespace) -> None:
 
     from livevae.corpus import dataset
     from livevae.models.musicvae.config import configuration
-    from livevae.models.training import crew as training_crew, trainer as training_loop
+    from livevae.models.training import crew as training_crew, stepwise, trainer as training_loop
 
     if args.resume and not (Path(args.run_folder) / "state.safetensors").exists():
         raise LivevaeError(f"there is nothing to resume in {args.run_folder}")
@@ -187,32 +187,42 @@ def _train(args: argparse.Namespace) -> None:
     if args.processes > 1 and "RANK" not in os.environ:
         others = training_crew.helpers(args.processes, sys.argv[sys.argv.index("train") :])
     data = dataset.load(args.data)
-    wanted = configuration(args.config).learns
+    stepping = stepwise.task_of(args.config)
+    wanted = stepping.learns if stepping else configuration(args.config).learns
     if data.info["music"] != wanted:
         raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {wanted}")
-    options = training_loop.Options(
-        run=args.run_folder,
-        device=device,
-        transpose=(-args.transpose, args.transpose),
-        lengths=_lengths(args.lengths),
-        **{
-            name: getattr(args, name)
-            for name in training_loop.Options.__slots__
-            if name not in {"run", "device", "transpose", "lengths"}
-        },
-    )
+    options: Any
+    if stepping:
+        named = set(stepwise.StepOptions.__slots__) - {"run", "device"}
+        options = stepwise.StepOptions(
+            run=args.run_folder, device=device, **{name: getattr(args, name) for name in named}
+        )
+    else:
+        options = training_loop.Options(
+            run=args.run_folder,
+            device=device,
+            transpose=(-args.transpose, args.transpose),
+            lengths=_lengths(args.lengths),
+            **{
+                name: getattr(args, name)
+                for name in training_loop.Options.__slots__
+                if name not in {"run", "device", "transpose", "lengths"}
+            },
+        )
     with _progress(quiet=not training_crew.is_first()) as progress:
         task = progress.add_task("training", total=1.0)
 
         def show(step: int, done: float, report: "Report") -> None:
             if step % 10 == 0:
+                kl = f"KL {report['kl']:.1f}  " if "kl" in report else ""
                 text = (
-                    f"step {step:,}  nll {report['nll']:.2f}  KL {report['kl']:.1f}  "
+                    f"step {step:,}  nll {report['nll']:.2f}  {kl}"
                     f"right {report['accuracy']:.3f}  notes {report['note_accuracy']:.3f}"
                 )
                 progress.update(task, completed=done, description=text)
 
-        state = training_loop.train(options, data.train, data.test, show)
+        run = stepwise.train if stepping else training_loop.train
+        state = run(options, data.train, data.test, show)
     for other in others:
         other.wait()
     if training_crew.is_first():

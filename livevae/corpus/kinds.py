@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.corpus import chord_windows, drum_windows, groove_windows, music_files, trio_windows
+from livevae.corpus import (
+    chord_windows,
+    drum_windows,
+    groove_windows,
+    melody_songs,
+    music_files,
+    note_windows,
+    trio_windows,
+)
 from livevae.corpus.lines import Line, runs
 from livevae.corpus.melody_windows import shape_key, windows
 from livevae.corpus.midi_lines import lines_of
@@ -43,6 +51,19 @@ def _melodies(music: Score | Songbook, steps: int, refused: Counter[str]) -> Ite
         for run in runs(line.bars, refused):
             for window in windows(run, steps, refused):
                 yield line.song, window
+
+
+def _songs(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
+    for line in lines(music, refused):
+        for run in runs(line.bars, refused):
+            for window in melody_songs.windows(run, steps, refused):
+                yield line.song, window
+
+
+def _notes(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
+    score = _score(music)
+    for window in note_windows.windows(score, steps, refused):
+        yield score.song, window
 
 
 def _over_chords(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
@@ -79,7 +100,7 @@ def _trios(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterat
 
 def _score(music: Score | Songbook) -> Score:
     if not isinstance(music, Score):
-        raise MusicError("drums, grooves and trios are read from MIDI files only")
+        raise MusicError("notes, drums, grooves and trios are read from MIDI files only")
     return music
 
 
@@ -108,6 +129,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "melody": Kind(_melodies, np.uint8, shape=shape_key),
+        "songs": Kind(_songs, np.uint8, shape=shape_key),
+        "notes": Kind(_notes, np.uint8, (note_windows.KEYS,)),
         "chords": Kind(_over_chords, np.uint8, (2,), chord_windows.melody_shape),
         "drums": Kind(_drums, np.uint16),
         "all-drums": Kind(partial(_drums, kit=drums.FULL), np.uint64),

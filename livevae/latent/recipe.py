@@ -21,6 +21,9 @@ class Recipe:
         position: fixed coordinates in the personas' own small latent space, in place of the walk's noise.
         call: notes to answer, (start, length, pitch, velocity) in ticks; empty where nothing was played.
         distance: how far the answer is from the call: 0 a copy, 0.5 in the personas' manner, 1 free.
+        context: notes to continue, like those of `call`; the riff begins at tick 0, so they start before it.
+        beside: notes that other voices play during the riff, likewise, from tick 0 on.
+        top: only so many of the likeliest tokens are sampled from; 0 is all of them.
         attributes: (name, amount) pairs: how far z is pushed along directions such as density; see `attributes`.
     """
 
@@ -35,3 +38,6 @@ class Recipe:
     attributes: tuple[tuple[str, float], ...] = ()
     call: tuple[tuple[int, int, int, int], ...] = ()
     distance: float = 1.0
+    context: tuple[tuple[int, int, int, int], ...] = ()
+    beside: tuple[tuple[int, int, int, int], ...] = ()
+    top: int = 0

@@ -126,6 +126,11 @@ class LiveDecoder:
         return cls(config, network, personas, directions.load(called), listener)
 
     @property
+    def takes(self) -> tuple[str, ...]:
+        """The fields of a recipe that have an effect."""
+        return ("seed", "temperature", "bars", "drift", "blend", "position", "attributes", "call", "distance")
+
+    @property
     def bars(self) -> int:
         """Bars of the model's window; a recipe's bars are a multiple."""
         return self.config.bars

@@ -80,7 +80,7 @@ def read(path: Path | str) -> tuple[Config, dict[str, Any], Tensors]:
             finite.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with opened(path) as file:
         config, about = _metadata(path, file.metadata())
         tensors: Tensors = {}
         for name in file.keys():  # noqa: SIM118  (not a dict)
@@ -98,7 +98,7 @@ def heads(path: Path | str, names: Sequence[str]) -> tuple[Config, Tensors]:
         ModelError: no such file, not a livevae checkpoint, truncated, a tensor missing.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with opened(path) as file:
         config, _ = _metadata(path, file.metadata())
         there = set(file.keys())
         if missing := [name for name in names if name not in there]:
@@ -113,8 +113,18 @@ def describe(path: Path | str) -> tuple[Config, dict[str, Any]]:
         ModelError: no such file, not a livevae checkpoint, truncated.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with opened(path) as file:
         return _metadata(path, file.metadata())
+
+
+def has_latent(path: Path) -> bool:
+    """Whether a checkpoint is a MusicVAE's: other families have formats of their own.
+
+    Raises:
+        ModelError: it is no safetensors file.
+    """
+    with opened(path) as file:
+        return (file.metadata() or {}).get("format") == FORMAT
 
 
 def check(config: Config, tensors: Mapping[str, NDArray[Any]], origin: str) -> None:
@@ -141,7 +151,12 @@ def check(config: Config, tensors: Mapping[str, NDArray[Any]], origin: str) -> N
             raise ModelError(f"{origin}: {name} holds values that are not finite")
 
 
-def _opened(path: Path) -> Any:
+def opened(path: Path) -> Any:
+    """A safetensors file, open.
+
+    Raises:
+        ModelError: there is none, or it is not whole.
+    """
     if not path.is_file():
         raise ModelError(f"there is no checkpoint at {path}")
     try:

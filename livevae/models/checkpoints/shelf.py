@@ -51,6 +51,15 @@ def entries() -> dict[str, Entry]:
     return found
 
 
+def with_latent() -> dict[str, Entry]:
+    """The models of `entries` that have a latent space: those that personas can belong to.
+
+    Raises:
+        ModelError: a checkpoint is broken.
+    """
+    return {name: entry for name, entry in entries().items() if checkpoint_files.has_latent(entry.path)}
+
+
 def find(name: str = "") -> Path:
     """The checkpoint of a model: by name, by path, or ("") the default.
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from livevae.errors import ModelError
-from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.checkpoints import files as checkpoint_files, shelf, step_files
 from livevae.models.checkpoints.files import Tensors
-from livevae.models.foreign import js_checkpoint, magenta, tf_checkpoint
+from livevae.models.foreign import js_checkpoint, magenta, magenta_rnn, tf_checkpoint
 from livevae.models.musicvae.config import CONFIGS, Config, configuration
 
 LICENCE = "Apache-2.0 where it is Magenta's own; else as its makers say"
@@ -21,9 +21,9 @@ def import_model(path: Path | str, name: str = "", config: str = "") -> Path:
     """Read a checkpoint of Magenta's, of magenta.js' or of livevae's and keep it as a model of that name.
 
     Args:
-        path: a `.tar`, folder, index file or prefix of TensorFlow's; a magenta.js folder; an `.npz` of Magenta's
-            variables (`|` for `/` in names; without the encoder's kernels it decodes and cannot encode); a
-            `.safetensors` file.
+        path: a generator bundle (`.mag`); a `.tar`, folder, index file or prefix of TensorFlow's; a magenta.js folder;
+            an `.npz` of Magenta's variables (`|` for `/` in names; without the encoder's kernels it decodes and cannot
+            encode); a `.safetensors` file.
         name: what it is called from now on; "" is the configuration's name.
         config: name of the configuration, where the checkpoint itself leaves it open; "" to find out.
 
@@ -36,6 +36,16 @@ def import_model(path: Path | str, name: str = "", config: str = "") -> Path:
     path = Path(path)
     if not path.exists() and not tf_checkpoint.is_one(path):
         raise ModelError(f"there is nothing at {path}")
+    if path.suffix == shelf.SUFFIX and step_files.is_one(path):
+        held = step_files.read(path)
+        place = shelf.place(name or path.stem)
+        step_files.write(place, held)
+        return place
+    if magenta_rnn.is_one(path):
+        ours, weights, known = magenta_rnn.read(path, config)
+        place = shelf.place(name or ours.name)
+        step_files.write(place, step_files.StepFile("melody_rnn", ours, known, weights))
+        return place
     found, tensors, about = read(path, config)
     place = shelf.place(name or found.name)
     checkpoint_files.write(place, found, tensors, about)

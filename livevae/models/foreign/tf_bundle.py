@@ -82,11 +82,11 @@ def entries_of(index: bytes, origin: str) -> tuple[int, dict[str, Entry]]:
         ModelError: it is not a whole index.
     """
     try:
-        table = dict(_table(index))
-        header = dict(_fields(table.pop(b"")))
+        rows = dict(table(index))
+        header = dict(fields(rows.pop(b"")))
         if header.get(2, 0) != 0:
             raise ModelError(f"{origin}: the checkpoint was written on a big-endian machine")
-        return int(header.get(1, 0)), {name.decode(): _entry(value) for name, value in table.items()}
+        return int(header.get(1, 0)), {name.decode(): _entry(value) for name, value in rows.items()}
     except (IndexError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{origin} is not a whole TensorFlow checkpoint index: {_said(error)}") from None
 
@@ -111,27 +111,32 @@ def _entry(message: bytes) -> Entry:
     dtype = shard = offset = size = 0
     shape: list[int] = []
     checksum = None
-    for field, value in _fields(message):
+    for field, value in fields(message):
         if field == 1:
-            dtype = _number(value)
+            dtype = number(value)
         elif field == 2:
             if not isinstance(value, bytes):
                 raise ValueError("a shape is not a message")
-            shape = [_dimension(dim) for part, dim in _fields(value) if part == 2]
+            shape = [_dimension(dim) for part, dim in fields(value) if part == 2]
         elif field == 3:
-            shard = _number(value)
+            shard = number(value)
         elif field == 4:
-            offset = _number(value)
+            offset = number(value)
         elif field == 5:
-            size = _number(value)
+            size = number(value)
         elif field == 6:
-            checksum = _number(value)
+            checksum = number(value)
         elif field == 7:
             raise ValueError("it holds slices of variables that were spread over machines")
     return Entry(dtype, tuple(shape), shard, offset, size, checksum)
 
 
-def _number(value: int | bytes) -> int:
+def number(value: int | bytes) -> int:
+    """A field that is a number.
+
+    Raises:
+        ValueError: it is none.
+    """
     if not isinstance(value, int):
         raise ValueError("a number is not one")  # noqa: TRY004  (the index is at fault, not a type)
     return value
@@ -140,7 +145,7 @@ def _number(value: int | bytes) -> int:
 def _dimension(message: int | bytes) -> int:
     if not isinstance(message, bytes):
         raise ValueError("a dimension is not a message")  # noqa: TRY004  (the index is at fault, not a type)
-    size = _number(dict(_fields(message)).get(1, 0))
+    size = number(dict(fields(message)).get(1, 0))
     if not 0 <= size < 2**31:
         raise ValueError(f"a dimension of {size}")
     return size
@@ -149,7 +154,7 @@ def _dimension(message: int | bytes) -> int:
 # protocol buffers
 
 
-def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
     """(field, value) of a protocol buffer message: varints and fixed numbers as int, the rest as bytes."""
     if not isinstance(message, bytes):
         raise ValueError("a message is not one")  # noqa: TRY004  (the index is at fault, not a type)
@@ -194,7 +199,7 @@ def _cut(data: bytes, at: int, size: int) -> bytes:
 # LevelDB tables
 
 
-def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The (key, value) pairs of a table."""
     if len(data) < FOOTER or int.from_bytes(data[-8:], "little") != MAGIC:
         raise ValueError("its last bytes are not a LevelDB table's")

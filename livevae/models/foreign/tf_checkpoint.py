@@ -15,18 +15,19 @@ from livevae.models.foreign.magenta import wanted
 INDEX = ".index"
 
 
-def variables(path: Path) -> dict[str, NDArray[Any]]:
+def variables(path: Path, chosen: Callable[[str], bool] = wanted) -> dict[str, NDArray[Any]]:
     """The weights of a checkpoint by Magenta's names, float32.
 
     Args:
         path: a `.tar` (also compressed), a folder with one checkpoint, its index file, a data file, or the prefix
             that they share.
+        chosen: whether a variable of this name is among them.
 
     Raises:
         ModelError: there is no whole checkpoint, or there are several.
     """
     if path.is_file() and not path.name.endswith(INDEX) and ".data-" not in path.name:
-        return _from_tar(path)
+        return _from_tar(path, chosen)
     index = _index_of(path)
     prefix = index.name.removesuffix(INDEX)
 
@@ -36,7 +37,17 @@ def variables(path: Path) -> dict[str, NDArray[Any]]:
             raise ModelError(f"{data} is missing: a checkpoint is its index and its data files")
         return np.memmap(data, np.uint8, "r") if data.stat().st_size else np.zeros(0, np.uint8)
 
-    return tf_bundle.tensors(index.read_bytes(), read, wanted, str(index))
+    return tf_bundle.tensors(index.read_bytes(), read, chosen, str(index))
+
+
+def names(path: Path) -> list[str]:
+    """The names of all variables of a checkpoint that is no tar.
+
+    Raises:
+        ModelError: there is no whole checkpoint, or there are several.
+    """
+    index = _index_of(path)
+    return list(tf_bundle.entries_of(index.read_bytes(), str(index))[1])
 
 
 def is_one(path: Path) -> bool:
@@ -64,7 +75,7 @@ def _only(found: list[Any], where: str) -> Any:
     return found[0]
 
 
-def _from_tar(path: Path) -> dict[str, NDArray[Any]]:
+def _from_tar(path: Path, chosen: Callable[[str], bool]) -> dict[str, NDArray[Any]]:
     try:
         with tarfile.open(path) as archive:
             files = {
@@ -80,7 +91,7 @@ def _from_tar(path: Path) -> dict[str, NDArray[Any]]:
                     raise ModelError(f"{path} has no {name}: a checkpoint is its index and its data files")
                 return np.frombuffer(taken(files[name]), np.uint8)
 
-            return tf_bundle.tensors(taken(files[index]), read, wanted, f"{path}:{index}")
+            return tf_bundle.tensors(taken(files[index]), read, chosen, f"{path}:{index}")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ModelError(f"{path} is not a whole tar of a TensorFlow checkpoint: {error}") from None
 

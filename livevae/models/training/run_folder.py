@@ -46,14 +46,20 @@ class RunState:
 
 def save(run: Path, state: RunState, tensors: Mapping[str, Tensor], model: MusicVAE, options: Any) -> None:
     """Write a run's state and its averaged model."""
-    about = {"step": state.step, "seconds": round(state.seconds, 3), "wide": state.wide}
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    metadata = {"format": FORMAT, "state": json.dumps(about)}
-    write_whole(run / "state.safetensors", to_bytes(plain, metadata))
+    about = save_state(run, state, tensors)
     asked = {name: getattr(options, name) for name in type(options).__slots__ if name != "run"}
     # whoever is given the model need not know where it lay
     asked["begin_with"] = "/".join(Path(asked.get("begin_with", "")).parts[-2:])
     assembling.save(run / "model.safetensors", model, {"training": {**about, "options": asked}})
+
+
+def save_state(run: Path, state: RunState, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Write a run's state; gives what it says of itself."""
+    about = {"step": state.step, "seconds": round(state.seconds, 3), "wide": state.wide}
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {"format": FORMAT, "state": json.dumps(about)}
+    write_whole(run / "state.safetensors", to_bytes(plain, metadata))
+    return about
 
 
 def load(run: Path) -> RunState | None:

@@ -258,7 +258,7 @@ class Trainer:
         batch = self.batches.at(number, crew.rank, crew.world, self.length(), self.options.vary)
         chance = np.random.default_rng((self.options.seed, number, crew.rank, 2))
         torch.manual_seed(int(chance.integers(2**62)))
-        lesson = self.task.lesson(batch, self.device)
+        lesson = self._lesson(batch)
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         bf16 = self.options.precision == "bf16"
@@ -283,6 +283,9 @@ class Trainer:
         report = dict(zip(names, found.tolist(), strict=False))
         schedule = {"rate": self.rate(), "beta": self.beta(), "length": float(batch.shape[1])}
         return {**report, "norm": norm, **schedule}
+
+    def _lesson(self, batch: Any) -> Lesson:
+        return self.task.lesson(batch, self.device)
 
     def _last_duration(self) -> float:
         """What the last step took; a step that was stopped in the middle counts as an ordinary one."""
