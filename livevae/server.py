@@ -14,9 +14,11 @@ from livevae import __version__
 from livevae.edges.midi_in import MidiInputs
 from livevae.edges.osc.limits import is_local
 from livevae.edges.osc.udp import OPEN, Door, UdpEdge, open_udp
+from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.perform.engine import Engine
+from livevae.perform.hub import Hub
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.requests import Clock
@@ -66,6 +68,7 @@ class Options:
         log: file that gets what comes in, for `livevae replay`.
         seed: the night's random numbers.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
+        mqtt: the ensemble to take part in; None for none.
     """
 
     scene: Scene
@@ -80,6 +83,7 @@ class Options:
     log: Path | None = None
     seed: int = 0
     lead: float | None = None
+    mqtt: Mqtt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             scenes=options.shelf,
             has_model=models.known,
             personas=models.personas,
-            clocks=why_not(),
+            clocks=why_not(ensemble=options.mqtt is not None),
             ports=names,
         )
         stack.push_async_callback(session.close)
@@ -193,6 +197,10 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
+        if options.mqtt is not None:
+            hub = getattr(session, "hub", None) or Hub()
+            ensemble = joined(options.mqtt, session, hub, player, models.personas, log, say)
+            await stack.enter_async_context(ensemble)
         heard = session.heard if log is None else log.hearing(session.heard)
         inputs = MidiInputs(options.midi_in, heard, say)
         stack.push_async_callback(inputs.close)

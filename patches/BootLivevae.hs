@@ -45,7 +45,7 @@
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
 --   /livevae/tap
---   /livevae/clock [source] [from value]
+--   /livevae/clock [source] [from value] [conduct value]
 --   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
 --   /livevae/learn [voice] [setting value] [least value] [most value]
 --   /livevae/panic
@@ -79,6 +79,7 @@ beats = pF "beats"
 ms = pF "ms"
 source = pS "source"
 from = pS "from"
+conduct = pI "conduct"
 cc_ = pI "cc"
 setting = pS "setting"
 least = pF "least"

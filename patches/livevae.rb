@@ -16,7 +16,7 @@
 #   /livevae/tempo bpm [over beats]
 #   /livevae/nudge [beats] [ms ms] [over beats]
 #   /livevae/tap
-#   /livevae/clock [source] [from value]
+#   /livevae/clock [source] [from value] [conduct value]
 #   /livevae/map [cc] [voice value] [setting value] [least value] [most value]
 #   /livevae/learn [voice] [setting value] [least value] [most value]
 #   /livevae/panic

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
+    from livevae.ensemble import Mqtt
     from livevae.perform.protocols import Decoder
     from livevae.server import Models
 
@@ -31,6 +33,47 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s"
     )
     command.add_argument("--model", metavar="NAME|PATH", default="", help="default: the bundled melody model")
+
+
+def add_mqtt_options(command: argparse.ArgumentParser) -> None:
+    """`--mqtt`, `--mqtt-ca` and `--mqtt-map`, for who plays in an ensemble."""
+    command.add_argument(
+        "--mqtt",
+        metavar="URL",
+        help="take part in an ensemble: mqtt://USER@HOST:PORT/ENSEMBLE/ROOM, or mqtts:// (livevae[mqtt]);"
+        " a password comes from LIVEVAE_MQTT_PASSWORD, or a file that LIVEVAE_MQTT_PASSWORD_FILE names",
+    )
+    command.add_argument(
+        "--mqtt-ca", metavar="FILE", type=Path, help="with mqtts://: who signs; default: the system's"
+    )
+    command.add_argument(
+        "--mqtt-map",
+        metavar="TOPIC=VOICE",
+        action="append",
+        help="play what Strudel's .mqtt() sends to a topic as samples of a voice; may be repeated",
+    )
+
+
+def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
+    """The ensemble that `--mqtt` names; None without it.
+
+    Raises:
+        LivevaeError: the URL or a mapping is none, or is missing.
+    """
+    if arguments.mqtt is None:
+        if arguments.mqtt_ca is not None or arguments.mqtt_map:
+            raise LivevaeError("--mqtt-ca and --mqtt-map are for an ensemble: say which with --mqtt URL")
+        return None
+    from livevae.edges.mqtt import topics
+    from livevae.ensemble import Mqtt
+
+    mapped = {}
+    for text in arguments.mqtt_map or ():
+        topic, _, voice = text.rpartition("=")
+        if not topic or not voice or "#" in topic or "+" in topic:
+            raise LivevaeError(f"--mqtt-map takes a topic and a voice, as in strudel=lead, not {text!r}")
+        mapped[topic] = voice
+    return Mqtt(topics.parse(arguments.mqtt), arguments.mqtt_ca, mapped)
 
 
 def open_models(arguments: argparse.Namespace) -> "Models":

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livevae import __version__
-from livevae.cli.common import Commands, add, add_model_options, open_models, positive, say
+from livevae.cli.common import (
+    Commands,
+    add,
+    add_model_options,
+    add_mqtt_options,
+    mqtt_of,
+    open_models,
+    positive,
+    say,
+)
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -58,12 +67,14 @@ def _serve(commands: Commands) -> None:
     )
     command.add_argument(
         "--clock",
-        metavar="internal|link|midi[:NAME]",
+        metavar="internal|link|midi[:NAME]|mqtt[:conduct]",
         type=_clock,
         default="internal",
         help="whose clock to go by; default: %(default)s. link is Ableton Link, an extra of its own: livevae[link]."
-        " midi:NAME follows the output whose name has NAME in it, midi a port of our own, livevae-clock",
+        " midi:NAME follows the output whose name has NAME in it, midi a port of our own, livevae-clock."
+        " mqtt is the ensemble's time (--mqtt), mqtt:conduct takes its conductor's place",
     )
+    add_mqtt_options(command)
     command.add_argument("--record", metavar="FILE.mid", type=Path, help="write what is sent to a MIDI file")
     command.add_argument("--log", metavar="FILE", type=Path, help="keep what comes in, for `livevae replay`")
     command.add_argument("--listen", action="store_true", help="start fluidsynth and play to it")
@@ -82,8 +93,11 @@ def _clock(text: str) -> tuple[str, str]:
         argparse.ArgumentTypeError: it is none of those that there are.
     """
     source, _, device = text.partition(":")
-    if source not in ("internal", "link", "midi") or (device and source != "midi"):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of internal, link, midi and midi:NAME")
+    conducts = source == "mqtt" and device == "conduct"
+    if source not in ("internal", "link", "midi", "mqtt") or (device and source != "midi" and not conducts):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of internal, link, midi, midi:NAME, mqtt and mqtt:conduct"
+        )
     return source, device
 
 
@@ -140,6 +154,10 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         raise LivevaeError(f"--record: there is no folder {arguments.record.parent}")
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
     door = Door(tuple(arguments.allow or ()), _secret(arguments.secret_file))
+    source, device = arguments.clock
+    clock = Clock(
+        source, device="" if source == "mqtt" else device, conduct=source == "mqtt" and device != ""
+    )
     options = server.Options(
         scene=scene,
         shelf=scene_files.Shelf(own).find,
@@ -147,7 +165,8 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         port=port,
         midi=tuple(arguments.midi or ("virtual",)),
         midi_in=tuple(arguments.midi_in or ()),
-        clock=Clock(arguments.clock[0], device=arguments.clock[1]),
+        clock=clock,
+        mqtt=mqtt_of(arguments),
         record=arguments.record,
         door=door,
         log=arguments.log,

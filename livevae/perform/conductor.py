@@ -1,7 +1,7 @@
 """What is asked about time: tempo, nudges, taps, and whose clock to go by. The player does it, this understands it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from livevae.errors import RequestError
@@ -27,11 +27,19 @@ class Followed:
     source: str
     peers: int = 0
     why: str = ""
+    conductor: str = ""
+    apart_ms: float = 0.0
 
     @property
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
-        """For answers; `why` is empty unless a clock that was asked for cannot be followed, or is gone."""
-        return (("clock", self.source), ("peers", self.peers), ("why", self.why))
+        """For answers; `why` is empty unless a clock that was asked for cannot be followed, or is gone.
+
+        In an ensemble, also the room that conducts ("" while there is none), and how far we are ahead of it.
+        """
+        pairs = (("clock", self.source), ("peers", self.peers), ("why", self.why))
+        if self.source != "mqtt":
+            return pairs
+        return (*pairs, ("conductor", self.conductor), ("apart_ms", round(self.apart_ms, 3)))
 
 
 OURSELVES = Followed("internal")
@@ -62,6 +70,9 @@ class Conductor:
         self.followed = OURSELVES
         self._by_bars = True
         self._target = "virtual"
+        self._wish = False
+        self._quantum = 0
+        self._led = False
 
     def do(self, request: Request) -> Reply:
         """Answer a request about time.
@@ -84,7 +95,23 @@ class Conductor:
 
     def changed(self, source: str, peers: int, why: str = "") -> None:
         """The player goes by this clock now, and so do so many others; `why` not by the one that was asked for."""
-        self.followed = Followed(source, peers, why)
+        known = self.followed if source == self.followed.source else OURSELVES
+        self.followed = Followed(source, peers, why, known.conductor, known.apart_ms)
+
+    def detail(self, conductor: str, ours: bool, apart_ms: float) -> None:
+        """In an ensemble: which room conducts, whether that is ours, and how far our line is ahead of it."""
+        self._led = bool(conductor) and not ours
+        self.followed = replace(self.followed, conductor=conductor, apart_ms=apart_ms)
+
+    def take_wish(self) -> bool:
+        """Whether a performer asked us to conduct the ensemble since this was last asked."""
+        wish, self._wish = self._wish, False
+        return wish
+
+    @property
+    def quantum(self) -> int:
+        """Ticks of the grid on which we agree with the clock that we go by; 0 where that is a bar."""
+        return 0 if self._by_bars else self._quantum
 
     def meter_changed(self) -> None:
         """Bars are of another length: agree on them with the clock that we go by, unless on a quantum of its own."""
@@ -93,6 +120,11 @@ class Conductor:
 
     def _tempo(self, request: ask.Tempo) -> Reply:
         bpm = checked_bpm(request.bpm)
+        if self._led and self.followed.source == "mqtt":
+            raise RequestError(
+                f"{self.followed.conductor} conducts this ensemble: ask it for the tempo, or take its place with"
+                " /livevae/clock mqtt conduct 1"
+            )
         tick = self._clock.future_tick(request.at)
         self._player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
         return Reply(pairs=(("bpm", bpm),), beat=self._clock.beat_at(request.at))
@@ -127,11 +159,16 @@ class Conductor:
                 raise RequestError(why)
             if request.device and request.source != "midi":
                 raise RequestError(f"only a MIDI clock comes from a device; {request.source} has none")
+            if request.conduct and request.source != "mqtt":
+                raise RequestError("only an ensemble has a conductor: /livevae/clock mqtt conduct 1")
+            self._wish = request.conduct
             self._by_bars = request.quantum is None
             quantum = self._clock.meter.bar
             if request.quantum is not None:
                 quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
-            self._target = request.device or "virtual"
+            self._target, self._quantum = request.device or "virtual", quantum
             self._later(request.at, self._player.set_clock, request.source, quantum, self._target)
-            self.followed = Followed(request.source)
+            if request.source != self.followed.source:
+                self.followed = Followed(request.source)
+                self._led = False
         return Reply(pairs=self.followed.pairs, beat=self._clock.beat_at(None))

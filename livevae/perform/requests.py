@@ -99,14 +99,16 @@ class Clock(Request):
     """Whose clock to go by; nothing that plays jumps. Without a source, say whose it is.
 
     Attributes:
-        source: `internal`, `midi` or `link`.
+        source: `internal`, `midi`, `link` or `mqtt`.
         quantum: beats of the grid on which we agree with it; None is a bar, also when the meter changes.
         device: of a MIDI clock, part of the name of the output that sends it; "" is a port of our own.
+        conduct: with `mqtt`, take the conductor's place at the next bar line, whoever has it.
     """
 
     source: str = ""
     quantum: float | None = None
     device: str = ""
+    conduct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

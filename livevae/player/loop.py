@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from livevae.errors import PortError
-from livevae.player.clocks.clock import INTERNAL, Clock, ClockError
+from livevae.player.clocks.clock import INTERNAL, MQTT, Clock, ClockError
+from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.opening import open_clock
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.ports import Port, open_port
@@ -22,6 +23,7 @@ from livevae.player.recorder.tape import TapeWriter
 from livevae.player.wire.codec import LineSplitter, WireError, decode_command, encode
 from livevae.player.wire.commands import (
     Command,
+    FollowLine,
     LosePort,
     Nudge,
     OpenPorts,
@@ -115,6 +117,7 @@ class PlayerLoop:
         self._clock: Clock | None = None
         self._clock_by: float | None = None
         self._wanted = SetClock(INTERNAL)
+        self._line = FollowLine()
         self._clocked = ClockChanged(INTERNAL)
         self._look_at = 0.0
         self._playing: bool | None = None
@@ -230,6 +233,10 @@ class PlayerLoop:
                 self._unsettled = True
             case SetClock():
                 self._set_clock(command)
+            case FollowLine():
+                self._line = command
+                if isinstance(self._clock, LedClock):
+                    self._clock.lead(command)
             case SetMeter(tick, beats, unit):
                 if self._tape is not None:
                     self._tape.meter(tick, beats, unit)
@@ -250,7 +257,7 @@ class PlayerLoop:
             self._clock.quantum = wanted.quantum  # another meter: we stay with those whom we play with
             return
         self._clock_by = now + PATIENCE
-        if wanted.source == INTERNAL or not self._ports:
+        if wanted.source in (INTERNAL, MQTT) or not self._ports:
             self._change_clock(now)
 
     def _change_clock(self, now: float) -> None:
@@ -261,6 +268,8 @@ class PlayerLoop:
         self._clock, why = None, ""
         try:
             self._clock = open_clock(self._wanted, now, self._core.pace)
+            if isinstance(self._clock, LedClock):
+                self._clock.lead(self._line)
         except ClockError as error:
             why = str(error)
         self._playing, self._look_at = None, now

@@ -125,7 +125,7 @@ COORDINATES = tuple(
     )
     for i in range(1, 9)
 )
-SOURCE = Setting("source", str, "", None, None, "", "whose clock it is: internal, midi or link")
+SOURCE = Setting("source", str, "", None, None, "", "whose clock it is: internal, midi, link or mqtt")
 DEVICE = Setting(
     "from",
     str,
@@ -134,6 +134,15 @@ DEVICE = Setting(
     None,
     "",
     "the device that sends a MIDI clock, by part of its name; else a port of our own",
+)
+CONDUCT = Setting(
+    "conduct",
+    int,
+    0,
+    0,
+    1,
+    "",
+    "with mqtt: 1 takes the conductor's place in the ensemble at the next bar line",
 )
 CC = Setting("cc", int, 0, 0, MOST_CONTROLLER, "", "a MIDI controller, by its number")
 SETTING = Setting("setting", str, "", None, None, "", "a setting of the voice, or tempo without one")
@@ -260,16 +269,17 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/clock",
-        "Go by another clock, without a jump: internal, midi or link. Without a source, say whose it is, and why.",
+        "Go by another clock, without a jump: internal, midi, link, mqtt. Without a source, say whose it is, and why.",
         ("clock", "peers", "why"),
         lambda values, at: Clock(
             str(values.get(SOURCE.name, "")),
             float(values["quantum"]) if "quantum" in values else None,
             str(values.get(DEVICE.name, "")),
+            bool(values.get(CONDUCT.name)),
             at=at,
         ),
         word=SOURCE,
-        settings=(BY_NAME["quantum"], DEVICE),
+        settings=(BY_NAME["quantum"], DEVICE, CONDUCT),
         example=("link",),
     ),
     Address(

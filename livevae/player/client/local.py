@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from livevae.player.clocks.clock import MIDI
+from livevae.player.clocks.clock import MIDI, MQTT, Told
+from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
     Cancel,
     Command,
+    FollowLine,
     Nudge,
     Panic,
     Play,
@@ -52,6 +54,8 @@ class LocalPlayer:
         self._known = self._core.timeline
         self._closed = False
         self._clock: ClockIn | None = None
+        self._follows: LedClock | None = None
+        self._peers = 0
         self._playing: bool | None = None
         self._led = False
         self.on_report: Callable[[Report], None] | None = None
@@ -100,6 +104,10 @@ class LocalPlayer:
             self._clock.quantum = quantum
         else:
             self._clock, self._playing = ClockIn(quantum), None
+        if source != MQTT:
+            self._follows = None
+        elif self._follows is None:
+            self._follows, self._playing = LedClock(quantum), None
         self._do(SetClock(source, quantum, target))
         if self.on_report is not None:
             self.on_report(ClockChanged(source))
@@ -129,15 +137,37 @@ class LocalPlayer:
             self._core.follow(told.line, now, at_once=told.at_once)
         self._emit([])
         self._rearm()
-        if told.playing is not None and told.playing != self._playing:
-            if self._playing is not None and self.on_report is not None:
-                self.on_report(Transport(told.playing, told.since))
-            self._playing = told.playing
+        self._transport(told)
+
+    def follow_line(
+        self, line: Timeline | None, playing: bool | None = None, since: float = 0.0, peers: int = 0
+    ) -> None:
+        """For the clock `mqtt`: go along this line from now on; None is along our own."""
+        if self._follows is None or self._closed:
+            return
+        self._follows.lead(FollowLine(line, playing, since, peers))
+        now = self._loop.time()
+        told = self._follows.look(now, self._core.pace)
+        if told.line is not None:
+            self._core.follow(told.line, now)
+        self._emit([])
+        self._rearm()
+        self._transport(told)
+        if peers != self._peers and self.on_report is not None:
+            self._peers = peers
+            self.on_report(ClockChanged(MQTT, peers))
 
     def lead(self, line: Timeline) -> None:
         """The music is on this line now, and from now on only where `lead` says: another player keeps its pace."""
         self._led = True
         self._do(SetTimeline(line))
+
+    def _transport(self, told: Told) -> None:
+        """Tell who follows that whoever leads began to play, or stopped."""
+        if told.playing is not None and told.playing != self._playing:
+            if self._playing is not None and self.on_report is not None:
+                self.on_report(Transport(told.playing, told.since))
+            self._playing = told.playing
 
     def lose_port(self, port: str) -> None:
         """The port is gone: nothing is sent there until it is back."""

@@ -22,6 +22,7 @@ from livevae.player.wire.commands import (
     TICKS_PER_BAR,
     Cancel,
     Command,
+    FollowLine,
     LosePort,
     Nudge,
     OpenPorts,
@@ -90,6 +91,7 @@ class PlayerProcess:
         self._loop = asyncio.get_running_loop()
         self._specs = ports
         self._clock = SetClock(INTERNAL)
+        self._line = FollowLine()
         self._clocked = ClockChanged(INTERNAL)
         self._playing = True
         self._tape = tape
@@ -170,6 +172,18 @@ class PlayerProcess:
         self._clock = SetClock(source, quantum, target)
         self._do(self._clock)
         self._watch_ports()
+
+    def follow_line(
+        self, line: Timeline | None, playing: bool | None = None, since: float = 0.0, peers: int = 0
+    ) -> None:
+        """For the clock `mqtt`: go along this line; None is along our own."""
+        self._line = FollowLine(line, playing, since, peers)
+        self._do(self._line)
+
+    @property
+    def playing(self) -> bool:
+        """Whether all were last told to play, or to stop."""
+        return self._playing
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Another time signature from `tick` on, for the recording."""
@@ -253,6 +267,7 @@ class PlayerProcess:
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
             if self._clock.source != INTERNAL:
+                child.write(encode(self._line))
                 child.write(encode(self._clock))
             if not self._playing:
                 child.write(encode(SetPlaying(playing=False)))

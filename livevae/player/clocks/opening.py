@@ -2,7 +2,8 @@
 
 from importlib.util import find_spec
 
-from livevae.player.clocks.clock import INTERNAL, LINK, MIDI, Clock, ClockError
+from livevae.player.clocks.clock import INTERNAL, LINK, MIDI, MQTT, Clock, ClockError
+from livevae.player.clocks.led import LedClock
 from livevae.player.wire.commands import SetClock
 from livevae.tempo.pace import Pace
 
@@ -12,9 +13,17 @@ NO_LINK = (
 )
 
 
-def why_not() -> dict[str, str]:
+NO_ENSEMBLE = "this server is in no ensemble whose time it could go by: start it with --mqtt"
+
+
+def why_not(*, ensemble: bool = False) -> dict[str, str]:
     """The clocks by name, each with the reason why it cannot be followed here; empty where it can. Imports none."""
-    return {INTERNAL: "", MIDI: "", LINK: "" if find_spec("link") else NO_LINK}
+    return {
+        INTERNAL: "",
+        MIDI: "",
+        LINK: "" if find_spec("link") else NO_LINK,
+        MQTT: "" if ensemble else NO_ENSEMBLE,
+    }
 
 
 def open_clock(wanted: SetClock, now: float, pace: Pace) -> Clock | None:
@@ -33,4 +42,6 @@ def open_clock(wanted: SetClock, now: float, pace: Pace) -> Clock | None:
         from livevae.player.clocks.midi import MidiClock  # noqa: PLC0415  (rtmidi, only when asked for)
 
         return MidiClock(wanted.target, wanted.quantum)
+    if wanted.source == MQTT:
+        return LedClock(wanted.quantum)
     raise ClockError(f"there is no clock {wanted.source[:40]!r}; there are: {', '.join(why_not())}")

@@ -10,6 +10,7 @@ __all__ = [
     "COMMANDS",
     "Cancel",
     "Command",
+    "FollowLine",
     "LosePort",
     "Nudge",
     "OpenPorts",
@@ -156,6 +157,23 @@ class SetClock:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowLine:
+    """What an ensemble's time is, for a clock that the server feeds (`mqtt`).
+
+    Attributes:
+        line: where the music is, in our ticks and seconds; None lets us keep our own line.
+        playing: whether all play; None where nobody says.
+        since: the tick where that began.
+        peers: how many others go by it.
+    """
+
+    line: Timeline | None = None
+    playing: bool | None = None
+    since: float = 0.0
+    peers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class SetMeter:
     """Bars have another time signature: nothing that plays changes, but recordings tell.
 
@@ -232,6 +250,7 @@ Command = (
     | Nudge
     | SetTimeline
     | SetClock
+    | FollowLine
     | SetMeter
     | SetPlaying
     | OpenPorts
@@ -248,6 +267,7 @@ COMMANDS: tuple[type[Command], ...] = (
     Nudge,
     SetTimeline,
     SetClock,
+    FollowLine,
     SetMeter,
     SetPlaying,
     OpenPorts,

@@ -1,0 +1,1 @@
+"""An ensemble over MQTT: rooms that share one time, their riffs, commands, personas and decoders."""

@@ -1,0 +1,106 @@
+"""A server in its ensemble: the room, its connection to the broker, and the player that follows, put together."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from livevae.edges.mqtt.connection import Connection
+from livevae.edges.mqtt.room import Room, Setup
+from livevae.edges.mqtt.topics import Address
+from livevae.edges.osc.asking import ask
+from livevae.edges.osc.codec import Message, encode, encode_bundle
+from livevae.edges.osc.timetags import Timetags
+from livevae.errors import LivevaeError
+from livevae.inputs import LogWriter
+from livevae.perform.hub import Hub
+from livevae.perform.personas import Book
+from livevae.perform.session import Session
+from livevae.player.client.process import PlayerProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """How a server takes part in an ensemble.
+
+    Attributes:
+        address: the broker, the ensemble and the room.
+        ca: certificates that sign the broker's; None for the system's.
+        topics: topics of others, each mapped to the voice that plays Strudel's events from it.
+    """
+
+    address: Address
+    ca: Path | None = None
+    topics: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextlib.asynccontextmanager
+async def joined(
+    mqtt: Mqtt,
+    session: Session,
+    hub: Hub,
+    player: PlayerProcess,
+    book: Book | None,
+    log: LogWriter | None,
+    say: Callable[[str], None],
+) -> AsyncIterator[Room]:
+    """In the ensemble, for as long as the block lasts; without a broker, on its way there.
+
+    Raises:
+        LivevaeError: aiomqtt is not installed, or a password or certificate cannot be read.
+    """
+    boot = secrets.token_hex(6)
+    place = mqtt.address.place
+    connection = Connection(
+        mqtt.address, f"livevae-{place.ensemble}-{place.room}-{boot}", ca=mqtt.ca, say=say
+    )
+    identities: dict[str, str] = {}
+
+    def identity(model: str) -> str:
+        if model not in identities:
+            try:
+                identities[model] = book.identity(model) if book is not None else ""
+            except LivevaeError:
+                identities[model] = ""
+        return identities[model]
+
+    timetags = Timetags(asyncio.get_running_loop().time)
+
+    def keep(message: Message, at: float | None) -> None:
+        if log is not None and ask(message).row.changes:
+            packet = encode(message)
+            log.request(packet if at is None else encode_bundle([packet], timetags.timetag(at)))
+
+    setup = Setup(
+        place,
+        boot,
+        player.follow_line,
+        playing=lambda: player.playing,
+        say=say,
+        identity=identity,
+        describe=lambda: {"personas": list(book.names()) if book is not None else []},
+        topics=mqtt.topics,
+        log=keep,
+    )
+    room = Room(setup, session, hub, connection)
+    changed = player.on_timeline
+
+    def timeline_changed(timeline: object) -> None:
+        if changed is not None:
+            changed(timeline)  # type: ignore[arg-type]  # it is the player's
+        room.timeline_changed()
+
+    player.on_timeline = timeline_changed
+    tasks = [
+        asyncio.create_task(connection.keep(room), name="mqtt"),
+        asyncio.create_task(room.run(), name="mqtt room"),
+    ]
+    try:
+        yield room
+    finally:
+        player.on_timeline = changed
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

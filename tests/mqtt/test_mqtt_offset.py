@@ -1,0 +1,76 @@
+"""The other clock less ours: exact without jitter, and never wrong by more than half a quick way."""
+
+import random
+
+import pytest
+from hypothesis import given, strategies as st
+
+from livevae.edges.mqtt.offset import FASTEST, GROUP, MOST_DRIFT, SLOWEST, Offset, exchange
+
+drifts = st.floats(-5e-5, 5e-5)
+offsets = st.floats(-1e6, 1e6)
+
+
+def run(
+    offset: float, drift: float, ways: list[tuple[float, float]], start: float = 1000.0
+) -> tuple[Offset, float]:
+    """An offset that was fed exchanges a second apart, each with its way there and back; and when the last was."""
+    found, now = Offset(), start
+    for there, back in ways:
+        sent = now
+        seen = sent + there
+        theirs = seen + offset + drift * (seen - start)
+        found.add(exchange(sent, theirs, theirs, seen + back))
+        now += SLOWEST
+    return found, now
+
+
+@given(offsets, drifts, st.integers(1, 200))
+def test_without_jitter_the_offset_is_exact(offset: float, drift: float, count: int) -> None:
+    found, now = run(offset, drift, [(0.002, 0.002)] * count)
+    true = offset + drift * (now - 1000.0)
+    assert found.at(now) == pytest.approx(true, abs=2 * GROUP * abs(drift) + 1e-6 + abs(offset) * 1e-12)
+
+
+@given(drifts, st.integers(0, 2**32))
+def test_it_is_wrong_by_half_a_quick_way_at_most(drift: float, seed: int) -> None:
+    chance = random.Random(seed)
+    ways = [(chance.expovariate(500), chance.expovariate(500)) for _ in range(120)]
+    found, now = run(12.5, drift, ways)
+    lately = ways[-2 * GROUP :]
+    bound = max(
+        min(a + b for a, b in ways[i : i + GROUP])
+        for i in range(len(ways) - 2 * GROUP, len(ways) - GROUP + 1)
+    )
+    assert len(lately) == 2 * GROUP
+    assert abs(found.at(now) - (12.5 + drift * (now - 1000.0))) <= bound / 2 + 3 * GROUP * MOST_DRIFT
+
+
+def test_drift_is_followed_between_exchanges() -> None:
+    found, now = run(0.0, 4e-5, [(0.001, 0.001)] * 90)
+    assert found.at(now + 30) - found.at(now) == pytest.approx(30 * 4e-5, rel=0.1)
+
+
+def test_one_quick_way_outweighs_many_slow_ones() -> None:
+    ways = [(0.08, 0.002)] * 7 + [(0.001, 0.001)]
+    found, now = run(5.0, 0.0, ways)
+    assert found.at(now) == pytest.approx(5.0, abs=1e-6)
+    assert found.round_trip == pytest.approx(0.002, abs=1e-6)
+
+
+def test_exchanges_are_quick_until_a_group_is_full() -> None:
+    found = Offset()
+    pauses = []
+    for i in range(GROUP + 1):
+        pauses.append(found.pause)
+        found.add(exchange(i, i, i, i + 0.001))
+    assert pauses == [FASTEST] * GROUP + [1.0]
+    assert found.settled
+
+
+@pytest.mark.parametrize("times", [(1.0, 5.0, 5.0, 0.5), (0.0, 5.0, 4.0, 1.0), (0.0, 5.0, 9.0, 1.0)])
+def test_an_exchange_that_came_before_it_was_sent_is_none(times: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="before it was sent"):
+        exchange(*times)
+    with pytest.raises(ValueError, match="no exchange"):
+        Offset().at(0.0)

@@ -1,0 +1,350 @@
+"""Rooms in virtual time on a fake broker: one time, commands on the beat, conductors that come and go."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+from ensemble import Stage, stage
+from fake_broker import FakeBroker
+
+from livevae.perform.scene import Scene, parse
+from livevae.virtual_time import virtual_time
+
+SCENE = parse("""
+title = "trio"
+tempo = 120
+[voice.lead]
+bars = 2
+seed = 7
+""")
+SILENT = parse("tempo = 97\n[voice.lead]\nseed = 3\nplay = false\n")
+
+
+def run(play: Callable[[], Awaitable[None]]) -> None:
+    with virtual_time() as loop:
+        loop.run_until_complete(play())
+
+
+def apart(one: Stage, other: Stage) -> float:
+    """Seconds between two rooms' places in the ensemble."""
+    now = asyncio.get_running_loop().time()
+    ticks = [room.player.timeline.tick_at(now) - room.room.time.base for room in (one, other)]
+    return (ticks[0] - ticks[1]) * one.player.timeline.seconds_per_tick
+
+
+def send(broker: FakeBroker, room: str, retain: bool = False, **table: object) -> None:
+    broker.publish(f"livevae/1/trio/{room}/do", json.dumps(table).encode(), 1, retain)
+
+
+async def pair(broker: FakeBroker, scene: Scene = SCENE) -> tuple[Stage, Stage]:
+    """Two rooms that play together: bass conducts, cello has another tempo and came later."""
+    bass = stage(broker, "bass", scene=scene)
+    await asyncio.sleep(6.3)
+    cello = stage(broker, "cello", bpm=97, scene=scene)
+    await asyncio.sleep(9)
+    return bass, cello
+
+
+def test_a_room_that_comes_later_is_soon_in_tempo_and_in_phase_and_on_the_same_bar() -> None:
+    async def play() -> None:
+        bass, cello = await pair(FakeBroker())
+        assert bass.room.time.election.conducting
+        assert cello.room.time.election.conductor == "bass"
+        assert cello.player.timeline.bpm == 120
+        assert abs(apart(bass, cello)) < 1e-4
+        assert cello.room.time.base % 3840 == 0
+        assert cello.do("/livevae/clock").pairs == (
+            ("clock", "mqtt"),
+            ("peers", 1),
+            ("why", ""),
+            ("conductor", "bass"),
+            ("apart_ms", 0.0),
+        )
+
+    run(play)
+
+
+def test_a_command_for_a_beat_sounds_on_that_beat_in_every_room() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass, cello = await pair(broker, SILENT)
+        beat = 64
+        send(broker, "all", address="/livevae/play", voice="lead", at_beat=beat, id="a")
+        await asyncio.sleep(60)
+        for room in (bass, cello):
+            assert room.ons[0][0] == beat * 960
+        assert [tick for tick, _ in bass.ons][:20] == [tick for tick, _ in cello.ons][:20]
+
+    run(play)
+
+
+def test_a_command_keeps_its_beat_when_the_tempo_changes_before_it() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass, cello = await pair(broker, SILENT)
+        send(broker, "all", address="/livevae/play", voice="lead", at_beat=80, id="a")
+        bass.do("/livevae/tempo", 160, "over", 16)
+        await asyncio.sleep(60)
+        assert bass.ons[0][0] == cello.ons[0][0] == 80 * 960
+        assert cello.player.timeline.bpm == 160
+
+    run(play)
+
+
+def test_a_command_that_comes_twice_is_done_once_and_answered_twice() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SILENT)
+        for _ in range(3):
+            send(broker, "bass", address="/livevae/sample", voice="lead", id=7, reply="desk")
+        await asyncio.sleep(1)
+        replies = [json.loads(data) for topic, data in bass.connection.sent if topic.endswith("/reply/desk")]
+        assert len(replies) == 3
+        assert replies[0] == replies[1] == replies[2]
+        assert (replies[0]["id"], replies[0]["ok"], replies[0]["voice"]) == (7, True, "lead")
+        assert len(bass.session.cast["lead"].shots) == 1
+        assert bass.room.repeated == 2
+
+    run(play)
+
+
+def test_a_command_that_cannot_be_done_is_answered_with_the_sentence_of_osc() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SILENT)
+        send(broker, "bass", address="/livevae/set", voice="lead", temp="hot", reply="desk", at_beat=10_000)
+        send(broker, "bass", address="/livevae/nowhere", reply="desk")
+        await asyncio.sleep(1)
+        texts = [
+            json.loads(data)["text"] for topic, data in bass.connection.sent if topic.endswith("/reply/desk")
+        ]
+        assert texts[0] == "temp must be a number from 0 to 4, not 'hot'"
+        assert texts[1].startswith("there is no address '/livevae/nowhere'")
+
+    run(play)
+
+
+def test_a_retained_command_is_ignored() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        send(broker, "bass", retain=True, address="/livevae/tempo", bpm=200)
+        bass = stage(broker, "bass", scene=SILENT)
+        await asyncio.sleep(1)
+        assert bass.player.timeline.bpm == 97
+
+    run(play)
+
+
+def test_a_cue_for_all_changes_the_scene_on_its_beat() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        chorus = parse('title = "chorus"\ntempo = 140\n[voice.lead]\nseed = 5\n[voice.high]\nseed = 9\n')
+        bass = stage(broker, "bass", scene=SILENT, scenes=lambda _: chorus)
+        await asyncio.sleep(5)
+        broker.publish("livevae/1/trio/cue", b'{"go":"chorus","beat":32}', 1)
+        await asyncio.sleep(40)
+        assert bass.ons[0][0] == 32 * 960
+        assert bass.player.tempos[-1] == (32 * 960, 140)
+
+    run(play)
+
+
+def test_the_conductors_tempo_is_everybodys_and_nobody_elses_is() -> None:
+    async def play() -> None:
+        bass, cello = await pair(FakeBroker())
+        refused = cello.do("/livevae/tempo", 90)
+        assert not refused.ok
+        assert refused.text.startswith("bass conducts this ensemble")
+        assert bass.do("/livevae/tempo", 131).ok
+        await asyncio.sleep(3)
+        assert cello.player.timeline.bpm == 131
+        assert abs(apart(bass, cello)) < 1e-3
+
+    run(play)
+
+
+def test_when_the_conductor_is_lost_the_other_room_conducts_and_no_note_is_moved() -> None:
+    async def play() -> None:
+        bass, cello = await pair(FakeBroker())
+        before = cello.player.timeline
+        bass.connection.drop()
+        await asyncio.sleep(20)
+        assert cello.room.time.election.conducting
+        assert cello.player.timeline.bpm == before.bpm
+        now = asyncio.get_running_loop().time()
+        assert abs(cello.player.timeline.tick_at(now) - before.tick_at(now)) < 1
+        bass.connection.connect()
+        await asyncio.sleep(10)
+        assert bass.room.time.election.conductor == cello.room.time.election.conductor == "cello"
+        assert abs(apart(bass, cello)) < 1e-3
+
+    run(play)
+
+
+def test_a_room_can_be_asked_to_conduct() -> None:
+    async def play() -> None:
+        bass, cello = await pair(FakeBroker())
+        assert cello.do("/livevae/clock", "mqtt", "conduct", 1).ok
+        await asyncio.sleep(10)
+        assert bass.room.time.election.conductor == cello.room.time.election.conductor == "cello"
+        assert cello.do("/livevae/tempo", 150).ok
+        await asyncio.sleep(4)
+        assert bass.player.timeline.bpm == 150
+        assert abs(apart(bass, cello)) < 1e-3
+
+    run(play)
+
+
+def test_a_conductor_that_goes_by_its_own_clock_again_leaves_the_place() -> None:
+    async def play() -> None:
+        bass, cello = await pair(FakeBroker())
+        bass.do("/livevae/clock", "internal")
+        await asyncio.sleep(12)
+        assert cello.room.time.election.conducting
+
+    run(play)
+
+
+def test_the_conductors_stop_stops_the_others_and_play_starts_them() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        plays = [True]
+        bass = stage(broker, "bass", scene=SCENE, playing=lambda: plays[0])
+        await asyncio.sleep(5)
+        cello = stage(broker, "cello", scene=SCENE)
+        await asyncio.sleep(6)
+        assert cello.session.cast["lead"].playing
+        plays[0] = False
+        await asyncio.sleep(3)
+        assert not cello.session.cast["lead"].playing
+        plays[0] = True
+        await asyncio.sleep(3)
+        assert cello.session.cast["lead"].playing
+        assert bass.room.time.election.conducting
+
+    run(play)
+
+
+def test_a_broker_that_dies_twenty_times_moves_nobody_by_a_tick_and_costs_no_note() -> None:
+    async def play() -> None:
+        broker = FakeBroker(lambda: 0.002)
+        bass, cello = await pair(broker)
+        for _ in range(20):
+            broker.kill()
+            await asyncio.sleep(3)
+            bass.connection.connect()
+            await asyncio.sleep(0.5)
+            cello.connection.connect()
+            await asyncio.sleep(4)  # two bars
+            assert abs(apart(bass, cello)) < 1e-3
+            assert cello.room.time.election.conductor == "bass"
+        assert cello.player.counters.dropped_ons == bass.player.counters.dropped_ons == 0
+        ticks = {tick for tick, _ in cello.ons}
+        assert ticks
+        late = [tick for tick, _ in bass.ons if min(ticks) <= tick < max(ticks) and tick not in ticks]
+        assert not late
+
+    run(play)
+
+
+def test_repeated_and_reordered_messages_change_nothing() -> None:
+    async def play() -> None:
+        broker = FakeBroker(lambda: 0.003)
+        broker.repeat, broker.reorder = 0.5, 0.3
+        bass, cello = await pair(broker, SILENT)
+        for beat in range(80, 120, 4):
+            send(broker, "all", address="/livevae/sample", voice="lead", bars=1, at_beat=beat, id=beat)
+        await asyncio.sleep(60)
+        assert [tick for tick, _ in bass.ons] == [tick for tick, _ in cello.ons]
+        assert len(bass.ons) == 10 * 4
+        assert abs(apart(bass, cello)) < 1e-2
+
+    run(play)
+
+
+def test_strudels_events_are_samples_of_the_voice_that_their_topic_is_mapped_to() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SILENT, topics={"strudel": "lead"})
+        event = {"s": "lead", "temp": 0.4, "note": "c3", "duration": 0.5, "cps": 0.5}
+        broker.publish("strudel", json.dumps(event).encode())
+        await asyncio.sleep(4)
+        assert len(bass.ons) > 0
+        assert not [line for line in bass.says if "/livevae/sample" in line]
+
+    run(play)
+
+
+def test_hostile_payloads_on_every_topic_stop_nothing() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass, cello = await pair(broker)
+        before = bass.player.timeline
+        bad = [
+            b"",
+            b"[" * 9000,
+            b'{"a":1}',
+            b"\xff",
+            b'{"address":["x"]}',
+            b'{"address":"/livevae/set","x":{}}',
+        ]
+        bad += [
+            b'{"boot":1,"state":"ready"}',
+            b'{"n":1e400}',
+            b"null",
+            b'{"address":"/livevae/stop","at_beat":"x"}',
+        ]
+        topics = ["bass/do", "all/do", "cue", "clock", "clock/ping/zoe", "bass/pong", "bass/decoded"]
+        topics += ["zoe/$state", "bass/$state", "zoe/riff/lead", "zoe/voice/lead", "../..", "clock/ping/+"]
+        for topic in topics:
+            for payload in bad:
+                broker.publish(f"livevae/1/trio/{topic}", payload, 1)
+        await asyncio.sleep(5)
+        assert bass.room.refused > 40
+        assert bass.player.timeline == before
+        assert bass.room.time.election.conducting
+        assert abs(apart(bass, cello)) < 1e-3
+
+    run(play)
+
+
+def test_the_will_of_an_earlier_connection_is_answered_with_a_birth() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        _, cello = await pair(broker)
+        topic = "livevae/1/trio/bass/$state"
+        broker.publish(topic, json.dumps({"state": "lost", "boot": "bass-1", "session": 1}).encode(), 1, True)
+        await asyncio.sleep(8)
+        assert json.loads(broker.retained[topic])["state"] == "ready"
+        assert cello.room.time.election.conductor == "bass"
+
+    run(play)
+
+
+def test_two_livevaes_of_one_name_are_told_so() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        first = stage(broker, "bass", scene=SILENT)
+        await asyncio.sleep(1)
+        stage(broker, "bass", boot="bass-2", scene=SILENT)
+        await asyncio.sleep(2)
+        assert any("another livevae is called bass" in line for line in first.says)
+
+    run(play)
+
+
+def test_a_room_says_who_it_is_and_how_it_stands() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SCENE, describe=lambda: {"models": ["a"], "personas": ["nora"]})
+        await asyncio.sleep(3)
+        said = json.loads(broker.retained["livevae/1/trio/bass/$description"])
+        assert said["voices"] == ["lead"]
+        assert said["personas"] == ["nora"]
+        assert said["addresses"]["/livevae/tempo"]["names"][0] == "bpm"
+        state = json.loads(broker.retained["livevae/1/trio/bass/$state"])
+        assert (state["state"], state["boot"], state["follows"]) == ("ready", "bass-1", True)
+        will = json.loads(bass.room.will()[1])
+        assert (will["state"], will["session"]) == ("lost", 2)
+
+    run(play)
