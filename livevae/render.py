@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from livevae.music import midi_file
@@ -13,7 +13,6 @@ from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.player.client.local import LocalPlayer
 from livevae.player.core import Sent
-from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import TICKS_PER_BEAT
 from livevae.virtual_time import virtual_time
 
@@ -58,30 +57,16 @@ class Attributing(LocalPlayer):
     def __init__(self, bpm: float) -> None:
         super().__init__(bpm, on_sent=self._attribute)
         self.voices: list[str] = []
-        self._waiting: dict[tuple[str, bytes, int], str] = {}
-        self._sounding: dict[tuple[str, bytes], str] = {}
-
-    def play(self, notes: Sequence[PlayNote]) -> None:
-        """Put notes on the agenda, and remember whose they are."""
-        for note in notes:
-            key = bytes((0x8F + note.channel, note.pitch))
-            self._waiting[note.port, key, note.tick] = note.voice
-        super().play(notes)
-
-    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
-        """Send another message, and remember whose it is."""
-        self._waiting[port, data, tick] = voice
-        super().send(tick, port, data, voice)
+        self._sounding: dict[tuple[str, int, int], str] = {}
 
     def _attribute(self, sent: Sent) -> None:
-        kind, key = sent.data[0] & 0xF0, sent.data[:2]
-        if kind == NOTE_ON:
-            voice = self._waiting.pop((sent.port, key, sent.tick), "")
-            self._sounding[sent.port, key] = voice
-        elif kind == NOTE_OFF:
-            voice = self._sounding.pop((sent.port, bytes((key[0] | 0x10, key[1]))), "")
-        else:
-            voice = self._waiting.pop((sent.port, sent.data, sent.tick), "")
+        voice = sent.voice
+        if sent.data[0] & 0xF0 in (NOTE_OFF, NOTE_ON):
+            key = (sent.port, sent.data[0] & 0x0F, sent.data[1])
+            if sent.data[0] & 0xF0 == NOTE_ON:
+                self._sounding[key] = voice
+            else:
+                voice = self._sounding.pop(key, "")
         self.voices.append(voice)
 
 

@@ -4,12 +4,12 @@ mido writes the bytes. A file is replaced whole: there is always the old one or 
 """
 
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import mido
 
+from livevae import whole_files
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 
 OFFS, OTHER, ONS = range(3)
@@ -125,13 +125,4 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is not there or cannot be written; an old file stays as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    whole_files.write_whole(path, data)

@@ -4,6 +4,8 @@ The rule for editors: nothing here reads a clock, sleeps or opens anything. `han
 what time it is, and say what to send at once; `deadline` says when to come back. Laws, for every script:
 
     every on is followed by exactly one off of its key before the key's next on, or before the end
+    a key that several voices hold sounds until the last of them lets go; struck again it is struck again, and
+    struck by several at one tick it is struck once
     on one port, messages go by tick, and at one tick offs go before ons
     an on that is more than LATE_ON seconds behind is dropped and counted; an off never is
     a tempo change replaces the timeline and touches nothing else
@@ -55,12 +57,14 @@ class Sent:
         port: livevae's name of the port.
         data: the MIDI bytes.
         due: when it should have gone, in seconds; the difference to when it went is its lateness.
+        voice: whose it is; "" of offs, and of what is nobody's.
     """
 
     tick: int
     port: str
     data: bytes
     due: float
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,20 +284,23 @@ class PlayerCore:
                     return []
                 return self._begin(lane, note, due)
             case _Off(key, number):
-                if self._ledger.end(key, number) is None:
+                if not self._ledger.end(key, number):
                     return []
                 return self._out([Sent(tick, port, key.off(), due)])
-            case _Other(data, _):
-                return self._out([Sent(tick, port, data, due)])
+            case _Other(data, voice):
+                return self._out([Sent(tick, port, data, due, voice)])
 
     def _begin(self, lane: _Lane, note: PlayNote, due: float) -> list[Sent]:
         key = Key(note.port, note.channel, note.pitch)
-        out = []
-        if self._ledger.end(key) is not None:
-            out.append(Sent(note.tick, note.port, key.off(), due))
+        before = self._ledger.since(key)
         number = self._ledger.begin(key, note.voice, note.tick)
         lane.agenda.add(note.end, Rank.OFF, _Off(key, number))
-        out.append(Sent(note.tick, note.port, key.on(note.velocity), due))
+        out = []
+        if before is not None:
+            if before == note.tick:
+                return []
+            out.append(Sent(note.tick, note.port, key.off(), due))
+        out.append(Sent(note.tick, note.port, key.on(note.velocity), due, note.voice))
         return self._out(out)
 
     def _cancel(self, voice: str, tick: int | None, now: float) -> list[Sent]:

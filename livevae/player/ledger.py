@@ -1,6 +1,10 @@
-"""The ledger: the notes that sound. The newest on of a key owns its off; an older off is forgotten."""
+"""The ledger: the keys that sound, and the notes that hold each; a key is released when the last of them ends.
 
-from collections.abc import Callable, Iterator
+Of one voice the newest note holds a key, and the off of an older one is void; notes that begin at one tick hold it
+together, whosever they are.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -23,7 +27,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Sounding:
-    """A note that sounds: whose, since which tick, and the number that its off carries."""
+    """A note that holds a key: whose, since which tick, and the number that its off carries."""
 
     voice: str
     since: int
@@ -31,39 +35,53 @@ class Sounding:
 
 
 class Ledger:
-    """Notes that sound, by key. Not thread-safe."""
+    """Notes that hold keys. Not thread-safe."""
 
     __slots__ = ("_notes", "_number")
 
     def __init__(self) -> None:
-        self._notes: dict[Key, Sounding] = {}
+        self._notes: dict[Key, list[Sounding]] = {}
         self._number = 0
 
     def __len__(self) -> int:
         return len(self._notes)
 
-    def __iter__(self) -> Iterator[tuple[Key, Sounding]]:
-        return iter(self._notes.items())
-
     def __contains__(self, key: Key) -> bool:
         return key in self._notes
 
+    def since(self, key: Key) -> int | None:
+        """The tick at which the key was last struck; None where it does not sound."""
+        holders = self._notes.get(key)
+        return None if holders is None else holders[-1].since
+
     def begin(self, key: Key, voice: str, tick: int) -> int:
-        """The key sounds now; the number that its off must show. Any off with an older number is void."""
+        """A note holds the key from now on; the number that its off must show."""
         self._number += 1
-        self._notes[key] = Sounding(voice, tick, self._number)
+        holders = self._notes.setdefault(key, [])
+        holders[:] = [note for note in holders if note.voice != voice or note.since == tick]
+        holders.append(Sounding(voice, tick, self._number))
         return self._number
 
-    def end(self, key: Key, number: int | None = None) -> Sounding | None:
-        """The key is silent now; None when it was so before, or when `number` is not its newest on's."""
-        sounding = self._notes.get(key)
-        if sounding is None or (number is not None and sounding.number != number):
-            return None
-        return self._notes.pop(key)
+    def end(self, key: Key, number: int) -> bool:
+        """The note of that number ends; whether the key is silent now, and was not before."""
+        holders = self._notes.get(key, [])
+        left = [note for note in holders if note.number != number]
+        if len(left) == len(holders):
+            return False
+        if left:
+            self._notes[key] = left
+            return False
+        del self._notes[key]
+        return True
 
     def take(self, wanted: Callable[[Key, Sounding], bool]) -> list[tuple[Key, Sounding]]:
-        """Strike out the notes for which `wanted` is true, and return them in the order of their ons."""
-        taken = [(key, note) for key, note in self._notes.items() if wanted(key, note)]
-        for key, _ in taken:
-            del self._notes[key]
-        return sorted(taken, key=lambda pair: pair[1].number)
+        """Strike out the notes for which `wanted` is true; the keys that are silent now, in the order of their ons."""
+        silent = []
+        for key, holders in list(self._notes.items()):
+            left = [note for note in holders if not wanted(key, note)]
+            if left:
+                self._notes[key] = left
+            else:
+                del self._notes[key]
+                silent.append((key, holders[-1]))
+        return sorted(silent, key=lambda pair: pair[1].number)

@@ -1,8 +1,11 @@
 """Personas of a session: identities, files, and trainings in a process of their own."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -201,3 +204,31 @@ def test_shipped_personas_speak_the_bundled_model(path: Path) -> None:
     assert card.model == identity_of(str(shelf.BUNDLED / f"{shelf.DEFAULT}.safetensors"))
     assert "licence" in card.about
     assert persona_files.read(path).dim == 256
+
+
+def test_a_training_ends_with_the_server_that_waits_for_it_and_takes_its_folder_along(
+    model: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "workshop"
+    folder.mkdir()
+    wish = {
+        "name": "me",
+        "model": model,
+        "epochs": 100_000,
+        "takes": [
+            {"length": 2 * BAR, "notes": [[n.start, n.length, n.pitch, 96, 0] for n in take(48).notes]}
+        ],
+        "out": str(folder / "me.safetensors"),
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "livevae.models.midime.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write(json.dumps(wish).encode() + b"\n")
+    worker.stdin.flush()
+    assert b"epoch" in worker.stdout.readline()
+    worker.stdin.close()  # what the kernel does when the server is killed
+    assert worker.wait(20) == 1
+    worker.stdout.close()
+    assert not folder.exists()

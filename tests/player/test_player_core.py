@@ -376,3 +376,61 @@ def test_a_nudge_at_once_loses_no_off_and_drops_only_what_is_far_behind():
         "1.3.480 synth 1 off 64",
     ]
     assert core.counters().dropped_ons == 1
+
+
+def test_a_key_that_two_voices_strike_at_one_tick_is_struck_once_and_ends_with_the_longer_note():
+    core = fresh()
+    core.handle(Play((note(960, 240, voice="a"), note(960, 480, voice="b"))), 0.0)
+    out = until_empty(core)
+    assert listing(out) == ["1.2.000 synth 1 on 60", "1.2.480 synth 1 off 60"]
+    assert [m.voice for m in out] == ["a", ""]
+
+
+def test_a_held_key_is_struck_again_by_another_voice_and_rings_until_the_last_lets_go():
+    core = fresh()
+    core.handle(Play((note(0, 1920, voice="pad"), note(480, 240, voice="lead"))), 0.0)
+    assert listing(until_empty(core)) == [
+        "1.1.000 synth 1 on 60",
+        "1.1.480 synth 1 off 60",
+        "1.1.480 synth 1 on 60",
+        "1.3.000 synth 1 off 60",
+    ]
+
+
+def test_a_voice_that_is_silenced_lets_go_of_its_own_notes_only():
+    core = fresh()
+    core.handle(Play((note(0, 1920, voice="pad"), note(0, 1920, voice="lead"))), 0.0)
+    core.due(0.01)
+    assert core.handle(Cancel("lead"), 0.2) == []
+    assert listing(core.handle(Cancel("pad"), 0.2)) == ["1.1.384 synth 1 off 60"]
+
+
+@given(st.lists(notes, max_size=30))
+def test_whatever_plays_together_a_key_sounds_while_a_voice_holds_it(played):
+    """The last note of each voice and tick holds its key from its tick to its end, whoever strikes it meanwhile."""
+    core = fresh()
+    core.handle(Play(tuple(n for n in played if n.tick >= 0)), 0.0)
+    sounding = set()
+    for message in until_empty(core):
+        key = (message.port, message.data[0] & 0x0F, message.data[1])
+        (sounding.add if message.data[0] & 0xF0 == 0x90 else sounding.discard)(key)
+        holders = [
+            n
+            for n in played
+            if 0 <= n.tick <= message.tick < n.end and (n.port, n.channel - 1, n.pitch) == key
+        ]
+        if key not in sounding:
+            last = {
+                n.voice: max(
+                    m.tick
+                    for m in played
+                    if 0 <= m.tick <= message.tick
+                    and m.voice == n.voice
+                    and (m.port, m.channel - 1, m.pitch) == key
+                )
+                for n in holders
+            }
+            struck_now = any(
+                m.tick == message.tick and (m.port, m.channel - 1, m.pitch) == key for m in played
+            )
+            assert struck_now or not [n for n in holders if n.tick == last[n.voice]]

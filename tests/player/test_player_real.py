@@ -229,6 +229,14 @@ def test_recording_into_a_folder_that_is_not_there_is_refused_at_once(tmp_path):
         asyncio.run(PlayerProcess.start(record=tmp_path / "nowhere" / "take.mid"))
 
 
+def test_recording_over_a_device_a_pipe_or_a_folder_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/null")):
+        with pytest.raises(LivevaeError, match="give a new name, or a file that may be replaced"):
+            asyncio.run(PlayerProcess.start(record=path))
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_port_by_part_of_its_name_and_the_error_that_lists_the_others(receiver):
     assert ("JACK", "rx:in") in list_ports()
     port = open_port(PortSpec("x", "RX"))

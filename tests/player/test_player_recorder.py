@@ -1,11 +1,13 @@
 """Tape and recorder: what the player says it sent becomes a file that is whole at any time."""
 
+import errno
 import os
 
 import mido
 import pytest
 from hypothesis import given, strategies as st
 
+from livevae import whole_files
 from livevae.player.core import Sent
 from livevae.player.recorder.__main__ import Recording, record
 from livevae.player.recorder.tape import Message, Signature, TapeWriter, Tempo, parse
@@ -28,14 +30,14 @@ def test_the_tape_says_what_was_sent_when_and_how_late():
     tape = TapeWriter(writing)
     tape.tempo(Timeline(0, 5.0, 120))
     tape.meter(0, 3, 4)
-    tape.sent([(Sent(960, "synth", b"\x90\x3c\x60", 5.5), 0.00025)])
+    tape.sent([(Sent(960, "synth", b"\x90\x3c\x60", 5.5, "lead"), 0.00025)])
     os.close(writing)
     lines = os.read(reading, 1 << 16).splitlines()
     os.close(reading)
     assert [parse(line) for line in lines] == [
         Tempo(0, 120),
         Signature(0, 3, 4),
-        Message(960, "synth", b"\x90\x3c\x60", 0.00025),
+        Message(960, "synth", b"\x90\x3c\x60", 0.00025, "lead"),
     ]
 
 
@@ -64,9 +66,7 @@ def test_a_reader_that_stalls_costs_holes_in_the_tape_and_no_waiting():
 @given(cuts=st.lists(st.integers(1, 60), max_size=20))
 def test_a_recording_is_the_same_however_the_tape_is_cut(tmp_path_factory, cuts):
     path = tmp_path_factory.mktemp("rec") / "a.mid"
-    tape = (
-        b'["t",0,120]\n["m",0,"s","903c60",0]\n["m",480,"s","803c00",0]\n["m",960,"s","904060",1e-4]\n["m",9'
-    )
+    tape = b'["t",0,120]\n["m",0,"s","903c60",0,"lead"]\n["m",480,"s","803c00",0,""]\n["m",960,"s","904060",1e-4,"lead"]\n["m",9'
     recording = Recording(path)
     for size in cuts:
         recording.feed(tape[:size])
@@ -84,9 +84,37 @@ def test_a_recording_is_the_same_however_the_tape_is_cut(tmp_path_factory, cuts)
 def test_when_the_pipe_ends_the_file_is_written_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "take.mid"
     reading, writing = os.pipe()
-    os.write(writing, b'["t",0,120]\n["m",0,"s","903c60",0]\nrubbish\n["m",480,"s","803c00",0]\n["m",5')
+    os.write(
+        writing, b'["t",0,120]\n["m",0,"s","903c60",0,"lead"]\nrubbish\n["m",480,"s","803c00",0,""]\n["m",5'
+    )
     os.close(writing)
     record(reading, path)
     os.close(reading)
     assert ons_and_offs(path) == [(0, "note_on", 60), (480, "note_off", 60)]
     assert [p.name for p in tmp_path.iterdir()] == ["take.mid"]
+
+
+def test_a_full_disk_is_said_once_and_nothing_is_missing_when_there_is_space(tmp_path, monkeypatch, capfd):
+    path = tmp_path / "take.mid"
+    recording = Recording(path)
+    recording.feed(b'["t",0,120]\n["m",0,"s","903c60",0,"lead"]\n')
+    assert recording.write()
+    before = path.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(whole_files, "write_whole", full)
+        recording.feed(b'["m",480,"s","803c00",0,""]\n')
+        assert not recording.write()
+        assert not recording.write()
+        assert recording.changed
+    assert path.read_bytes() == before
+    recording.feed(b'["m",960,"s","904060",0,"lead"]\n')
+    assert recording.write()
+    assert [tick for tick, _, _ in ons_and_offs(path)] == [0, 480, 960, 960]
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "No space left on device" in said[0]
+    assert "written again, nothing is missing" in said[1]

@@ -83,6 +83,27 @@ def test_a_file_reads_like_what_was_sent():
     ]
 
 
+def test_each_voice_has_its_track_and_a_note_ends_where_it_began():
+    file = MidiFile()
+    file.message(0, "synth", b"\x90\x3c\x60", "lead")
+    file.message(240, "synth", b"\x90\x40\x60", "bass")
+    file.message(480, "synth", b"\x90\x3c\x60", "bass")
+    file.message(720, "synth", b"\x80\x3c\x00")
+    file.message(960, "drums", b"\x80\x40\x00")
+    _, lead, bass = read(file).tracks
+    assert [lead.name, bass.name] == ["lead", "bass"]
+    assert [(t, m.type, m.note) for t, m in absolute(lead) if m.type.startswith("note")] == [
+        (0, "note_on", 60),
+        (480, "note_off", 60),
+    ]
+    assert [(t, m.type, m.note) for t, m in absolute(bass) if m.type.startswith("note")] == [
+        (240, "note_on", 64),
+        (480, "note_on", 60),
+        (720, "note_off", 60),
+        (720, "note_off", 64),
+    ]
+
+
 def test_a_message_for_an_earlier_tick_stands_where_it_was_sent():
     file = MidiFile()
     file.message(480, "synth", b"\x90\x3c\x60")

@@ -5,8 +5,6 @@ from). Nothing in a checkpoint is ever executed. Nothing here imports torch.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
+from livevae import whole_files
 from livevae.errors import ModelError
 from livevae.models.checkpoints.layout import shapes
 from livevae.models.musicvae.config import Config
@@ -57,17 +56,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o644)  # noqa: PTH101  (mkstemp made it private)
-            os.replace(name, path)  # noqa: PTH105
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        whole_files.write_whole(path, data)
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error.strerror or error}") from None
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from livevae import whole_files
 from livevae.children import environment
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, Personas
@@ -35,6 +36,8 @@ class PersonaBook:
         self._default = default
         self._identities: dict[tuple[Path, int], str] = {}
         self._attributes: dict[str, tuple[str, ...]] = {}
+        whole_files.sweep(persona_files.folder())
+        whole_files.sweep_workshops()
 
     def identity(self, model: str) -> str:
         """Whose z a model by name speaks; "" is the default.
@@ -104,7 +107,7 @@ class PersonaBook:
         Raises:
             ModelError: it was not trained; the text says why.
         """
-        with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+        with tempfile.TemporaryDirectory(prefix=whole_files.workshop()) as folder:
             out = Path(folder) / f"{name}{persona_files.SUFFIX}"
             wish = {
                 "name": name,
@@ -137,8 +140,7 @@ async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -
     assert worker.stderr is not None  # noqa: S101
     why, done = "", False
     try:
-        worker.stdin.write(json.dumps(wish).encode() + b"\n")
-        worker.stdin.close()
+        worker.stdin.write(json.dumps(wish).encode() + b"\n")  # left open: the worker ends where it does
         words = asyncio.ensure_future(worker.stderr.read())
         async for line in worker.stdout:
             said = json.loads(line)
@@ -150,6 +152,7 @@ async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -
     except (OSError, ValueError) as error:
         raise ModelError(f"the training cannot be followed: {error}") from None
     finally:
+        worker.stdin.close()
         if worker.returncode is None:
             worker.kill()
             await worker.wait()

@@ -2,13 +2,16 @@
 
 One JSON object comes in on standard input; JSON lines go out: {"epoch", "epochs", "loss"} as it goes on, then {"done"}
 with the number of windows, or {"error"} with a sentence. The persona itself is a file, read with the same suspicion as
-any other. Nothing is pickled, and nothing that trains shares an interpreter with anything that plays.
+any other. Nothing is pickled, and nothing that trains shares an interpreter with anything that plays. Standard input
+stays open as long as anybody waits for the persona: where it ends, the worker ends too, and takes its folder along.
 """
 
 import contextlib
 import json
 import os
+import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +29,22 @@ def main() -> int:
     # what takes time is imported at low priority too
     from livevae.errors import LivevaeError  # noqa: PLC0415
 
+    wish = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, args=(Path(wish["out"]).parent,), daemon=True).start()
     try:
-        _train(json.loads(sys.stdin.readline()))
+        _train(wish)
     except LivevaeError as error:
         _say({"error": str(error)})
         return 1
     return 0
+
+
+def _end_with_parent(folder: Path) -> None:
+    """Wait until standard input ends: nobody waits for the persona any more."""
+    while os.read(0, 1 << 10):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def _train(wish: dict[str, Any]) -> None:

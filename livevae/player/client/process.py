@@ -240,9 +240,13 @@ class PlayerProcess:
             self._child.write(b"".join(map(encode, commands)))
 
     def _start_recorder(self, path: Path) -> None:
-        path = path.absolute()
-        if not path.parent.is_dir() or path.is_dir():
-            raise LivevaeError(f"cannot record to {path}: give a file in a folder that exists")
+        path = path.resolve()
+        if not path.parent.is_dir() or (path.exists() and not path.is_file()):
+            raise LivevaeError(
+                f"cannot record to {path}: give a new name, or a file that may be replaced, in a folder that exists"
+            )
+        if not os.access(path.parent, os.W_OK):
+            raise LivevaeError(f"cannot record to {path}: its folder cannot be written")
         reading, writing = os.pipe()
         self._recorder = subprocess.Popen(
             [sys.executable, "-m", "livevae.player.recorder", str(reading), str(path)],

@@ -2,7 +2,8 @@
 
 It reads the player's tape from a pipe whose writing ends the server and the player hold, and replaces the
 file whole about once a second. When the last writer is gone, `kill -9` included, the pipe ends: the recorder
-closes the notes that still sound and writes the file for the last time.
+closes the notes that still sound and writes the file for the last time. Where the disk is full it says so, keeps
+everything, and writes when there is space.
 """
 
 import os
@@ -13,11 +14,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from livevae import whole_files
 from livevae.player.recorder.smf import MidiFile
 from livevae.player.recorder.tape import Message, Signature, parse
 
 EVERY = 1.0
 """Seconds between two writings, so that a long night costs little and a fire loses little."""
+
+LAST_TRIES = 20
+"""Seconds for which the last writing is tried again; the server waits longer."""
 
 
 class Recording:
@@ -27,6 +32,7 @@ class Recording:
         self._path = path
         self._file = MidiFile()
         self._rest = b""
+        self._failed = False
         self.changed = False
 
     def feed(self, data: bytes) -> None:
@@ -36,19 +42,29 @@ class Recording:
             with suppress(ValueError):
                 entry = parse(line)
                 if isinstance(entry, Message):
-                    self._file.message(entry.tick, entry.port, entry.data)
+                    self._file.message(entry.tick, entry.port, entry.data, entry.voice)
                 elif isinstance(entry, Signature):
                     self._file.signature(entry.tick, entry.beats, entry.unit)
                 else:
                     self._file.tempo(entry.tick, entry.bpm)
                 self.changed = True
 
-    def write(self) -> None:
-        """Put the file in place whole: a reader sees the old one or the new one, never half of one."""
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        beside.write_bytes(self._file.encode())
-        beside.replace(self._path)
+    def write(self) -> bool:
+        """Put the file in place whole: a reader sees the old one or the new one. False where it cannot be written."""
+        try:
+            whole_files.write_whole(self._path, self._file.encode(), durable=False)
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                _say(
+                    f"{self._path} cannot be written ({error.strerror}): all is kept, and written when it can be"
+                )
+            return False
+        if self._failed:
+            self._failed = False
+            _say(f"{self._path} is written again, nothing is missing")
         self.changed = False
+        return True
 
 
 def record(fd: int, path: Path) -> None:
@@ -66,7 +82,17 @@ def record(fd: int, path: Path) -> None:
         if recording.changed and time.monotonic() - written >= EVERY:
             recording.write()
             written = time.monotonic()
-    recording.write()
+    for _ in range(LAST_TRIES):
+        if recording.write():
+            return
+        time.sleep(1.0)
+    _say(f"{path} ends where it could be written for the last time")
+
+
+def _say(text: str) -> None:
+    """A line on the performer's terminal, where there is one."""
+    with suppress(OSError):
+        os.write(2, f"record  {text}\n".encode())
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""A standard MIDI file that grows: format 1, 960 ticks a beat, one track a port, the first one for tempo.
+"""A standard MIDI file that grows: format 1, 960 ticks a beat, one track a voice, the first one for tempo.
 
 Source: The Complete MIDI 1.0 Detailed Specification, Standard MIDI Files 1.0. The bytes of each track are
 kept encoded, so that writing the file again after an hour costs what copying it costs. For every history of
@@ -14,6 +14,9 @@ END_OF_TRACK = b"\xff\x2f\x00"
 LARGEST_DELTA = 0x0FFFFFFF
 """Four bytes of seven bits: 80 hours at 120 beats a minute, after which a pause is cut."""
 
+_Key = tuple[str, int, int]
+"""Port, channel (from 0) and pitch."""
+
 
 def variable_length(number: int) -> bytes:
     """A delta time: seven bits a byte, the highest first, all but the last with bit 7 set."""
@@ -24,7 +27,7 @@ def variable_length(number: int) -> bytes:
 
 
 class _Track:
-    """The encoded events of one track, and which keys of it sound."""
+    """The encoded events of one track, and which keys (port, channel, pitch) of it sound."""
 
     __slots__ = ("data", "sounding", "tick")
 
@@ -32,7 +35,7 @@ class _Track:
         text = name.encode()
         self.data = bytearray(b"\x00\xff\x03" + variable_length(len(text)) + text)
         self.tick = 0
-        self.sounding: dict[tuple[int, int], None] = {}
+        self.sounding: dict[_Key, None] = {}
 
     def add(self, tick: int, event: bytes) -> None:
         """An event at `tick`; earlier than the one before is at the same tick: it was sent after it."""
@@ -40,20 +43,15 @@ class _Track:
         self.tick += delta
         self.data += variable_length(delta) + event
 
-    def message(self, tick: int, data: bytes) -> None:
-        """A MIDI message. System realtime and common have no place in a file, save system exclusive."""
-        if data[0] == 0xF0:
-            self.add(tick, b"\xf0" + variable_length(len(data) - 1) + data[1:])
-        elif data[0] < 0xF0:
-            kind, key = data[0] & 0xF0, (data[0] & 0x0F, data[1])
-            on = kind == 0x90 and data[2] > 0
-            if on and key in self.sounding:
-                self.add(tick, _off(key))
-            if kind in (0x80, 0x90) and not on and self.sounding.pop(key, 0) == 0:
-                return
-            if on:
-                self.sounding[key] = None
-            self.add(tick, data)
+    def begin(self, tick: int, key: _Key, data: bytes) -> None:
+        """The key sounds."""
+        self.sounding[key] = None
+        self.add(tick, data)
+
+    def end(self, tick: int, key: _Key) -> None:
+        """The key, which sounds, is released."""
+        del self.sounding[key]
+        self.add(tick, _off(key))
 
     def chunk(self, end: int) -> bytes:
         """The track as a chunk, with offs for what still sounds, ended at `end` or its own last event."""
@@ -67,13 +65,17 @@ class _Track:
 
 
 class MidiFile:
-    """A growing standard MIDI file. Ticks are livevae's, counted from `origin`."""
+    """A growing standard MIDI file. Ticks are livevae's, counted from `origin`.
 
-    def __init__(self, ports: Iterable[str] = (), origin: int = 0) -> None:
+    A voice's messages are in its track, what is nobody's in the port's; a note ends in the track where it began.
+    """
+
+    def __init__(self, voices: Iterable[str] = (), origin: int = 0) -> None:
         self._origin = origin
         self._tempo = _Track("livevae")
         self._signatures: list[tuple[int, bytes]] = []
-        self._tracks = {port: _Track(port) for port in ports}
+        self._tracks = {voice: _Track(voice) for voice in voices}
+        self._owners: dict[_Key, _Track] = {}
 
     @property
     def last_tick(self) -> int:
@@ -97,11 +99,27 @@ class MidiFile:
         while self._signatures and self._signatures[0][0] <= tick:
             self._tempo.add(*self._signatures.pop(0))
 
-    def message(self, tick: int, port: str, data: bytes) -> None:
-        """A MIDI message that was sent to a port."""
-        if port not in self._tracks:
-            self._tracks[port] = _Track(port)
-        self._tracks[port].message(tick - self._origin, data)
+    def message(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
+        """A MIDI message that was sent to a port. System realtime and common have no place in a file."""
+        tick -= self._origin
+        kind = data[0] & 0xF0
+        if kind in (0x80, 0x90):
+            key = (port, data[0] & 0x0F, data[1])
+            if (owner := self._owners.pop(key, None)) is not None:
+                owner.end(tick, key)
+            if kind == 0x90 and data[2] > 0:
+                self._owners[key] = track = self._track(voice or port)
+                track.begin(tick, key, data)
+        elif data[0] == 0xF0:
+            track = self._track(voice or port)
+            track.add(tick, b"\xf0" + variable_length(len(data) - 1) + data[1:])
+        elif data[0] < 0xF0:
+            self._track(voice or port).add(tick, data)
+
+    def _track(self, name: str) -> _Track:
+        if name not in self._tracks:
+            self._tracks[name] = _Track(name)
+        return self._tracks[name]
 
     def encode(self) -> bytes:
         """The whole file as it would be if the music ended now; more can be added afterwards."""
@@ -112,5 +130,5 @@ class MidiFile:
         return header + b"".join(track.chunk(end) for track in tracks)
 
 
-def _off(key: tuple[int, int]) -> bytes:
-    return bytes((0x80 | key[0], key[1], 0))
+def _off(key: _Key) -> bytes:
+    return bytes((0x80 | key[1], key[2], 0))

@@ -1,8 +1,8 @@
 """The tape: what the player says about everything it sent, as lines for whoever records or measures.
 
-["m", tick, port, "903c60", late]     a message, with its lateness at send in seconds
-["t", tick, bpm]                      the tempo from a tick on
-["s", tick, beats, unit]              the time signature from a tick on, which is yet to come as a rule
+["m", tick, port, "903c60", late, voice]    a message, with its lateness at send in seconds, and whose it is
+["t", tick, bpm]                            the tempo from a tick on
+["s", tick, beats, unit]                    the time signature from a tick on, which is yet to come as a rule
 """
 
 import itertools
@@ -22,12 +22,13 @@ MOST_KEPT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that was sent, and how late (seconds)."""
+    """A message that was sent, how late (seconds), and whose it is; offs, and what is nobody's, have no voice."""
 
     tick: int
     port: str
     data: bytes
     late: float
+    voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def parse(line: bytes) -> Message | Tempo | Signature:
         ValueError: it is none; the last line of a writer that was killed can be half a line.
     """
     match json.loads(line):
-        case ["m", int(tick), str(port), str(data), int() | float() as late]:
-            return Message(tick, port, bytes.fromhex(data), float(late))
+        case ["m", int(tick), str(port), str(data), int() | float() as late, str(voice)]:
+            return Message(tick, port, bytes.fromhex(data), float(late), voice)
         case ["t", int() | float() as tick, int() | float() as bpm]:
             return Tempo(float(tick), float(bpm))
         case ["s", int(tick), int(beats), int(unit)]:
@@ -82,7 +83,7 @@ class TapeWriter:
     def sent(self, messages: Iterable[tuple[Sent, float]]) -> None:
         """Messages with their lateness in seconds."""
         for message, late in messages:
-            self._keep(["m", message.tick, message.port, message.data.hex(), round(late, 7)])
+            self._keep(["m", message.tick, message.port, message.data.hex(), round(late, 7), message.voice])
         self._write()
 
     def tempo(self, timeline: Timeline) -> None:

@@ -1,0 +1,83 @@
+"""Files that are replaced whole, and what killed processes leave."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from livevae import whole_files
+
+
+def dead_pid() -> int:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    whole_files.write_whole(path, b"old")
+    whole_files.write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.bin"
+    whole_files.write_whole(path, b"old")
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space"):
+        whole_files.write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_device_a_pipe_and_a_folder_are_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "folder").mkdir()
+    for path in (pipe, tmp_path / "folder", Path("/dev/null")):
+        with pytest.raises(OSError, match="no regular file"):
+            whole_files.write_whole(path, b"new")
+    assert pipe.is_fifo()
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    whole_files.write_whole(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_what_a_killed_writer_left_is_swept_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    dead, alive = tmp_path / f".a.bin.{dead_pid()}-0.part", tmp_path / f".a.bin.{os.getppid()}-0.part"
+    other = tmp_path / f".b.bin.{dead_pid()}-3.part"
+    for path in (dead, alive, other, tmp_path / ".hidden.part"):
+        path.write_bytes(b"half")
+    whole_files.write_whole(tmp_path / "a.bin", b"new")
+    assert not dead.exists()
+    assert alive.exists()
+    assert other.exists()
+    whole_files.sweep(tmp_path)
+    assert not other.exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([alive.name, ".hidden.part", "a.bin"])
+
+
+def test_folders_of_dead_processes_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead, ours = tmp_path / f"livevae-{dead_pid()}-abc", tmp_path / f"{whole_files.workshop()}abc"
+    for folder in (dead, ours, tmp_path / "livevae-notes"):
+        folder.mkdir()
+        (folder / "x").write_bytes(b"x")
+    whole_files.sweep_workshops()
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ours.name, "livevae-notes"])
