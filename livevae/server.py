@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from livevae import __version__
+from livevae import __version__, terminal
 from livevae.edges.midi_in import MidiInputs
 from livevae.edges.osc.limits import is_local
+from livevae.edges.osc.subscriptions import Subscriptions
+from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import OPEN, Door, UdpEdge, open_udp
 from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
@@ -31,6 +33,7 @@ from livevae.player.clocks.opening import why_not
 from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import Report
 from livevae.reports import follow, lines_of
+from livevae.terminal import backstage
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +197,12 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             door=options.door,
         )
         stack.callback(osc.close)
+        loop = asyncio.get_running_loop()
+        subscriptions = Subscriptions(session.hub, Timetags(loop.time), loop.time)
+        osc.serve(subscriptions)
+        session.reporter.backstage = lambda: backstage(player, subscriptions)
+        lines = loop.create_task(terminal.follow(session.hub, say), name="terminal")
+        stack.callback(lines.cancel)
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)

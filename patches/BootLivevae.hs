@@ -38,6 +38,8 @@
 --
 --   /livevae/ping
 --   /livevae/status
+--   /livevae/subscribe [topic topic ...] [port value] [for s] [token value]
+--   /livevae/unsubscribe [topic topic ...] [port value]
 --   /livevae/play [voice]
 --   /livevae/stop [voice]
 --   /livevae/sample [voice] name value ...

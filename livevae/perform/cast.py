@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import LivevaeError, RequestError
@@ -11,10 +11,11 @@ from livevae.latent.recipe import Recipe
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
+from livevae.perform.hub import Hub, RiffEvent
 from livevae.perform.protocols import Player
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds
-from livevae.perform.voice import Counters, Timing
+from livevae.perform.voice import Committed, Counters, Timing
 from livevae.tempo.timeline import next_grid
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,14 @@ class VoiceView:
 
 @dataclass(slots=True)
 class Voice:
-    """What the cast keeps of a voice."""
+    """What the cast keeps of a voice.
+
+    Attributes:
+        pin: the riff that is kept, and takes every turn until it is released.
+        muted: it walks on without being heard.
+        solo: only voices that are so are heard.
+        commits: riffs that the player was given, or would have been but for a mute, and that are not over.
+    """
 
     name: str
     settings: VoiceSettings
@@ -54,6 +62,10 @@ class Voice:
     shots: set[asyncio.Task[None]] = field(default_factory=set)
     fault: str = ""
     only_shots: bool = False
+    pin: Committed | None = None
+    muted: bool = False
+    solo: bool = False
+    commits: list[Committed] = field(default_factory=list)
 
     @property
     def playing(self) -> bool:
@@ -79,6 +91,7 @@ class Cast:
         timing: lead and lookahead.
         seed: the night's random numbers.
         ports: names of the MIDI ports; the first is where voices play that name none.
+        hub: told each riff.
         strict: keep the faults of voices, for whoever closes the session.
 
     Attributes:
@@ -94,6 +107,7 @@ class Cast:
         *,
         seed: int,
         ports: Sequence[str],
+        hub: Hub,
         strict: bool,
     ) -> None:
         self.player = player
@@ -104,6 +118,7 @@ class Cast:
         self.ports = tuple(ports)
         self.sounds = Sounds()
         self.faults: list[BaseException] = []
+        self._hub = hub
         self._strict = strict
         self._voices: dict[str, Voice] = {}
 
@@ -163,9 +178,108 @@ class Cast:
             one.fault = ""
             if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
                 one.walk = voices.Walk()
-            line = voices.play(one.name, start, lambda: one.settings, one.walk, self, one.counters)
-            one.task = self._start(one, line)
+            self._walk(one, start)
         return start
+
+    def _walk(self, one: Voice, start: int) -> None:
+        line = voices.play(
+            one.name, start, lambda: one.settings, lambda: one.pin, one.walk, self, one.counters
+        )
+        one.task = self._start(one, line)
+
+    # riffs
+
+    def commit(self, riff: Committed) -> None:
+        """Play it, if its voice is to be heard; tell of it."""
+        one = self._voices.get(riff.event.voice)
+        if one is None:  # it was taken away a moment ago
+            return
+        now = self.clock.tick()
+        if not (audible := self.audible(one)):
+            riff = replace(riff, event=replace(riff.event, muted=True))
+        one.commits = [*(other for other in one.commits if other.event.end > now), riff]
+        if audible:
+            self._sound(riff)
+            self.player.play(riff.notes)
+        if self._hub.wants(RiffEvent):
+            self._hub.tell(riff.event)
+
+    def _sound(self, riff: Committed) -> None:
+        """Tell the riff's channel of its sound, where that has changed."""
+        event = riff.event
+        first = min([event.start, *(note.tick for note in riff.notes)])
+        for data in self.sounds.news(riff.settings, event.port):
+            self.player.send(first, event.port, data, event.voice)
+
+    def sounding(self, one: Voice, tick: float | None = None) -> Committed | None:
+        """The riff of the voice's own that sounds at a tick (None: now), or the last one before it, if any."""
+        now = self.clock.tick() if tick is None else tick
+        begun = [riff for riff in one.commits if riff.event.start <= now and not riff.event.once]
+        return begun[-1] if begun else None
+
+    def keep(self, one: Voice) -> Committed:
+        """Let the riff that sounds take every turn of its voice until it is released; gives that riff.
+
+        Raises:
+            RequestError: nothing of the voice's own sounds.
+        """
+        riff = self.sounding(one)
+        if riff is None or riff.event.end <= self.clock.tick() or not one.playing:
+            raise RequestError(f"{one.name} plays nothing now that could be kept; /livevae/play starts it")
+        self.pin(one, riff)
+        return riff
+
+    def pin(self, one: Voice, riff: Committed) -> None:
+        """Let a riff take every turn of a voice from its next one on, even if that was handed over already."""
+        one.pin = riff
+        coming = [
+            other for other in one.commits if other.event.start > self.clock.tick() and not other.event.once
+        ]
+        if not one.playing or not coming:
+            return
+        following = coming[0]
+        first = min((note.tick for note in following.notes), default=following.event.start)
+        if first <= voices.handed_over(self):
+            return  # too late to take it back: the riff loops from the turn after it
+        if following.decoded is not None:
+            one.walk.spare = following.decoded
+        self._take_back(one, following, first)
+        if one.task is not None:
+            one.task.cancel()
+        self._walk(one, following.event.start)
+
+    def _take_back(self, one: Voice, riff: Committed, first: int) -> None:
+        """Drop a riff that has not begun; what else the voice plays from then on is handed over again."""
+        one.commits = [other for other in one.commits if other is not riff]
+        self.player.cancel(one.name, first)
+        self.sounds.forget(riff.event.port, riff.event.channel)
+        if self.audible(one):
+            self.player.play([note for other in one.commits for note in other.notes if note.tick >= first])
+
+    # mute and solo
+
+    def audible(self, one: Voice) -> bool:
+        """Whether a voice is heard."""
+        return not one.muted and (one.solo or not any(other.solo for other in self._voices.values()))
+
+    def fade(self, one: Voice, *, muted: bool | None = None, solo: bool | None = None) -> None:
+        """Mute or solo a voice: what may not be heard any longer stops at once, what may goes on where it is."""
+        before = {other.name: self.audible(other) for other in self}
+        if muted is not None:
+            one.muted = muted
+        if solo is not None:
+            one.solo = solo
+        for other in self:
+            if before[other.name] and not self.audible(other):
+                self.player.cancel(other.name)
+                self.sounds.forget(other.settings.port or self.ports[0], other.settings.channel)
+            elif not before[other.name] and self.audible(other):
+                soonest = voices.handed_over(self)
+                for riff in other.commits:
+                    self._sound(riff)
+                self.player.play(
+                    [note for riff in other.commits for note in riff.notes if note.tick >= soonest]
+                )
 
     def shoot(self, one: Voice, start: int, settings: VoiceSettings, recipe: Recipe) -> None:
         """Play one riff, once, in the voice's name.
@@ -187,6 +301,8 @@ class Cast:
             if task is not None:
                 task.cancel()
         one.task = None
+        one.walk.spare = None
+        one.commits = [] if tick is None else [_cut(riff, tick) for riff in one.commits]
         self.player.cancel(one.name, tick)
 
     def remove(self, one: Voice) -> None:
@@ -230,4 +346,10 @@ class Cast:
             self.faults.append(error)
         self.player.cancel(one.name)
         known = isinstance(error, LivevaeError)
+        self._hub.log("voice", f"{one.name} stopped: {one.fault}", "error")
         logger.error("voice %s stopped: %s", one.name, one.fault, exc_info=None if known else error)
+
+
+def _cut(riff: Committed, tick: int) -> Committed:
+    """The riff without what begins at or after a tick."""
+    return replace(riff, notes=tuple(note for note in riff.notes if note.tick < tick))

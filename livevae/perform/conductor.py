@@ -8,6 +8,7 @@ from livevae.errors import RequestError
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
+from livevae.perform.hub import Hub
 from livevae.perform.protocols import Player
 from livevae.perform.requests import Reply, Request
 from livevae.tempo.taps import Taps
@@ -54,18 +55,25 @@ class Conductor:
         clock: the session's copy of it.
         clocks: clocks that can be followed, each with the reason why not here; empty where it can.
         later: does something at the time of a timetag, at once where that is past or None.
+        hub: told of tempos.
 
     Attributes:
         followed: whose clock we go by.
     """
 
     def __init__(
-        self, player: Player, clock: TickClock, clocks: Mapping[str, str], later: Callable[..., None]
+        self,
+        player: Player,
+        clock: TickClock,
+        clocks: Mapping[str, str],
+        later: Callable[..., None],
+        hub: Hub,
     ) -> None:
         self._player = player
         self._clock = clock
         self._clocks = clocks
         self._later = later
+        self._hub = hub
         self._taps = Taps()
         self.followed = OURSELVES
         self._by_bars = True
@@ -127,6 +135,7 @@ class Conductor:
             )
         tick = self._clock.future_tick(request.at)
         self._player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
+        self._hub.log("tempo", f"{bpm:g} bpm" + (f" over {request.over:g} beats" if request.over else ""))
         return Reply(pairs=(("bpm", bpm),), beat=self._clock.beat_at(request.at))
 
     def _nudge(self, request: ask.Nudge) -> Reply:
@@ -147,6 +156,7 @@ class Conductor:
         bpm = self._taps.bpm
         if bpm is not None:
             self._player.set_tempo(bpm)
+            self._hub.log("tempo", f"{bpm:.1f} bpm, tapped")
         pairs = (("bpm", bpm or self._clock.timeline.bpm), ("taps", self._taps.count))
         return Reply(pairs=pairs, beat=self._clock.beat_at(None))
 

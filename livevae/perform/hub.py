@@ -435,6 +435,11 @@ class Hub:
                 if type(value) in listener.topics:
                     listener.put(value)
 
+    def log(self, about: str, text: str, level: str = "info") -> None:
+        """Tell the performer something, in one line, now."""
+        if self.wants(LogLine):
+            self.tell(LogLine(about, text, level, asyncio.get_running_loop().time()))
+
     def drop(self, listener: Listener) -> None:
         """For listeners: this one is closed."""
         if listener in self._listeners:

@@ -14,6 +14,7 @@ from livevae.latent.personas import Persona, Personas
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
+from livevae.perform.hub import Hub, Training
 from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import next_grid
@@ -21,6 +22,9 @@ from livevae.tempo.timeline import next_grid
 logger = logging.getLogger(__name__)
 
 MOST_UNDOS = 32
+LOOK_AGAIN = 5.0
+"""Seconds after which the folder is looked at again for snapshots."""
+
 SWAP_AHEAD = 0.02
 """Seconds before a bar's riffs are begun that a new persona takes its place."""
 
@@ -65,6 +69,7 @@ class Desk:
         timing: how early riffs are begun.
         users: the voices whose blend holds a name.
         takes: what was recorded so far.
+        hub: told how trainings go.
     """
 
     def __init__(
@@ -74,7 +79,9 @@ class Desk:
         timing: Timing,
         users: Callable[[str], list[str]],
         takes: Callable[[], tuple[Riff, ...]],
+        hub: Hub,
     ) -> None:
+        self._hub = hub
         self._book = book
         self._clock = clock
         self._timing = timing
@@ -83,11 +90,27 @@ class Desk:
         self._undo: list[tuple[str, Persona | None]] = []
         self._training: dict[str, asyncio.Task[None]] = {}
         self._done: dict[str, float] = {}
+        self._on_disk: tuple[str, ...] = ()
+        self._looked = -LOOK_AGAIN
 
     @property
     def training(self) -> tuple[tuple[str, float], ...]:
         """Personas that are being trained, and how far they are, from 0 to 1."""
         return tuple((name, self._done.get(name, 0.0)) for name in self._training)
+
+    @property
+    def states(self) -> tuple[tuple[str, str, int, float], ...]:
+        """Every persona: its name, its state, its windows, and how far its training is."""
+        here = self._book.personas
+        found = [
+            (name, "here", _windows(one), 0.0) for name, one in here.items() if name not in self._training
+        ]
+        found += [(name, "in training", 0, self._done.get(name, 0.0)) for name in self._training]
+        known = {name for name, *_ in found}
+        now = self._clock.now()
+        if now >= self._looked + LOOK_AGAIN:
+            self._looked, self._on_disk = now, self._book.names()
+        return (*found, *((name, "on disk", 0, 0.0) for name in self._on_disk if name not in known))
 
     def do(self, request: Request, later: Later = nobody) -> Reply:
         """Answer one of the personas' requests; how a training goes is for `later`.
@@ -199,6 +222,7 @@ class Desk:
         )
         self._training[name] = task
         task.add_done_callback(lambda _: self._training.pop(name, None))
+        self._hub.log("persona", f"{name} is trained on {_some(len(takes), 'take')}")
         return Reply(pairs=(("persona", name), ("takes", len(takes)), ("state", "training")))
 
     async def _trained(self, wish: ask.PersonaTrain, takes: tuple[Riff, ...], say: Later) -> None:
@@ -208,6 +232,7 @@ class Desk:
             self._done[wish.name] = epoch / epochs
             pairs = (("persona", wish.name), ("epoch", epoch), ("epochs", epochs), ("loss", round(loss, 4)))
             say(Reply(pairs=(*pairs, ("state", "training"))))
+            self._hub.tell(Training(wish.name, "training", epoch, epochs, loss))
 
         self._done[wish.name] = 0.0
         try:
@@ -215,6 +240,7 @@ class Desk:
         except LivevaeError as error:
             logger.warning("persona %s was not trained: %s", wish.name, error)
             say(Reply(ok=False, text=f"{wish.name} was not trained: {error}"))
+            self._hub.tell(Training(wish.name, "failed", text=str(error)))
             return
         early = self._timing.lead + SWAP_AHEAD
         soonest = self._clock.timeline.tick_at(self._clock.now() + early)
@@ -223,8 +249,18 @@ class Desk:
         self._put(wish.name, persona)
         done = (("persona", wish.name), ("windows", _windows(persona)), ("state", "ready"))
         say(Reply(pairs=done, beat=bar / TICKS_PER_BEAT))
+        self._hub.tell(Training(wish.name, "ready", beat=bar / TICKS_PER_BEAT))
+        self._hub.log(
+            "persona",
+            f"{wish.name} is trained: {_windows(persona)} windows, from beat {bar / TICKS_PER_BEAT:g} on",
+        )
 
 
 def _windows(persona: Persona) -> int:
     count = persona.about.get("windows", 0)
     return count if isinstance(count, int) else 0
+
+
+def _some(count: int, what: str) -> str:
+    """`1 take`, `2 takes`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

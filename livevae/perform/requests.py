@@ -9,6 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+LEASE = 30.0
+"""Seconds that a subscription lasts after the last packet of its client, unless it asks for others."""
+
+LONGEST_LEASE = 3_600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -247,6 +252,36 @@ class PersonaRemove(Request):
 @dataclass(frozen=True, slots=True)
 class PersonaUndo(Request):
     """Take back the last training, loading or removal of a persona."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Request):
+    """Be sent what happens. The edge that it comes through does it.
+
+    Attributes:
+        topics: `beat`, `bar`, `riff`, `snapshot`, `training`, `log`; added to those that the client has.
+        port: where to send it on the client's machine; 0 is the port that it asks from.
+        seconds: how long the lease is.
+        token: from beyond this machine, the number that the first answer brought.
+    """
+
+    topics: tuple[str, ...] = ()
+    port: int = 0
+    seconds: float = LEASE
+    token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe(Request):
+    """Be sent some of it no longer; without topics, nothing.
+
+    Attributes:
+        topics: as for `Subscribe`.
+        port: as for `Subscribe`.
+    """
+
+    topics: tuple[str, ...] = ()
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import requests as ask, voice as voices
+from livevae.perform import picture, requests as ask, voice as voices
 from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
 from livevae.perform.engine import Engine
+from livevae.perform.hub import Hub, Snapshot as Picture
 from livevae.perform.mixer import Mixer
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
+from livevae.perform.reporter import Reporter
 from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.scene import VOICE_NAME, Scene, bad_name
 from livevae.perform.settings import VoiceSettings, in_meter
@@ -53,6 +55,8 @@ class Session:
         cast: the voices.
         controls: what MIDI that comes in does.
         conductor: tempo, and whose clock we go by.
+        hub: tells whoever listens what happens.
+        reporter: tells the hub of beats, and how everything stands.
     """
 
     def __init__(
@@ -74,17 +78,21 @@ class Session:
         self.clock = TickClock(player.timeline)
         self.seed = seed
         timing = timing or Timing()
-        self.cast = Cast(player, engine, self.clock, timing, seed=seed, ports=ports, strict=strict)
+        self.hub = Hub()
+        self.reporter = Reporter(self.hub, self.clock, self.picture)
+        self.cast = Cast(
+            player, engine, self.clock, timing, seed=seed, ports=ports, hub=self.hub, strict=strict
+        )
         self._scenes = scenes
         self._has_model = has_model
         self.recording = Recording()
         self._desk: Desk | None = None
         if personas is not None:
-            self._desk = Desk(personas, self.clock, timing, self._blending, self._takes)
+            self._desk = Desk(personas, self.clock, timing, self._blending, self._takes, self.hub)
         self._mixer = Mixer(self.cast, self.clock, self._check_persona)
-        self.conductor = Conductor(player, self.clock, clocks, self._at)
+        self.conductor = Conductor(player, self.clock, clocks, self._at, self.hub)
         self.controls = Controls(self.do, self.clock, lambda: self.cast.names)
-        self.controls.listeners.append(self.recording.heard)
+        self.controls.listeners.append(self._recorded)
         self._title = ""
         self._shots = 0
         self._requests = 0
@@ -145,7 +153,7 @@ class Session:
             case ask.Blend() | ask.Latent():
                 return self._mixer.do(request)
             case ask.PersonaRecord():
-                return self.recording.do(request, self._tick(request.at), self.beat)
+                return self._record(request)
             case (
                 ask.PersonaTrain()
                 | ask.PersonaSave()
@@ -209,6 +217,17 @@ class Session:
         self.cast.shoot(one, start, settings, recipe)
         return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
 
+    def _record(self, request: ask.PersonaRecord) -> Reply:
+        reply = self.recording.do(request, self._tick(request.at), self.beat)
+        if request.clear:
+            self.hub.log("take", "all takes are forgotten")
+        elif request.stop:
+            self.hub.log("take", f"stopped; {len(self.recording.takes)} takes")
+        else:
+            how_long = f"for {request.bars:g} bars" if request.bars else "until it is stopped"
+            self.hub.log("take", f"is recorded from beat {reply.beat:g} on, {how_long}")
+        return reply
+
     def _set(self, request: ask.Set) -> Reply:
         if not VOICE_NAME.fullmatch(request.voice):
             raise RequestError(bad_name(request.voice))
@@ -236,6 +255,7 @@ class Session:
             raise RequestError("this session has no scenes to load")
         scene = self._scenes(request.name)
         first = self.load(scene, at=request.at)
+        self.hub.log("scene", f"{scene.title or request.name}: {', '.join(scene.voices) or 'no voice'}")
         return Reply(pairs=(("scene", scene.title or request.name),), beat=first)
 
     # Personas
@@ -260,6 +280,10 @@ class Session:
     def heard(self, data: bytes, when: float) -> None:
         """One whole MIDI message from an input, which came at `when` (seconds of the session's clock)."""
         self.controls.hear(data, when)
+
+    def _recorded(self, tick: float, data: bytes) -> None:
+        if (take := self.recording.heard(tick, data)) is not None:
+            self.hub.log("take", f"{take.bars:g} bars with {len(take.notes)} notes were recorded")
 
     def _takes(self) -> tuple[Riff, ...]:
         self.recording.due(self.clock.tick())
@@ -338,8 +362,21 @@ class Session:
             missing=tuple((one.name, names) for one in self.cast if (names := self._missing(one.settings))),
         )
 
+    def picture(self) -> Picture:
+        """How everything stands now, as the hub tells it; what only the server knows is left out."""
+        tick, times = self.clock.tick(), self.engine.times
+        playing = any(one.playing for one in self.cast)
+        return Picture(
+            picture.transport(self.clock, self.conductor.followed, self._title, playing=playing),
+            picture.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
+            picture.takes(self.recording, tick),
+            picture.voices(self.cast, tick, self._missing),
+            picture.personas(self._desk.states, self._blending) if self._desk is not None else (),
+        )
+
     def panic(self) -> None:
         """Stop everything and silence every port."""
+        self.hub.log("panic", "everything is silenced", "warning")
         for one in self.cast:
             self.cast.end(one)
         for alarm in self._later:
@@ -354,6 +391,7 @@ class Session:
         Raises:
             BaseException: the first fault of a voice, when the session is strict.
         """
+        await self.reporter.close()
         await self.cast.close()
         if self._desk is not None:
             await self._desk.close()

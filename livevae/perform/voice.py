@@ -13,10 +13,10 @@ from typing import Protocol
 from livevae.latent.recipe import Recipe
 from livevae.music import keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
-from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Riff
+from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
-from livevae.perform.protocols import Player
+from livevae.perform.hub import RiffEvent
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds
 from livevae.tempo.events import PlayNote
@@ -52,12 +52,26 @@ class Counters:
     repeats: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A riff as the model gave it, and what it was made from."""
+
+    riff: Riff
+    recipe: Recipe
+    settings: VoiceSettings
+
+
 @dataclass(slots=True)
 class Walk:
-    """Where a voice is on its way through the latent space: riff by riff, from its seed's own point."""
+    """Where a voice is on its way through the latent space: riff by riff, from its seed's own point.
+
+    Attributes:
+        spare: decoded for a turn that a kept riff took; the next turn of the voice's own plays it.
+    """
 
     seed: int = 0
     index: int = 0
+    spare: Decoded | None = None
 
     def step(self, seed: int) -> int:
         """The next riff's index; another seed begins at its own point."""
@@ -67,16 +81,35 @@ class Walk:
         return self.index - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A riff that a voice plays, whole.
+
+    Attributes:
+        event: as others are told of it.
+        notes: as the player gets them.
+        settings: those that it was shaped by.
+        decoded: what the model gave; None for a riff that is kept, or repeated for a late one.
+    """
+
+    event: RiffEvent
+    notes: tuple[PlayNote, ...]
+    settings: VoiceSettings
+    decoded: Decoded | None = None
+
+
 class Stage(Protocol):
     """What a voice needs of its session."""
 
     clock: TickClock
     engine: Engine
-    player: Player
     timing: Timing
     seed: int
     ports: tuple[str, ...]
     sounds: Sounds
+
+    def commit(self, riff: Committed) -> None:
+        """Play it, if its voice is to be heard."""
 
 
 def recipe(
@@ -174,6 +207,7 @@ async def play(
     name: str,
     start: int,
     settings: Callable[[], VoiceSettings],
+    kept: Callable[[], Committed | None],
     walk: Walk,
     stage: Stage,
     counters: Counters,
@@ -182,61 +216,83 @@ async def play(
 
     Never late, never silent: a riff that is not ready when the player must have it is replaced by the last one, and
     serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins on the first
-    grid point after it is ready. After a stall of the whole server, turns that are past are left out.
+    grid point after it is ready. After a stall of the whole server, turns that are past are left out. A riff that is
+    kept takes every turn until it is released.
     """
     now = settings()
     stage.sounds.forget(now.port or stage.ports[0], now.channel)
-    last: Riff | None = None
-    coming: asyncio.Future[Riff] | None = None
+    last: Decoded | None = None
+    asked: Decoding | None = None
     try:
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
             now = settings()
             meter = stage.clock.meter
-            turn = now.bars * meter.bar
+            pinned = kept()
+            turn = now.bars * meter.bar if pinned is None else pinned.event.length
             if (behind := stage.clock.tick() - start) > 0:
                 missed = math.ceil(behind / turn)
                 counters.late += missed
                 start += missed * turn
                 continue
-            if coming is None:
-                index = walk.step(now.seed)
-                coming = stage.engine.submit(
-                    recipe(now, voice=name, index=index, session_seed=stage.seed, tick=start, meter=meter)
-                )
-            # there is nothing to repeat yet, so the first riff may take until the last moment
-            patience = stage.timing.lookahead if last is not None else HANDOVER
-            fresh = await ready(coming, start, patience + ahead(now), stage)
-            if fresh is None:
-                counters.late += 1
-                if last is None:
-                    await coming
-                    start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
-                    continue
-                counters.repeats += 1
+            fresh: Decoded | None = None
+            late = False
+            if pinned is None:
+                spare, walk.spare = walk.spare, None
+                if spare is not None and spare.settings == now:
+                    fresh = spare
+                else:
+                    if asked is None:
+                        index = walk.step(now.seed)
+                        wanted = recipe(
+                            now, voice=name, index=index, session_seed=stage.seed, tick=start, meter=meter
+                        )
+                        asked = Decoding(wanted, now, stage.engine.submit(wanted))
+                    # there is nothing to repeat yet, so the first riff may take until the last moment
+                    patience = stage.timing.lookahead if last is not None else HANDOVER
+                    fresh = await ready(asked, start, patience + ahead(now), stage)
+                    if fresh is None:
+                        counters.late += 1
+                        if last is None:
+                            await asked.coming
+                            start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
+                            continue
+                        counters.repeats += 1
+                        late = True
+                    else:
+                        asked = None
+                    if (pinned := kept()) is not None:  # it was kept while the next one was decoded
+                        walk.spare = fresh
+            if pinned is not None:
+                done = again(pinned, start, now, stage)
             else:
-                last, coming = fresh, None
-            riff = shaped(last, now, meter)
-            _hand_over(riff, start, now, walk.index, name, stage)
+                last = fresh or last
+                assert last is not None  # noqa: S101  (without a last one the loop has gone on above)
+                riff = shaped(last.riff, now, meter)
+                done = committed(riff, start, now, walk.index, name, stage, last, late=late)
+            stage.commit(done)
             counters.riffs += 1
-            start += riff.length
+            start += done.event.length
     finally:
-        if coming is not None:
-            coming.cancel()
+        if asked is not None:
+            asked.coming.cancel()
 
 
 async def play_once(
     name: str, at: float, settings: VoiceSettings, recipe_: Recipe, stage: Stage, counters: Counters
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
-    riff = shaped(await stage.engine.submit(recipe_), settings, stage.clock.meter)
+    decoded = Decoded(await stage.engine.submit(recipe_), recipe_, settings)
+    riff = shaped(decoded.riff, settings, stage.clock.meter)
     earliest = handed_over(stage, ahead(settings))
     start = next_grid(at, grid(settings))
-    if start < earliest:
+    late = start < earliest
+    if late:
         counters.late += 1
         start = next_grid(earliest, grid(settings))
     await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead + ahead(settings))
-    _hand_over(riff, start, replace(settings, seed=recipe_.seed), 0, name, stage)
+    seeded = replace(settings, seed=recipe_.seed)
+    stage.commit(committed(riff, start, seeded, 0, name, stage, decoded, late=late, once=True))
     counters.riffs += 1
 
 
@@ -254,25 +310,67 @@ def handed_over(stage: Stage, early: float = 0.0) -> float:
     return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER + early)
 
 
-def _hand_over(riff: Riff, start: int, settings: VoiceSettings, turn: int, voice: str, stage: Stage) -> None:
-    """Give a shaped riff to the player, its first downbeat on `start`, with the voice's feel."""
+def committed(
+    riff: Riff,
+    start: int,
+    settings: VoiceSettings,
+    turn: int,
+    voice: str,
+    stage: Stage,
+    decoded: Decoded,
+    *,
+    late: bool = False,
+    once: bool = False,
+) -> Committed:
+    """A shaped riff at its place, its first downbeat on `start`, with the voice's feel."""
     port = settings.port or stage.ports[0]
-    notes = placed(riff, start, settings, voice, port)
     seed = settings.seed or derived_seed(stage.seed, voice)
     played = feel(settings, start, stage.clock.timeline.bpm, stage.clock.meter)
-    notes = felt(notes, played, seed, turn)
-    for data in stage.sounds.news(settings, port):
-        stage.player.send(min([start, *(note.tick for note in notes)]), port, data, voice)
-    stage.player.play(notes)
+    notes = tuple(felt(placed(riff, start, settings, voice, port), played, seed, turn))
+    event = RiffEvent(
+        voice,
+        start,
+        riff.length,
+        tuple(Note(note.tick - start, note.length, note.pitch, note.velocity) for note in notes),
+        decoded.recipe,
+        stage.clock.timeline.time_at(start),
+        port,
+        settings.channel,
+        late=late,
+        once=once,
+    )
+    return Committed(event, notes, settings, None if late and not once else decoded)
 
 
-async def ready(coming: "asyncio.Future[Riff]", start: int, before: float, stage: Stage) -> Riff | None:
+def again(kept: Committed, start: int, settings: VoiceSettings, stage: Stage) -> Committed:
+    """A riff that was kept, at another place: the same notes, on the port and channel that the voice has now."""
+    old = kept.event
+    port = settings.port or stage.ports[0]
+    riff = Riff(old.notes, old.length)
+    notes = placed(riff, start, settings, old.voice, port)
+    at = stage.clock.timeline.time_at(start)
+    event = replace(
+        old, start=start, at=at, port=port, channel=settings.channel, late=False, once=False, pinned=True
+    )
+    return Committed(event, notes, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """A riff that was asked for."""
+
+    recipe: Recipe
+    settings: VoiceSettings
+    coming: "asyncio.Future[Riff]"
+
+
+async def ready(asked: Decoding, start: int, before: float, stage: Stage) -> Decoded | None:
     """The riff, or None when it is not there `before` seconds before its first note."""
-    if not coming.done():
+    if not asked.coming.done():
         alarm = stage.clock.until(start - EARLIEST, before=before)
         deadline: asyncio.Future[None] = asyncio.ensure_future(alarm)
         try:
-            await asyncio.wait((coming, deadline), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((asked.coming, deadline), return_when=asyncio.FIRST_COMPLETED)
         finally:
             deadline.cancel()
-    return coming.result() if coming.done() else None
+    return Decoded(asked.coming.result(), asked.recipe, asked.settings) if asked.coming.done() else None

@@ -27,8 +27,11 @@ TIDALS_OWN = {"cc", "density", "range", "stop", "swing"}
 
 
 def arguments():
-    """Every word and argument of every address, once, in the table's order, the settings of a voice last."""
-    rows = [row for row in ADDRESSES if row.address.startswith("/livevae/")]
+    """Every word and argument of every address, once, in the table's order, the settings of a voice last.
+
+    Subscriptions are not among them: Tidal has no ear for what it would be sent.
+    """
+    rows = [row for row in ADDRESSES if row.address.startswith("/livevae/") and not row.words]
     own = [one for row in rows for one in (row.word, *row.numbers, *row.settings) if one]
     once = {one.name: one for one in reversed(own)}  # of two of one name, the first
     names = [name for name in dict.fromkeys(one.name for one in own) if name not in NAMES]

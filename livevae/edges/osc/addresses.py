@@ -13,11 +13,14 @@ Names that an address does not know are ignored, because hosts add their own; th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeAlias
 
 from livevae.perform.blend import FURTHEST
 from livevae.perform.controls import MOST_CONTROLLER
 from livevae.perform.requests import (
+    LEASE,
+    LONGEST_LEASE,
     Blend,
     Call,
     Clock,
@@ -41,11 +44,25 @@ from livevae.perform.requests import (
     Set,
     Status,
     Stop,
+    Subscribe,
     Tap,
     Tempo,
+    Unsubscribe,
 )
 from livevae.perform.settings import BY_NAME, SETTINGS, Setting
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM
+
+SUBJECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "beat": "each beat, a moment before it sounds",
+        "bar": "each bar line, a moment before it sounds",
+        "riff": "each riff when its notes are settled, which is before they sound",
+        "snapshot": "how everything stands, five times a second",
+        "training": "how trainings of personas go",
+        "log": "what livevae says to its performer",
+    }
+)
+"""What can be subscribed to: the hub's topics."""
 
 Scalar: TypeAlias = int | float | str
 Values: TypeAlias = Mapping[str, Scalar]
@@ -85,6 +102,7 @@ class Address:
         numbers: names for the numbers that may stand after its word without one (a position's coordinates).
         example: arguments of a whole message.
         changes: whether it can change anything; what only asks is in no log.
+        words: of its settings, those whose name alone stands for 1 at the head of a message (`subscribe beat riff`).
     """
 
     address: str
@@ -98,6 +116,7 @@ class Address:
     others: Setting | None = None
     numbers: tuple[Setting, ...] = ()
     changes: bool = True
+    words: frozenset[str] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -152,6 +171,22 @@ LEAST = Setting(
 MOST = Setting(
     "most", float, 0.0, None, None, "", "the setting's value at 127; less than least turns the knob around"
 )
+TOPIC_FLAGS = tuple(Setting(topic, int, 0, 0, 1, "", f"{about}") for topic, about in SUBJECTS.items())
+LISTEN_ON = Setting(
+    "port", int, 0, 0, 65535, "", "where to send it, on the same machine; 0 is where it was asked from"
+)
+SECONDS = Setting(
+    "for",
+    float,
+    LEASE,
+    1.0,
+    LONGEST_LEASE,
+    "s",
+    "how long it lasts after the last packet that came from there",
+)
+TOKEN = Setting(
+    "token", int, 0, 0, 2**31 - 1, "", "from another machine: the number that the first answer brought"
+)
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
@@ -185,6 +220,10 @@ def _latent(values: Values, at: float | None) -> Request:
     return Latent(_voice(values), position, float(values.get(OVER.name, 0.0)), at=at)
 
 
+def _topics(values: Values) -> tuple[str, ...]:
+    return tuple(topic for topic in SUBJECTS if values.get(topic))
+
+
 def _settings(values: Values) -> dict[str, object]:
     return {name: value for name, value in values.items() if name != VOICE.name}
 
@@ -202,6 +241,31 @@ ADDRESSES: tuple[Address, ...] = (
         "How everything stands.",
         ("title", "bpm", "meter", "voices", "decode_ms_p99", "errors", "clock", "peers", "why"),
         lambda _, at: Status(at=at),
+        changes=False,
+    ),
+    Address(
+        "/livevae/subscribe",
+        "Be told what happens, as messages from now on; see Subscriptions. Any packet from there keeps it alive.",
+        ("topics", "seconds", "subscribers"),
+        lambda values, at: Subscribe(
+            _topics(values),
+            int(values.get(LISTEN_ON.name, 0)),
+            float(values.get(SECONDS.name, LEASE)),
+            int(values.get(TOKEN.name, 0)),
+            at=at,
+        ),
+        settings=(*TOPIC_FLAGS, LISTEN_ON, SECONDS, TOKEN),
+        words=frozenset(SUBJECTS),
+        changes=False,
+        example=("beat", "bar", "riff", "for", 60),
+    ),
+    Address(
+        "/livevae/unsubscribe",
+        "Be told some of it no longer; without words, nothing.",
+        ("topics", "subscribers"),
+        lambda values, at: Unsubscribe(_topics(values), int(values.get(LISTEN_ON.name, 0)), at=at),
+        settings=(*TOPIC_FLAGS, LISTEN_ON),
+        words=frozenset(SUBJECTS),
         changes=False,
     ),
     Address(

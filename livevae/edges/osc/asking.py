@@ -87,6 +87,8 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
     """A message's arguments by name, its own word included; of a name given twice the last counts."""
     args = list(message.args)
     given: dict[str, object] = {}
+    while args and isinstance(args[0], str) and args[0] in row.words and not _is_flag(args):
+        given[str(args.pop(0))] = 1
     if row.numbers and row.word is not None and args and args[0] not in row.names:
         given[row.word.name] = args.pop(0)
         bare = 0
@@ -118,6 +120,11 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
             raise RequestError(f"the {name} is said twice: first as {_shown(message.args[0])}, then by name")
         given[name] = value
     return given
+
+
+def _is_flag(args: list[Value]) -> bool:
+    """Whether a word is followed by its own 0 or 1, as a pair is."""
+    return len(args) > 1 and args[1] in (0, 1, True, False)
 
 
 def _check_word(row: Address, word: Setting, values: Values) -> None:

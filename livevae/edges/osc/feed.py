@@ -88,6 +88,28 @@ PARTS: Mapping[str, tuple[str, type[Any], bool]] = MappingProxyType(
 EVENTS = frozenset({*SMALL, RIFF, RECIPE, *PARTS})
 """Every address that subscribers are sent; none of them is a request."""
 
+FLAGS = ("late", "pinned", "muted", "once")
+"""What a riff's message says with 0 and 1."""
+
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        **{
+            address: tuple(one.name for one in fields(kind) if one.name != "at")
+            for address, kind in SMALL.items()
+        },
+        RIFF: (
+            *("n", "part", "parts", "voice", "beat", "tick", "duration", "ticks"),
+            *("port", "channel", "seed", "temp", *FLAGS, "notes"),
+        ),
+        RECIPE: ("n", "part", "parts", "voice", "recipe"),
+        **{
+            address: ("n", "part", "parts", *(one.name for one in fields(kind) if one.name != "at"))
+            for address, (_, kind, _) in PARTS.items()
+        },
+    }
+)
+"""The pairs of each message, for the manual."""
+
 _ADDRESS = {kind: address for address, kind in SMALL.items()}
 _MOMENT = "at"
 
@@ -230,10 +252,6 @@ def _bytewise(text: str) -> Iterator[str]:
         yield first
         text = text[len(first) :]
     yield text
-
-
-FLAGS = ("late", "pinned", "muted", "once")
-"""What a riff's message says with 0 and 1."""
 
 
 def _quadruple(note: Note) -> tuple[float, float, int, int]:

@@ -2,11 +2,13 @@
 
 import textwrap
 
-from livevae.edges.osc import answers
-from livevae.edges.osc.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, SECRET, Address
+from livevae.edges.osc import answers, feed
+from livevae.edges.osc.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, SECRET, SUBJECTS, Address
 from livevae.edges.osc.limits import FAR_BYTES, FAR_FACTOR
+from livevae.edges.osc.subscriptions import MOST, PACKETS_PER_SECOND
 from livevae.edges.osc.timetags import FARTHEST
 from livevae.edges.osc.udp import HOST, LONGEST_MESSAGE, MOST_MESSAGES, PORT
+from livevae.perform.requests import LEASE
 from livevae.perform.settings import SETTINGS, Setting
 
 _INTRO = f"""
@@ -41,6 +43,33 @@ flood it through livevae; programs on the same machine get all they ask for.
 
 Every value of an answer is a 32-bit int, a 32-bit float or a string.
 """
+
+_SUBSCRIPTIONS = f"""
+`/livevae/subscribe beat riff` has livevae send what happens to the port that asked (or to `port 57121` of
+the same machine), until {LEASE:g} s (`for`) after the last packet that came from there; any packet will do,
+such as `/livevae/ping`. There are at most {MOST} subscribers, each gets at most {PACKETS_PER_SECOND:g} packets a
+second, and one whose port is closed is dropped at once.
+
+From another machine the first answer brings a `token`, and nothing else is sent until the same message
+comes again with `token` and that number: so nobody can have livevae send to a third machine.
+
+Messages come in bundles of less than {feed.MOST_BYTES:,} bytes. The timetag says when a beat, a bar or a riff
+sounds, and when a snapshot or a log line was made. What does not fit one message comes in several, which
+have the same `n` and are numbered `part` of `parts`. Names with a dot belong together: `settings.temp`,
+`blend.nora`, `missing.1`. What is true or false is 1 or 0.
+"""
+
+_RIFFS = f"""
+A riff's pairs end with `notes` and how many follow (at most {feed.MOST_NOTES} in a message), then four numbers a
+note: beat (from the first downbeat of the riff, so a little below 0 where the feel is early), duration in
+beats, pitch, velocity. Then
+`{feed.RECIPE}` brings what the riff was decoded from, as text; `/livevae/sample VOICE recipe TEXT` plays it
+again.
+"""
+
+
+def _sent(topic: str) -> str:
+    return "one a part" if topic == "snapshot" else f"`/livevae/{topic}`"
 
 
 def table_text() -> str:
@@ -92,6 +121,15 @@ def table_markdown() -> str:
     ]
     lines += ["", "## Answers", ""]
     lines += _paragraphs(_ANSWERS)
+    lines += ["## Subscriptions", ""]
+    lines += _paragraphs(_SUBSCRIPTIONS)
+    lines += ["| topic | what it is | messages |", "|---|---|---|"]
+    lines += [f"| `{topic}` | {about} | {_sent(topic)} |" for topic, about in SUBJECTS.items()]
+    lines += ["", "| message | names of its pairs |", "|---|---|"]
+    lines += [
+        f"| `{address}` | {', '.join(f'`{n}`' for n in names)} |" for address, names in feed.NAMES.items()
+    ]
+    lines += ["", *_paragraphs(_RIFFS)]
     lines += ["## Examples", "", "```"]
     lines += [" ".join(str(part) for part in (row.address, *row.example)) for row in ADDRESSES]
     lines += ["```"]
@@ -107,7 +145,10 @@ def _form(row: Address) -> str:
         word += f" [{row.numbers[0].name} {row.numbers[1].name} ...]"
     if row.others is not None:
         word += " name number ..."
-    own = "".join(f" [{setting.name} {setting.unit or 'value'}]" for setting in _own(row))
+    if row.words:
+        word += " [topic topic ...]"
+    shown = (setting for setting in _own(row) if setting.name not in row.words)
+    own = "".join(f" [{setting.name} {setting.unit or 'value'}]" for setting in shown)
     return f"{row.address}{word}{own}{' name value ...' if set(SETTINGS) <= set(row.settings) else ''}"
 
 

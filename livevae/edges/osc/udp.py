@@ -15,15 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from livevae.edges.osc import answers
+from livevae.edges.osc import answers, feed
 from livevae.edges.osc.addresses import SECRET
 from livevae.edges.osc.asking import Asked, ask, without, word_of
 from livevae.edges.osc.codec import Message, OscError, Timed, decode, encode, encode_bundle
 from livevae.edges.osc.limits import SOURCES, Addr, Limits, Network, full, is_allowed, is_local
+from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.turns import Turns
-from livevae.errors import LivevaeError
-from livevae.perform.requests import Later, Reply, Request
+from livevae.errors import LivevaeError, RequestError
+from livevae.perform.requests import Later, Reply, Request, Subscribe, Unsubscribe
 
 HOST = "127.0.0.1"
 PORT = 7770
@@ -46,6 +47,9 @@ USUAL_HOLDERS = {
     6010: "TidalCycles",
     4560: "Sonic Pi",
 }
+
+NO_REQUESTS = frozenset({answers.REPLY, answers.ERROR, *feed.EVENTS})
+"""What livevae itself sends."""
 
 Source: TypeAlias = tuple[str, int]
 Do: TypeAlias = Callable[[Request, Later], Reply]
@@ -126,7 +130,14 @@ class UdpEdge(asyncio.DatagramProtocol):
         self._packets = self._requests = self._errors = self._held_back = 0
         self._kept_out = self._too_many = 0
         self._full = False
+        self._subscriptions: Subscriptions | None = None
         self.address: Source = ("", 0)
+
+    def serve(self, subscriptions: Subscriptions) -> None:
+        """Send subscribers what happens, from this edge's own port; closed with the edge."""
+        self._subscriptions = subscriptions
+        if self._transport is not None:
+            subscriptions.attach(self._transport.get_extra_info("socket"))
 
     @property
     def counts(self) -> Counts:
@@ -138,6 +149,8 @@ class UdpEdge(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Stop listening; answers and packets that wait are dropped."""
         self._turns.close()
+        if self._subscriptions is not None:
+            self._subscriptions.close()
         if self._transport is not None:
             self._transport.abort()
 
@@ -157,6 +170,8 @@ class UdpEdge(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """asyncio: an answer could not be delivered, as a rule because who asked is gone."""
         _log.debug("an answer was not delivered: %s", exc)
+        if self._subscriptions is not None:
+            self._subscriptions.refused()
 
     def datagram_received(self, data: bytes, addr: Addr) -> None:
         """asyncio: one packet came."""
@@ -165,6 +180,8 @@ class UdpEdge(asyncio.DatagramProtocol):
             self._keep_out(f"a packet from {addr[0]} was not read: it is in no network of --allow")
             return
         self._limits.came(addr, len(data), self._clock())
+        if self._subscriptions is not None:
+            self._subscriptions.seen(addr)
         if not self._turns.waits(addr):
             self._overrun.discard(addr)
         if self._turns.add(data, addr):
@@ -205,7 +222,7 @@ class UdpEdge(asyncio.DatagramProtocol):
         if addr[:2] == self.address:
             return []
         # never answer an answer: two servers would talk for ever
-        return [one for one in timed if one.message.address not in (answers.REPLY, answers.ERROR)]
+        return [one for one in timed if one.message.address not in NO_REQUESTS]
 
     def _one(self, timed: Timed, addr: Addr) -> None:
         message = timed.message
@@ -221,7 +238,10 @@ class UdpEdge(asyncio.DatagramProtocol):
             self._requests += 1
             if self._on_request is not None and asked.row.changes:
                 self._on_request(_kept(timed))
-            answer = self._do(request, lambda later: self._answer(message, asked, later, addr))
+            if isinstance(request, Subscribe | Unsubscribe):
+                answer = self._subscribe(request, addr)
+            else:
+                answer = self._do(request, lambda later: self._answer(message, asked, later, addr))
         except LivevaeError as wrong:
             self._refuse(message, str(wrong), addr)
         except Exception as fault:
@@ -233,6 +253,11 @@ class UdpEdge(asyncio.DatagramProtocol):
                 self._answer(message, asked, answer, addr)
             else:
                 self._refuse(message, answer.text, addr)
+
+    def _subscribe(self, request: Subscribe | Unsubscribe, addr: Addr) -> Reply:
+        if self._subscriptions is None:
+            raise RequestError("nobody can subscribe here")
+        return self._subscriptions.do(request, addr)
 
     def _knows_the_secret(self, message: Message) -> bool:
         word = word_of(message, SECRET)
