@@ -10,6 +10,7 @@ from livevae.errors import LivevaeError
 BENCHES = (
     "benchmarks.jitter",
     "benchmarks.osc_codec",
+    "benchmarks.pictures",
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.decode_table",

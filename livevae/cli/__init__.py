@@ -11,6 +11,7 @@ from livevae.errors import LivevaeError
 
 GROUPS = (
     "livevae.cli.serve",
+    "livevae.cli.rehearse",
     "livevae.cli.look",
     "livevae.cli.persona",
     "livevae.cli.model",
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     arguments = parser(argv).parse_args(argv)
+    arguments.argv = list(argv)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
         result = arguments.run(arguments)

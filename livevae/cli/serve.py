@@ -35,7 +35,11 @@ def add_commands(commands: Commands) -> None:
 
 
 def _serve(commands: Commands) -> None:
-    command = add(commands, "serve", "play a scene, and listen to OSC", _run_serve)
+    add_serve_options(add(commands, "serve", "play a scene, and listen to OSC", _run_serve))
+
+
+def add_serve_options(command: argparse.ArgumentParser) -> None:
+    """What `serve` takes, and `rehearse` with it."""
     command.add_argument("scene", nargs="?", metavar="SCENE", help="a TOML file, or a bundled scene's name")
     command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
     command.add_argument(

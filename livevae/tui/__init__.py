@@ -1,1 +1,1 @@
-"""The terminal: a snapshot drawn as cells."""
+"""The rehearsal UI: what plays now, what comes next, and whether all is well. A process of its own."""
