@@ -13,6 +13,7 @@ GROUPS = (
     "livevae.cli.serve",
     "livevae.cli.rehearse",
     "livevae.cli.look",
+    "livevae.cli.ensemble",
     "livevae.cli.persona",
     "livevae.cli.model",
     "livevae.cli.training",

@@ -66,12 +66,12 @@ def _run_send(arguments: argparse.Namespace) -> None:
 
     host, port = parse_endpoint(arguments.osc)
     with Client(host, port) as livevae:
-        answer = livevae.ask(arguments.address, *(_typed(word) for word in arguments.arguments))
+        answer = livevae.ask(arguments.address, *(typed(word) for word in arguments.arguments))
     for name, value in answer.items():
         say(f"{name:<16} {value}")
 
 
-def _typed(word: str) -> int | float | str:
+def typed(word: str) -> int | float | str:
     """A word of the command line as OSC's i, f or s."""
     for kind in (int, float):
         try:

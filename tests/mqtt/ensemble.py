@@ -1,6 +1,7 @@
 """Rooms in virtual time on a fake broker, and a real mosquitto on a loopback port."""
 
 import asyncio
+import secrets
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 from fake_broker import FakeBroker, FakeConnection
 
+from livevae.edges.mqtt import topics
+from livevae.edges.mqtt.connection import Connection
 from livevae.edges.mqtt.room import Room, Setup
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.osc.asking import request
@@ -35,7 +38,7 @@ class Stage:
     player: LocalPlayer
     session: Session
     room: Room
-    connection: FakeConnection
+    connection: Any
     says: list[str] = field(default_factory=list)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
@@ -52,7 +55,8 @@ class Stage:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.connection.drop()
+        if isinstance(self.connection, FakeConnection):
+            self.connection.drop()
         await self.session.close()
         await self.player.close()
 
@@ -69,21 +73,46 @@ def stage(
     **more: Any,
 ) -> Stage:
     """A livevae that has just started, and goes by the ensemble's time."""
-    player = LocalPlayer(bpm)
-    hub = Hub()
-    session = Session(
-        player,
-        Engine(lambda _: FakeDecoder(), inline=True),
-        clocks=why_not(ensemble=True),
-        strict=True,
-        scenes=scenes,
-    )
-    hub = getattr(session, "hub", hub)
     connection = broker.connection()
+    made = _stage(Place("trio", name), boot or f"{name}-1", connection, bpm, scene, scenes, more)
+    connection.client = made.room
+    if connect:
+        connection.connect()
+    return made
+
+
+async def stage_on(
+    url: str, *, bpm: float = 120.0, scene: Scene | None = None, ca: Path | None = None, **more: Any
+) -> Stage:
+    """The same on a real broker, in real time."""
+    address = topics.parse(url)
     says: list[str] = []
-    setup = Setup(Place("trio", name), boot or f"{name}-1", player.follow_line, say=says.append, **more)
-    room = Room(setup, session, hub, connection)
-    connection.client = room
+    connection = Connection(address, f"test-{secrets.token_hex(6)}", ca=ca, say=says.append)
+    made = _stage(address.place, secrets.token_hex(4), connection, bpm, scene, None, more, says)
+    made.tasks.append(asyncio.ensure_future(connection.keep(made.room)))
+    return made
+
+
+def _stage(
+    place: Place,
+    boot: str,
+    connection: Any,
+    bpm: float,
+    scene: Scene | None,
+    scenes: Callable[[str], Scene] | None,
+    more: dict[str, Any],
+    says: list[str] | None = None,
+) -> Stage:
+    player = LocalPlayer(bpm)
+    engine = Engine(lambda _: FakeDecoder(), inline=True)
+    session = Session(player, engine, clocks=why_not(ensemble=True), strict=True, scenes=scenes)
+    says = [] if says is None else says
+    room = Room(
+        Setup(place, boot, player.follow_line, say=says.append, **more),
+        session,
+        getattr(session, "hub", None) or Hub(),
+        connection,
+    )
 
     def changed(timeline: Any) -> None:
         session.timeline_changed(timeline)
@@ -99,11 +128,9 @@ def stage(
     player.on_timeline, player.on_report = changed, report
     if scene is not None:
         session.load(scene)
-    made = Stage(name, player, session, room, connection, says)
+    made = Stage(place.room, player, session, room, connection, says)
     made.do("/livevae/clock", "mqtt")
     made.tasks.append(asyncio.ensure_future(room.run()))
-    if connect:
-        connection.connect()
     return made
 
 

@@ -225,6 +225,16 @@ def test_the_conductors_stop_stops_the_others_and_play_starts_them() -> None:
     run(play)
 
 
+def test_a_room_that_is_stopped_alone_is_not_started_by_the_line_that_goes_on() -> None:
+    async def play() -> None:
+        _, cello = await pair(FakeBroker())
+        cello.do("/livevae/stop")
+        await asyncio.sleep(8)
+        assert not cello.session.cast["lead"].playing
+
+    run(play)
+
+
 def test_a_broker_that_dies_twenty_times_moves_nobody_by_a_tick_and_costs_no_note() -> None:
     async def play() -> None:
         broker = FakeBroker(lambda: 0.002)

@@ -120,6 +120,8 @@ class LocalPlayer:
     def set_playing(self, playing: bool) -> None:
         """Tell nobody: a MIDI clock leads, and our own is shared with none."""
         self._playing = playing
+        if self._follows is not None:
+            self._follows.play(playing, self._loop.time())
         self._do(SetPlaying(playing))
 
     def panic(self) -> None:

@@ -20,11 +20,14 @@ class LedClock:
         self.shift = 0.0
         self.quantum = quantum
         self._line = FollowLine()
+        self._ours: bool | None = None
 
     def lead(self, line: FollowLine) -> None:
         """From now on this line."""
         if line.line is None:
             self.shift = 0.0
+        if line.playing != self._line.playing:
+            self._ours = None
         self._line = line
 
     def look(self, now: float, pace: Pace) -> Told:
@@ -32,10 +35,14 @@ class LedClock:
         del now, pace
         given = self._line
         line = None if given.line is None else given.line.moved(self.shift)
-        return Told(line, playing=given.playing, since=given.since + self.shift, peers=given.peers)
+        playing = given.playing if self._ours is None else self._ours
+        return Told(line, playing=playing, since=given.since + self.shift, peers=given.peers)
 
     def play(self, playing: bool, now: float) -> None:
-        """The server tells the ensemble itself."""
+        """We do, whatever the others do, until they begin or stop again; the server tells the ensemble itself."""
+        del now
+        if self._line.playing is not None:
+            self._ours = playing
 
     def close(self) -> None:
         """There is nothing to close."""

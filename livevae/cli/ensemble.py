@@ -1,0 +1,229 @@
+"""`livevae ensemble`: who is in it, a command for it, a broker to try it with."""
+
+import argparse
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from livevae.cli.common import Commands, add, say
+from livevae.errors import LivevaeError
+
+if TYPE_CHECKING:
+    from livevae.edges.mqtt.clients import Watcher
+
+URL = "mqtt://USER@HOST:PORT/ENSEMBLE"
+
+
+def add_commands(commands: Commands) -> None:
+    """`ensemble`, with its own commands."""
+    top = commands.add_parser(
+        "ensemble",
+        help="several livevaes over MQTT: watch them, send them a command, start a broker",
+        description="Several livevaes that play together over MQTT (livevae serve --mqtt).",
+    )
+    kinds = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _watch(kinds)
+    _do(kinds)
+    _broker(kinds)
+
+
+def _url(command: argparse.ArgumentParser, metavar: str = URL) -> None:
+    command.add_argument("url", metavar="URL", help=f"{metavar}, or mqtts://")
+    command.add_argument("--mqtt-ca", metavar="FILE", type=Path, help="with mqtts://: who signs")
+
+
+def _watch(commands: Commands) -> None:
+    command = add(commands, "watch", "show who is here, in time by how much, playing what", _run_watch)
+    _url(command)
+    command.add_argument("--once", action="store_true", help="show it once, and end")
+
+
+def _run_watch(arguments: argparse.Namespace) -> None:
+    from livevae.edges.mqtt import topics
+
+    asyncio.run(_watching(topics.parse(arguments.url, room=False), arguments.mqtt_ca, once=arguments.once))
+
+
+async def _watching(address: Any, ca: Path | None, *, once: bool) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    from livevae.edges.mqtt.clients import Watcher
+
+    watcher = Watcher(address.place)
+    async with _connected(address, ca, watcher) as connection:
+        if once:
+            await _online(connection)
+            await asyncio.sleep(1.5)
+            Console().print(_table(watcher))
+            return
+        with Live(_table(watcher), auto_refresh=False) as live:
+            while True:
+                live.update(_table(watcher), refresh=True)
+                await asyncio.sleep(0.5)
+
+
+def _table(watcher: "Watcher") -> Any:
+    from rich.table import Table
+
+    from livevae.edges.mqtt.clients import HEADINGS
+
+    line = watcher.line
+    title = (
+        "no conductor yet" if line is None else f"{line.conductor} conducts: {line.bpm:.1f} bpm, {line.meter}"
+    )
+    table = Table(*HEADINGS, title=title if watcher.online else "no broker", title_justify="left")
+    for row in watcher.rows:
+        table.add_row(*row)
+    return table
+
+
+def _do(commands: Commands) -> None:
+    command = add(commands, "do", "send a command to one room, or to all, and print the answers", _run_do)
+    _url(command, "mqtt://USER@HOST:PORT/ENSEMBLE[/ROOM]; without a room, to all")
+    command.add_argument("address", help="an OSC address, such as /livevae/play")
+    command.add_argument("arguments", nargs="*", help="as for `livevae send`")
+    command.add_argument(
+        "--at-beat", type=float, metavar="BEAT", help="the ensemble's beat on which it should sound"
+    )
+    command.add_argument("--wait", type=float, default=1.0, metavar="SECONDS", help="for answers; default: 1")
+
+
+def _run_do(arguments: argparse.Namespace) -> int:
+    from livevae.edges.mqtt import topics
+
+    return asyncio.run(_doing(topics.parse(arguments.url, room=False), arguments))
+
+
+async def _doing(address: Any, arguments: argparse.Namespace) -> int:
+    import secrets
+
+    from livevae.cli.look import typed
+    from livevae.edges.mqtt.clients import Asker
+    from livevae.edges.mqtt.payloads import write
+
+    name = f"desk-{secrets.token_hex(4)}"
+    asker = Asker(address.place, name)
+    table: dict[str, object] = {
+        "address": arguments.address,
+        "args": [typed(word) for word in arguments.arguments],
+        "id": secrets.token_hex(4),
+        "reply": name,
+    }
+    if arguments.at_beat is not None:
+        table["at_beat"] = arguments.at_beat
+    async with _connected(address, arguments.mqtt_ca, asker) as connection:
+        await _online(connection)
+        connection.send(address.place.topic(address.place.room or "all", "do"), write(table), 1)
+        await asyncio.sleep(arguments.wait)
+    for room, answer in asker.answers:
+        words = " ".join(
+            f"{key} {value}" for key, value in answer.items() if key not in ("id", "address", "ok")
+        )
+        say(f"{room:<16} {words}")
+    if not asker.answers:
+        later = "; it waits for its beat" if arguments.at_beat is not None else ""
+        say(f"no room answered within {arguments.wait:g} s{later}")
+        return 0 if arguments.at_beat is not None else 1
+    return 0 if all(answer.get("ok") for _, answer in asker.answers) else 1
+
+
+@contextlib.asynccontextmanager
+async def _connected(address: Any, ca: Path | None, client: Any) -> Any:
+    """A connection that is kept while the block lasts."""
+    import secrets
+
+    from livevae.edges.mqtt.connection import Connection
+
+    def trouble(line: str) -> None:
+        if "no broker" in line:
+            print(line, file=sys.stderr, flush=True)
+
+    identifier = f"livevae-{address.place.ensemble}-{secrets.token_hex(6)}"
+    connection = Connection(address, identifier, ca=ca, say=trouble)
+    task = asyncio.create_task(connection.keep(client))
+    try:
+        yield connection
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _online(connection: Any, patience: float = 5.0) -> None:
+    until = time.monotonic() + patience
+    while not connection.online:
+        if time.monotonic() > until:
+            raise LivevaeError("no broker answers; `livevae ensemble broker` starts one on this machine")
+        await asyncio.sleep(0.02)
+
+
+def _broker(commands: Commands) -> None:
+    command = add(
+        commands,
+        "broker",
+        "run a broker on this machine alone, without passwords, for a first try",
+        _run_broker,
+    )
+    command.add_argument("--port", type=int, default=1883, help="default: %(default)s")
+
+
+def _run_broker(arguments: argparse.Namespace) -> int:
+    """Mosquitto where it is installed, else amqtt (livevae[broker])."""
+    from importlib.util import find_spec
+
+    port = arguments.port
+    if not 1 <= port <= 65535:
+        raise LivevaeError(f"--port is 1 to 65535, not {port}")
+    if (program := _mosquitto()) is not None:
+        say(f"mosquitto on 127.0.0.1:{port}, for this machine alone, without passwords. Ctrl-C stops.")
+        with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+            config = Path(folder) / "mosquitto.conf"
+            config.write_text(
+                f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
+            )
+            try:
+                return subprocess.run([program, "-c", str(config)], check=False).returncode
+            except KeyboardInterrupt:
+                return 0
+    if find_spec("amqtt") is None:
+        raise LivevaeError(
+            "no broker is installed here: install mosquitto (Debian: apt install mosquitto; macOS: brew install"
+            " mosquitto), or pip install 'livevae[broker]' for amqtt"
+        )
+    say(f"amqtt on 127.0.0.1:{port}, for this machine alone, without passwords. Ctrl-C stops.")
+    say(
+        "amqtt is for a first try: it has no shared subscriptions (no decode workers), and it tells newcomers"
+        " retained messages that they did not ask for. For a stage, install mosquitto."
+    )
+    return asyncio.run(_amqtt(port))
+
+
+def _mosquitto() -> str | None:
+    """Debian keeps it where only root looks."""
+    found = shutil.which("mosquitto")
+    return found or next(
+        (p for p in ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto") if Path(p).exists()), None
+    )
+
+
+async def _amqtt(port: int) -> int:
+    import importlib
+
+    broker_module: Any = importlib.import_module("amqtt.broker")
+    config = {
+        "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+    broker = broker_module.Broker(config)
+    await broker.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await broker.shutdown()
+    return 0
