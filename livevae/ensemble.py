@@ -15,7 +15,6 @@ from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
-from livevae.perform.hub import Hub
 from livevae.perform.personas import Book
 from livevae.perform.session import Session
 from livevae.player.client.process import PlayerProcess
@@ -40,7 +39,6 @@ class Mqtt:
 async def joined(
     mqtt: Mqtt,
     session: Session,
-    hub: Hub,
     player: PlayerProcess,
     book: Book | None,
     log: LogWriter | None,
@@ -84,7 +82,7 @@ async def joined(
         topics=mqtt.topics,
         log=keep,
     )
-    room = Room(setup, session, hub, connection)
+    room = Room(setup, session, connection)
     changed = player.on_timeline
 
     def timeline_changed(timeline: object) -> None:

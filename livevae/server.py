@@ -20,7 +20,6 @@ from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.perform.engine import Engine
-from livevae.perform.hub import Hub
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.requests import Clock
@@ -207,8 +206,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             raise LivevaeError(f"--clock: {followed.text}")
         session.load(options.scene)
         if options.mqtt is not None:
-            hub = getattr(session, "hub", None) or Hub()
-            ensemble = joined(options.mqtt, session, hub, player, models.personas, log, say)
+            ensemble = joined(options.mqtt, session, player, models.personas, log, say)
             await stack.enter_async_context(ensemble)
         heard = session.heard if log is None else log.hearing(session.heard)
         inputs = MidiInputs(options.midi_in, heard, say)

@@ -21,7 +21,6 @@ from livevae.edges.mqtt.topics import Place
 from livevae.edges.osc.asking import request
 from livevae.edges.osc.codec import Message
 from livevae.perform.engine import Engine
-from livevae.perform.hub import Hub
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.player.client.local import LocalPlayer
@@ -110,7 +109,6 @@ def _stage(
     room = Room(
         Setup(place, boot, player.follow_line, say=says.append, **more),
         session,
-        getattr(session, "hub", None) or Hub(),
         connection,
     )
 

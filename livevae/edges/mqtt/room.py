@@ -21,7 +21,7 @@ from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
 from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message
 from livevae.errors import LivevaeError
-from livevae.perform.hub import Beat, Hub, RiffEvent, Snapshot, VoiceState
+from livevae.perform.hub import Beat, RiffEvent, Snapshot, VoiceState
 from livevae.perform.requests import Reply
 from livevae.perform.session import Session
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
@@ -111,7 +111,7 @@ class Room:
         repeated: commands that came again and were not done again.
     """
 
-    def __init__(self, setup: Setup, session: Session, hub: Hub, sender: Sender) -> None:
+    def __init__(self, setup: Setup, session: Session, sender: Sender) -> None:
         self.place = setup.place
         self.time = SharedTime(setup.place, setup.boot, self, sender.send)
         self.refused = 0
@@ -119,7 +119,7 @@ class Room:
         self.on_riff: Callable[[str, RiffAhead], None] | None = None
         self.on_voice: Callable[[str, bool], None] | None = None
         self.on_decoded: Callable[[Mapping[str, Any]], None] | None = None
-        self._setup, self._session, self._hub, self._sender = setup, session, hub, sender
+        self._setup, self._session, self._sender = setup, session, sender
         self._loop = asyncio.get_running_loop()
         self._repeats: Repeats[Mapping[str, object]] = Repeats()
         self._held: set[asyncio.Task[None]] = set()
@@ -222,7 +222,7 @@ class Room:
 
     async def run(self) -> None:
         """Say what happens, until cancelled."""
-        listener = self._hub.listen(Beat, RiffEvent, Snapshot)
+        listener = self._session.hub.listen(Beat, RiffEvent, Snapshot)
         stepping = asyncio.create_task(self._step_on(), name="mqtt time")
         try:
             while True:
