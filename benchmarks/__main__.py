@@ -11,6 +11,7 @@ BENCHES = (
     "benchmarks.jitter",
     "benchmarks.osc_codec",
     "benchmarks.pictures",
+    "benchmarks.flood",
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.decode_table",

@@ -62,13 +62,13 @@ def fuzz(count: int, seed: int) -> tuple[int, int, float, float]:
     read, slowest, began = 0, 0.0, time.perf_counter()
     for _ in range(count):
         packet = broken(dice)
-        before = time.perf_counter()
+        before = time.thread_time()
         try:
             decode(packet, MOST_MESSAGES, LONGEST_MESSAGE)
             read += 1
         except OscError:
             pass
-        slowest = max(slowest, time.perf_counter() - before)
+        slowest = max(slowest, time.thread_time() - before)
     return read, count - read, slowest, time.perf_counter() - began
 
 

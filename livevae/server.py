@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import shutil
 import signal
 import sys
@@ -44,6 +45,9 @@ PRELUDE = 0.2
 
 PATIENCE = 0.0005
 """Seconds that Python's lock is kept by a thread that computes while the server's loop waits for it; 5 ms is usual."""
+
+LEAST_FILES, MANY_FILES = 64, 256
+"""How many files have to be allowed to be open, and how many we ask for: the MIDI systems take some tens of them."""
 
 LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
@@ -227,6 +231,26 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         title = options.scene.title or "the scene"
         say(f"playing {title}: {what}, at {options.scene.tempo:g} bpm. Ctrl-C stops. (livevae {__version__})")
         yield Server(session, player, engine, osc)
+
+
+def allow_files() -> None:
+    """Let the process open as many files as it may, and see that those are enough.
+
+    Raises:
+        LivevaeError: they are not. Without this, the player's process would not start, and nobody would know why.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= MANY_FILES:
+        return
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft < LEAST_FILES:
+        raise LivevaeError(
+            f"this shell lets a program open {soft} files, and livevae needs {LEAST_FILES}: `ulimit -n {MANY_FILES}`"
+            " in a new shell, then again"
+        )
 
 
 async def serve(options: Options, models: Models, say: Callable[[str], None]) -> None:

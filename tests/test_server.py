@@ -4,6 +4,7 @@ import asyncio
 import io
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,3 +161,17 @@ def assert_whole(path: Path) -> None:
                 held.discard((message.channel, message.note))
     assert ons
     assert not held
+
+
+async def test_a_shell_that_allows_few_files_is_said_and_nothing_hangs() -> None:
+    for few in (10, 12, 20):
+        command = f"ulimit -n {few}; exec {sys.executable} -m livevae serve --midi none --osc 127.0.0.1:0"
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        text, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 1
+        assert text.decode().endswith(
+            f"livevae: this shell lets a program open {few} files, and livevae needs 64: `ulimit -n 256` in a new"
+            " shell, then again\n"
+        )

@@ -142,6 +142,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     from livevae.perform.requests import Clock
     from livevae.tempo.timeline import TempoError, checked_bpm
 
+    server.allow_files()
     scene = scene_files.find(arguments.scene or scene_files.DEFAULT)
     if arguments.bpm is not None:
         try:

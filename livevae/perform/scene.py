@@ -16,6 +16,17 @@ from livevae.tempo.timeline import TempoError, checked_bpm
 
 VOICE_NAME = re.compile(r"[\w.-]{1,32}")
 
+# fmt: off
+NAMES_OF_ANSWERS = frozenset((
+    "address", "id", "beat", "ignored", "held_back", "text", "title", "bpm", "meter", "voices", "decode_ms_p99",
+    "errors", "clock", "peers", "why", "playing", "stopped", "tempo",
+))
+# fmt: on
+"""Names that no voice may have, because answers tell something else under them."""
+
+PARTS_OF_ANSWERS = (".riffs", ".late", ".base_model_for")
+"""Ends of names under which answers tell more of a voice."""
+
 
 @dataclass(frozen=True, slots=True)
 class SceneVoice:
@@ -142,8 +153,8 @@ def _meter(value: object, source: str) -> Meter:
 
 def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
     where = f"voice.{name}"
-    if not VOICE_NAME.fullmatch(name):
-        raise SceneError(f"{source}: {where}: {bad_name(name)}")
+    if wrong := bad_name(name):
+        raise SceneError(f"{source}: {where}: {wrong}")
     if not isinstance(table, dict):
         raise SceneError(f"{source}: {where} must be a table, such as [{where}]")
     _known(table, (*(s.name for s in SETTINGS), "play", *scene_blend.KEYS), source, where)
@@ -163,7 +174,11 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
 
 
 def bad_name(name: str) -> str:
-    """What a voice's name must be, for errors."""
+    """Why no voice can have this name; "" where one can."""
+    if name in NAMES_OF_ANSWERS or name.endswith(PARTS_OF_ANSWERS):
+        return f"a voice cannot be called {name[:40]!r}: answers tell something else under that name"
+    if VOICE_NAME.fullmatch(name):
+        return ""
     shown = name if len(name) <= 40 else name[:40] + "..."
     return f"a voice's name is 1 to 32 letters, digits, dots, dashes or underscores, not {shown!r}"
 

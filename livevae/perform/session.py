@@ -22,7 +22,7 @@ from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
 from livevae.perform.reporter import Reporter
 from livevae.perform.requests import Later, Reply, Request, nobody
-from livevae.perform.scene import VOICE_NAME, Scene, bad_name
+from livevae.perform.scene import Scene, bad_name
 from livevae.perform.settings import VoiceSettings, in_meter
 from livevae.perform.snapshot import Snapshot
 from livevae.perform.voice import Timing
@@ -229,8 +229,8 @@ class Session:
         return reply
 
     def _set(self, request: ask.Set) -> Reply:
-        if not VOICE_NAME.fullmatch(request.voice):
-            raise RequestError(bad_name(request.voice))
+        if wrong := bad_name(request.voice):
+            raise RequestError(wrong)
         self.cast.check_room(request.voice)
         old = self.cast.get(request.voice)
         changed = self._changed(old.settings if old else in_meter(self.clock.meter), request.settings)

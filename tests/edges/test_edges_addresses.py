@@ -8,6 +8,7 @@ from livevae.edges.osc.asking import ask, request
 from livevae.edges.osc.codec import Message
 from livevae.edges.osc.manual import table_text
 from livevae.errors import RequestError
+from livevae.perform.engine import DecodeTimes
 from livevae.perform.requests import (
     Clock,
     Learn,
@@ -24,7 +25,9 @@ from livevae.perform.requests import (
     Tap,
     Tempo,
 )
+from livevae.perform.scene import NAMES_OF_ANSWERS, SceneError, parse
 from livevae.perform.settings import SETTINGS
+from livevae.perform.snapshot import Snapshot
 
 
 def said(text):
@@ -213,3 +216,22 @@ def test_the_terminal_manual_names_every_address_and_setting_within_100_columns(
     assert all(row.address in text for row in ADDRESSES)
     assert all(f"    {setting.name} " in text for setting in SETTINGS)
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_no_voice_has_a_name_under_which_an_answer_tells_something_else():
+    """A voice called bpm made the tempo of a status answer unreadable."""
+    status = BY_ADDRESS["/livevae/status"]
+    common = {"address", ID, "beat", "text", "ignored", "held_back"}
+    for name in {*status.answers, *common}:
+        with pytest.raises(SceneError, match="a voice cannot be called"):
+            parse(f"[voice.{name}]")
+    for name in ("lead.riffs", "lead.late"):
+        with pytest.raises(SceneError, match="a voice cannot be called"):
+            parse(f"[voice.'{name}']")
+
+
+def test_every_name_of_a_status_answer_is_in_the_table_or_a_voices():
+    snapshot = Snapshot("t", 120.0, 0.0, (), DecodeTimes(), 0, 0)
+    assert (
+        {name for name, _ in snapshot.pairs} <= set(BY_ADDRESS["/livevae/status"].answers) <= NAMES_OF_ANSWERS
+    )
