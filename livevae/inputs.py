@@ -6,21 +6,41 @@ Law: a log that is written and read is the same log.
 
 import json
 import logging
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+from livevae.budget import json_value, shown
 from livevae.edges.osc.timetags import Timetags
-from livevae.errors import LivevaeError
+from livevae.errors import LimitError, LivevaeError
 from livevae.perform.voice import Timing
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
-from livevae.tempo.timeline import Timeline
+from livevae.tempo.timeline import Timeline, checked_bpm
 
 logger = logging.getLogger(__name__)
+
+MAX_LINE = 1 << 18
+"""Characters of a line; a packet of OSC has at most 64 kB, which are 128 as hexadecimal digits."""
+
+MAX_INPUTS = 5_000_000
+MAX_SECONDS = 24 * 3600.0
+"""How long a night is at most."""
+
+MAX_AHEAD = 60.0
+"""Seconds of a lead or a lookahead."""
+
+MAX_ZERO = 1e7
+"""Seconds that tick 0 lies from the log's beginning, on either side."""
+
+MAX_WALL = 1e11
+MAX_TICK = 1e12
+"""On either side; a day at 999 beats a minute has 1.4e9."""
+
+MAX_PORTS = 64
+MAX_SEED = 1 << 64
 
 KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "end")
 SPEAKING = ("line", "transport")
@@ -54,8 +74,12 @@ class Input:
         Raises:
             ValueError: its data is no line.
         """
-        tick, bpm = json.loads(self.data)
-        return Timeline(tick, self.time if self.when is None else self.when, bpm)
+        tick, bpm = json_value(self.data, 1)
+        return Timeline(_within(tick, MAX_TICK), _within(self._moment, MAX_SECONDS), bpm)
+
+    @property
+    def _moment(self) -> float:
+        return self.time if self.when is None else self.when
 
     @property
     def transport(self) -> tuple[bool, float]:
@@ -64,10 +88,28 @@ class Input:
         Raises:
             ValueError: its data says nothing of the kind.
         """
-        playing, tick = json.loads(self.data)
-        if not math.isfinite(tick):
-            raise ValueError("a tick that is no number")
-        return bool(playing), float(tick)
+        playing, tick = json_value(self.data, 1)
+        return bool(playing), _within(tick, MAX_TICK)
+
+    def check(self) -> None:
+        """See that it can be played again.
+
+        Raises:
+            ValueError: a kind, a time or data that no server writes.
+            LimitError: data that are nested.
+        """
+        if self.kind not in KINDS:
+            raise ValueError(f"a kind of input that is none: {self.kind!r}")
+        if not 0 <= self.time <= MAX_SECONDS or (self.when is not None and not abs(self.when) <= MAX_SECONDS):
+            raise ValueError("a time that is beyond a night")
+        if self.kind in ("lost", "back"):
+            self.data.decode()
+        elif self.kind == "midi":
+            _check_message(self.data)
+        elif self.kind == "clock" and not self.data:
+            raise ValueError("a clock's message without a byte")
+        elif self.kind in SPEAKING and not getattr(self, self.kind):
+            raise ValueError(f"a {self.kind} that says nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +137,24 @@ class Head:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ports", tuple(self.ports))
 
+    def check(self) -> None:
+        """See that a night can begin so.
+
+        Raises:
+            ValueError: a number that is out of range, or ports that are no names.
+        """
+        if type(self.seed) is not int or abs(self.seed) >= MAX_SEED:
+            raise ValueError("a seed is a whole number")
+        for seconds in (self.lead, self.lookahead):
+            if not _within(seconds, MAX_AHEAD) >= 0:
+                raise ValueError("lead and lookahead are 0 to 60 seconds")
+        _within(self.zero, MAX_ZERO)
+        _within(self.wall, MAX_WALL)
+        if self.bpm != 0:
+            checked_bpm(self.bpm)
+        if not 1 <= len(self.ports) <= MAX_PORTS or not all(isinstance(port, str) for port in self.ports):
+            raise ValueError(f"a night has 1 to {MAX_PORTS} ports, by name")
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -119,24 +179,75 @@ def read(lines: Iterable[str]) -> Log:
     """
     rest = iter(lines)
     try:
-        head = Head(**json.loads(next(rest, "")))
-        sound = all(map(math.isfinite, (head.zero, head.wall, head.lead, head.lookahead, head.bpm)))
-    except (ValueError, TypeError) as error:
-        raise LivevaeError(f"this is no log of what came in (see --log): {error}") from None
-    if not sound:
-        raise LivevaeError("this is no log of what came in (see --log): a number of its head is none")
-    inputs = []
+        head = Head(**json_value(next(rest, ""), 2))
+        head.check()
+    except _FAULTS as error:
+        raise LivevaeError(f"this is no log of what came in (see --log): {shown(str(error))}") from None
+    inputs: list[Input] = []
     for number, line in enumerate(rest, 2):
         if not line.endswith("\n"):
             break
-        with suppress(ValueError, TypeError):
-            time, kind, data, when = json.loads(line)
-            one = Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
-            if kind in KINDS and math.isfinite(time) and (kind not in SPEAKING or getattr(one, kind)):
-                inputs.append(one)
-                continue
-        raise LivevaeError(f"line {number} of the log is none: {line[:60].strip()!r}")
+        try:
+            time, kind, data, when = json_value(line, 1)
+            item = Input(float(time), kind, bytes.fromhex(data), None if when is None else float(when))
+            item.check()
+        except _FAULTS:
+            raise LivevaeError(f"line {number} of the log is none: {shown(line[:60].strip())!r}") from None
+        inputs.append(item)
+        if len(inputs) > MAX_INPUTS:
+            raise LivevaeError(f"the log holds more than {MAX_INPUTS} inputs")
     return Log(head, tuple(inputs))
+
+
+def load(path: Path) -> Log:
+    """A log from its file.
+
+    Raises:
+        LivevaeError: it cannot be read, or is no log.
+    """
+    if path.exists() and not path.is_file():
+        raise LivevaeError(f"{path} is no regular file")
+    try:
+        with path.open(encoding="utf-8") as file:
+            return read(_lines(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise LivevaeError(f"{path} cannot be read as a log: {error}") from None
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE:
+            raise LivevaeError(
+                f"this is no log of what came in (see --log): a line has more than {MAX_LINE} characters"
+            )
+        yield line
+
+
+_FAULTS = (ValueError, TypeError, OverflowError, LimitError)
+"""What a line can be wrong in: JSON, types, ranges, nesting."""
+
+
+def _within(number: float, most: float) -> float:
+    """The number, which lies between `-most` and `most`.
+
+    Raises:
+        ValueError: it does not, or is none.
+    """
+    if isinstance(number, bool) or not abs(number) <= most:
+        raise ValueError(f"a number that is beyond {most:g}")
+    return float(number)
+
+
+def _check_message(data: bytes) -> None:
+    """See that bytes are one whole MIDI message.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if not data or data[0] < 0x80:
+        raise ValueError("a MIDI message without a status")
+    if data[0] < 0xF0 and (len(data) != (2 if data[0] & 0xE0 == 0xC0 else 3) or max(data[1:]) > 0x7F):
+        raise ValueError("a MIDI message that is not whole")
 
 
 class LogWriter:
@@ -165,8 +276,8 @@ class LogWriter:
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:
         """Something came in now."""
-        said = None if when is None else when - self._begun
-        self._write(Input(self._clock() - self._begun, kind, data, said))
+        own_time = None if when is None else when - self._begun
+        self._write(Input(self._clock() - self._begun, kind, data, own_time))
 
     def request(self, data: bytes) -> None:
         """An OSC message, as a packet, is done now."""

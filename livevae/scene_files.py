@@ -4,8 +4,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from livevae.errors import SceneError
-from livevae.perform.scene import Scene, parse
+from livevae.budget import file_bytes
+from livevae.errors import LimitError, SceneError
+from livevae.perform.scene import MAX_BYTES, Scene, parse
 
 DEFAULT = "first-light"
 
@@ -26,11 +27,11 @@ def find(name: str) -> Scene:
         return parse(known[name].read_text(encoding="utf-8"), name)
     path = Path(name)
     try:
-        return parse(path.read_text(encoding="utf-8"), str(path))
+        return parse(file_bytes(path, MAX_BYTES).decode(), str(path))
     except FileNotFoundError:
         there = ", ".join(sorted(known))
         raise SceneError(f"there is no scene {name!r}: give a file's path, or one of: {there}") from None
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, ValueError, LimitError) as error:
         raise SceneError(f"{name[:200]!r} cannot be read as a scene: {error}") from None
 
 

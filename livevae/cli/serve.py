@@ -254,11 +254,7 @@ def _run_replay(arguments: argparse.Namespace) -> None:
     from livevae.music import midi_file
     from livevae.replay import replay
 
-    try:
-        with arguments.log.open(encoding="utf-8") as file:
-            log = inputs.read(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise LivevaeError(f"{arguments.log} cannot be read as a log: {error}") from None
+    log = inputs.load(arguments.log)
     own = (
         Path(arguments.scene).parent
         if arguments.scene and arguments.scene not in scene_files.bundled()

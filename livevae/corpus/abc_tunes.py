@@ -10,10 +10,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from livevae.corpus.lines import Bar, BarNote, Line
+from livevae.budget import file_bytes, reading
+from livevae.corpus.lines import MAX_BAR, MAX_BARS, Bar, BarNote, Line
 from livevae.corpus.names import song_name
-from livevae.errors import MusicError
+from livevae.errors import LimitError, MusicError
 from livevae.music import chords
+
+MAX_BYTES = 16 * 2**20
+"""Of a book; the largest at hand has 76 kB."""
+
+MAX_TUNE = 1 << 18
+"""Characters of a tune."""
+
+MAX_DIGITS = 4
+"""Of a number in a note's length."""
 
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHARPS = "FCGDAEB"
@@ -59,7 +69,8 @@ def read(path: Path) -> tuple[list[Line], list[str]]:
     Raises:
         MusicError: the file holds no tune at all.
     """
-    text = path.read_bytes().decode("utf-8", "replace")
+    with reading(path.name, "a tune book", MusicError):
+        text = file_bytes(path, MAX_BYTES).decode("utf-8", "replace")
     tunes = re.split(r"(?m)^(?=X:)", text)[1:]
     if not tunes:
         raise MusicError(f"{path.name} holds no ABC tune (no line begins with X:)")
@@ -67,10 +78,18 @@ def read(path: Path) -> tuple[list[Line], list[str]]:
     faults: list[str] = []
     for tune in tunes:
         try:
-            lines.append(_Tune().read(tune, path.stem))
+            lines.append(_read(tune, path.stem))
         except MusicError as error:
             faults.append(str(error))
     return lines, faults
+
+
+def _read(tune: str, book: str) -> Line:
+    """One tune of a book; whatever is wrong with it is a MusicError."""
+    with reading("a tune", "ABC", MusicError):
+        if len(tune) > MAX_TUNE:
+            raise LimitError(f"it has more than {MAX_TUNE} characters")
+        return _Tune().read(tune, book)
 
 
 def key_accidentals(key: str) -> dict[str, int]:
@@ -85,7 +104,7 @@ def key_accidentals(key: str) -> dict[str, int]:
         return {"F": 1, "C": 1}
     match = re.match(r"([A-G][#b]?)\s*([A-Za-z]*)", key)
     if not match:
-        raise MusicError(f"K:{key} is no key")
+        raise MusicError(f"K:{key[:20]} is no key")
     tonic, mode = match.groups()
     mode = mode.lower()[:3]
     shift = MODES.get(mode, 0) if mode not in {"", "m"} else (MODES["m"] if mode else 0)
@@ -100,7 +119,7 @@ def metre_of(text: str) -> tuple[int, int] | None:
     text = text.split("%", maxsplit=1)[0].strip()
     if text in {"C", "C|"}:
         return (4, 4) if text == "C" else (2, 2)
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     return (int(match[1]), int(match[2])) if match and int(match[2]) else None
 
 
@@ -109,6 +128,8 @@ def length_of(text: str) -> Fraction:
     if not text:
         return Fraction(1)
     over, _, under = text.partition("/")
+    if len(over) > MAX_DIGITS or len(under) > MAX_DIGITS:
+        raise MusicError(f"a note's length of more than {MAX_DIGITS} digits or strokes")
     value = Fraction(int(over) if over else 1)
     if "/" in text:
         slashes = text.count("/")
@@ -161,7 +182,7 @@ class _Tune:
                 self._close(False)
             self.metre = metre_of(value)
         elif name == "L":
-            match = re.match(r"(\d+)/(\d+)", value)
+            match = re.match(r"(\d{1,4})/(\d{1,4})(?!\d)", value)
             if match and int(match[2]):
                 self.unit = Fraction(4 * int(match[1]), int(match[2]))
         elif name == "K":
@@ -254,6 +275,8 @@ class _Tune:
             length *= factor
             self.tuplet = (factor, left - 1)
         self.position += length
+        if self.position > MAX_BAR:
+            raise LimitError(f"a bar of it is longer than {MAX_BAR} quarters")
         return length
 
     def _break(self, run: str) -> None:
@@ -271,6 +294,8 @@ class _Tune:
     def _close(self, jump: bool) -> None:
         """A bar line: the bar so far is whole, accidentals end."""
         if self.position > 0:
+            if len(self.bars) >= MAX_BARS:
+                raise LimitError(f"it has more than {MAX_BARS} bars")
             self.bars.append(Bar(self.metre, self.position, tuple(self.notes), self.jump, tuple(self.above)))
             self.jump = False
         self.jump |= jump

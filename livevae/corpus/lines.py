@@ -12,6 +12,12 @@ from fractions import Fraction
 
 STEPS_PER_QUARTER = 4
 
+MAX_BARS = 20_000
+"""Of a line; the longest of the scores at hand has 600."""
+
+MAX_BAR = 256
+"""Quarters of a written bar."""
+
 FITTING_METRES = frozenset({(4, 4), (2, 2), (2, 4), (4, 2), (4, 8), (8, 4)})
 """Metres whose bars are halves, wholes or doubles of a 4/4 bar with the same beats, so 2-bar windows of 32
 sixteenths fall on their bar lines. 3/4 has the same beat but puts its accents where 4/4 has none, and 6/8

@@ -4,6 +4,7 @@ Reads score-partwise files, compressed (.mxl) or not, with the standard library 
 a score is durations, pitches, ties and bar lines (W3C MusicXML 4.0).
 """
 
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -13,13 +14,20 @@ from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from livevae.corpus.lines import Bar, BarNote, Line
+from livevae.budget import file_bytes, reading, shown, stream_bytes
+from livevae.corpus.lines import MAX_BAR, MAX_BARS, Bar, BarNote, Line
 from livevae.corpus.names import song_name
-from livevae.errors import MusicError
+from livevae.errors import LimitError, MusicError
 from livevae.music import chords
 
-MAX_BYTES = 64 * 2**20
-"""No song is larger; a compressed file that grows beyond it is not unpacked."""
+MAX_BYTES = 16 * 2**20
+"""Of a score, unpacked; the largest at hand has 2.4 MB. A tree of it takes some 25 times as much memory."""
+
+MAX_CONTAINER = 1 << 16
+"""Bytes of an archive's META-INF/container.xml, unpacked."""
+
+MAX_MEMBERS = 1_000
+"""Files of an archive."""
 
 TRIADS = (
     (re.compile(r"minor|major-minor"), 1),
@@ -38,12 +46,13 @@ def read(path: Path) -> list[Line]:
     Raises:
         MusicError: the file is no MusicXML score, or has several parts and none is sung.
     """
-    try:
-        root = ET.fromstring(_text(path))  # noqa: S314  expat refuses entity bombs since 2.4.1
-    except (ET.ParseError, zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
-        raise MusicError(f"{path.name} is not a MusicXML score that can be read ({error})") from error
+    with reading(path.name, "a MusicXML score", MusicError):
+        return _lines(ET.fromstring(_text(path)), path)  # noqa: S314  expat refuses entity bombs since 2.4.1
+
+
+def _lines(root: ET.Element, path: Path) -> list[Line]:
     if root.tag != "score-partwise":
-        raise MusicError(f"{path.name} is not a part-wise MusicXML score (its root is <{root.tag}>)")
+        raise MusicError(f"{path.name} is not a part-wise MusicXML score (its root is <{shown(root.tag)}>)")
     parts = root.findall("part")
     sung = [part for part in parts if part.find(".//lyric") is not None]
     if not sung and len(parts) == 1:
@@ -51,28 +60,32 @@ def read(path: Path) -> list[Line]:
     if not sung:
         raise MusicError("no part is sung and there is more than one: which is the melody is not known")
     song = _song(root, path)
-    try:
-        return [Line(song, tuple(_bars(part))) for part in sung]
-    except (ValueError, ZeroDivisionError, KeyError) as error:
-        raise MusicError(f"{path.name} breaks the rules of MusicXML ({error!r})") from error
+    return [Line(song, tuple(_bars(part))) for part in sung]
 
 
 def _text(path: Path) -> bytes:
+    data = file_bytes(path, MAX_BYTES)
     if path.suffix.lower() != ".mxl":
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
+        return data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
+        if len(names) > MAX_MEMBERS:
+            raise LimitError(f"it holds more than {MAX_MEMBERS} files")
         root = None
         if "META-INF/container.xml" in names:
-            root = _root_file(archive.read("META-INF/container.xml"))
+            root = _root_file(_unpacked(archive, "META-INF/container.xml", MAX_CONTAINER))
         if root not in names:
             scores = [n for n in names if n.endswith((".xml", ".musicxml")) and not n.startswith("META-INF")]
             if not scores:
                 raise MusicError(f"{path.name} holds no score")
             root = scores[0]
-        if archive.getinfo(str(root)).file_size > MAX_BYTES:
-            raise MusicError(f"{path.name} unpacks to more than {MAX_BYTES >> 20} MB; no song does")
-        return archive.read(str(root))
+        return _unpacked(archive, str(root), MAX_BYTES)
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """A file of an archive; what the archive says of its size is not believed."""
+    with archive.open(name) as member:
+        return stream_bytes(member, limit, name)
 
 
 def _root_file(container: bytes) -> str | None:
@@ -102,7 +115,9 @@ class _State:
 
 def _bars(part: ET.Element) -> Iterator[Bar]:
     state = _State()
-    for measure in part.findall("measure"):
+    for count, measure in enumerate(part.findall("measure")):
+        if count >= MAX_BARS:
+            raise LimitError(f"a part of it has more than {MAX_BARS} measures")
         yield _bar(measure, state)
 
 
@@ -138,6 +153,8 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
                 tied = any(tie.get("type") == "stop" for tie in element.findall("tie"))
                 voice.append(BarNote(start, length, pitch, tied))
         longest = max(longest, position)
+        if abs(position) > MAX_BAR:
+            raise LimitError(f"a measure of it is longer than {MAX_BAR} quarters")
     return Bar(state.metre, longest, _top(voices), jump, tuple(above))
 
 

@@ -13,6 +13,7 @@ from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.hub import Hub, RiffEvent
 from livevae.perform.protocols import Player
+from livevae.perform.scene import MOST_VOICES
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds
 from livevae.perform.voice import Committed, Counters, Timing
@@ -22,9 +23,6 @@ logger = logging.getLogger(__name__)
 
 SLACK = 0.005
 """Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
-
-MOST_VOICES = 64
-"""More voices than this are a typing error or a flood."""
 
 MOST_ONE_SHOTS = 256
 """Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""

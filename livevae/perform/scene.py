@@ -7,12 +7,22 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from livevae.errors import MusicError, RequestError, SceneError
+from livevae.budget import check_nesting, reading, shown
+from livevae.errors import LimitError, MusicError, RequestError, SceneError
 from livevae.music.meter import COMMON, Meter, parse as parse_meter
 from livevae.perform import scene_blend
 from livevae.perform.controls import Binding, MidiMap, binding
 from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings, in_meter
 from livevae.tempo.timeline import TempoError, checked_bpm
+
+MOST_VOICES = 64
+"""Of a scene, and of a session: more are a typing error or a flood."""
+
+MAX_BYTES = 1 << 20
+"""Of a scene's file."""
+
+DEEP_KEY = re.compile(r"""(?:\.\s*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')\s*){32}""")
+"""A dotted key of more parts than any scene has: tables within tables, without a bracket."""
 
 VOICE_NAME = re.compile(r"[\w.-]{1,32}")
 
@@ -65,6 +75,14 @@ def parse(text: str, source: str = "scene") -> Scene:
     Raises:
         SceneError: it is no TOML (with the line), or a key is unknown, missing or out of range (with the key).
     """
+    with reading(source, "a scene", SceneError):
+        check_nesting(text)
+        if DEEP_KEY.search(text):
+            raise LimitError("a key of it has more than 32 parts")
+        return _scene(text, source)
+
+
+def _scene(text: str, source: str) -> Scene:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -72,10 +90,12 @@ def parse(text: str, source: str = "scene") -> Scene:
     _known(table, ("title", "tempo", "meter", "voice", "midi"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
-        raise SceneError(f"{source}: title must be text, not {title!r}")
+        raise SceneError(f"{source}: title must be text, not {shown(repr(title))}")
     voices = table.get("voice", {})
     if not isinstance(voices, dict):
         raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
+    if len(voices) > MOST_VOICES:
+        raise SceneError(f"{source}: {MOST_VOICES} voices are the most, not {len(voices)}")
     meter = _meter(table.get("meter", str(COMMON)), source)
     return Scene(
         title,
@@ -144,7 +164,7 @@ def _tempo(value: object, source: str) -> float:
 
 def _meter(value: object, source: str) -> Meter:
     if not isinstance(value, str):
-        raise SceneError(f'{source}: meter must be text such as "3/4", not {value!r}')
+        raise SceneError(f'{source}: meter must be text such as "3/4", not {shown(repr(value))}')
     try:
         return parse_meter(value)
     except MusicError as error:
@@ -189,4 +209,4 @@ def _known(table: Mapping[str, Any], known: Iterable[str], source: str, where: s
         if key not in names:
             near = difflib.get_close_matches(key, names, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; expected one of {', '.join(names)}"
-            raise SceneError(f"{source}: unknown key {where + '.' if where else ''}{key}{hint}")
+            raise SceneError(f"{source}: unknown key {where + '.' if where else ''}{shown(key)}{hint}")

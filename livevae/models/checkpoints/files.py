@@ -15,7 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from livevae import whole_files
-from livevae.errors import ModelError
+from livevae.budget import json_value
+from livevae.errors import LimitError, ModelError
 from livevae.models.checkpoints.layout import shapes
 from livevae.models.musicvae.config import Config
 
@@ -162,10 +163,10 @@ def _metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[Config, d
         raise ModelError(f"{path} is not a livevae checkpoint of this version: {said}, expected {FORMAT!r}")
     try:
         config = Config.from_json(held.get("config", ""))
-        about = json.loads(held.get("about", "{}"))
+        about = json_value(held.get("about", "{}"))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except ValueError:
+    except (ValueError, LimitError):
         raise ModelError(f"{path}: what is known about it is not JSON") from None
     if not isinstance(about, dict):
         raise ModelError(f"{path}: what is known about it is not a JSON object")

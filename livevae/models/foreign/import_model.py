@@ -1,18 +1,24 @@
 """From other people's checkpoints to ours: `livevae model import`. Nothing is written unless all of it fits."""
 
-import json
+import math
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from livevae.errors import ModelError
+from livevae.budget import file_bytes, json_value, reading, shown, size
+from livevae.errors import LimitError, ModelError
 from livevae.models.checkpoints import files as checkpoint_files, shelf, step_files
 from livevae.models.checkpoints.files import Tensors
 from livevae.models.foreign import js_checkpoint, magenta, magenta_rnn, tf_checkpoint
 from livevae.models.musicvae.config import CONFIGS, Config, configuration
+
+MAX_NPZ = 3 << 30
+"""Bytes of all variables of an npz file."""
+
+MAX_VARIABLES = 4_000
+MAX_DIMENSIONS = 8
 
 LICENCE = "Apache-2.0 where it is Magenta's own; else as its makers say"
 
@@ -82,18 +88,41 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
 
 
 def _from_npz(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            arrays = np.load(file, allow_pickle=False)
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise ModelError(f"{path} is one array, not an npz file of a model's variables")
-            with arrays:
-                found = {name.replace("|", "/"): arrays[name] for name in arrays}
-    except (ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelError(f"{path} is not a whole npz file of numbers: {error}") from None
-    if odd := [name for name, value in found.items() if value.dtype.kind not in "fiu"]:
-        raise ModelError(f"{path} is not a whole npz file of numbers: {odd[0]} is none")
-    return found
+    with reading(str(path), "a whole npz file of numbers", ModelError):
+        found: dict[str, Any] = {}
+        left = MAX_NPZ
+        with zipfile.ZipFile(path) as archive:
+            if len(archive.infolist()) > MAX_VARIABLES:
+                raise LimitError(f"it holds more than {MAX_VARIABLES} variables")
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    count = _declared(stream)
+                left -= count
+                # deflate makes at most 1032 bytes of one
+                if left < 0 or count > min(member.file_size, 1100 * member.compress_size):
+                    raise LimitError(f"{shown(member.filename)} declares {size(count)} of numbers")
+                with archive.open(member) as stream:
+                    array = np.lib.format.read_array(stream, allow_pickle=False)
+                name = member.filename.removesuffix(".npy").replace("|", "/")
+                if array.dtype.kind not in "fiu":
+                    raise ModelError(f"{path} is not a whole npz file of numbers: {shown(name)} is none")
+                found[name] = array
+        return found
+
+
+def _declared(stream: IO[bytes]) -> int:
+    """How many bytes an array's header says that follow; nothing is set aside for them.
+
+    Raises:
+        LimitError: it has too many dimensions.
+        ValueError: it is no header.
+    """
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if len(shape) > MAX_DIMENSIONS:
+        raise LimitError(f"an array of it has more than {MAX_DIMENSIONS} dimensions")
+    return math.prod(shape) * dtype.itemsize
 
 
 def _hint(path: Path) -> str:
@@ -102,11 +131,11 @@ def _hint(path: Path) -> str:
     settings = folder / "config.json"
     if not path.is_file() or path.name.endswith((".index", js_checkpoint.MANIFEST)) or ".data-" in path.name:
         try:
-            said = json.loads(settings.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            said = None
-        if isinstance(said, dict) and said.get("config") in CONFIGS:
-            return str(said["config"])
+            about = json_value(file_bytes(settings, js_checkpoint.MAX_MANIFEST))
+        except (OSError, ValueError, LimitError):
+            about = None
+        if isinstance(about, dict) and isinstance(about.get("config"), str) and about["config"] in CONFIGS:
+            return str(about["config"])
         names = [item.name for item in folder.glob("*.index")] if path.is_dir() else [path.name]
         return " ".join([*names, folder.resolve().name])
     return path.name

@@ -4,7 +4,6 @@ The manifest is TensorFlow.js': groups of shards, whose bytes are one run howeve
 order, plain or quantised to 8 or 16 bits (`value * scale + min`) or to float16.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.errors import ModelError
+from livevae.budget import file_bytes, json_value, reading, shown
+from livevae.errors import LimitError, ModelError
+
+MAX_BYTES = 3 << 30
+"""Of all weights; the largest that is published has 1.7 GB."""
+
+MAX_MANIFEST = 16 << 20
+MAX_DIMENSIONS = 8
 
 MANIFEST = "weights_manifest.json"
 SETTINGS = "config.json"
@@ -45,18 +51,29 @@ def variables(path: Path) -> dict[str, NDArray[Any]]:
         ModelError: a manifest that is not one, shards that are missing, outside the folder, or of other lengths
             than the weights.
     """
+    with reading(str(path), "a magenta.js checkpoint", ModelError):
+        return _variables(path)
+
+
+def _variables(path: Path) -> dict[str, NDArray[Any]]:
     manifest = _json(path / MANIFEST)
     if not isinstance(manifest, list) or not all(isinstance(group, dict) for group in manifest):
         raise ModelError(f"{path / MANIFEST} is not a TensorFlow.js manifest of weights")
     found: dict[str, NDArray[Any]] = {}
+    left = MAX_BYTES
     for group in manifest:
-        data = b"".join(_shard(path, name) for name in _list(group, "paths", path))
+        shards = []
+        for name in _list(group, "paths", path):
+            shards.append(_shard(path, name, left))
+            left -= len(shards[-1])
+        data = b"".join(shards)
+        del shards
         at = 0
         for weight in _list(group, "weights", path):
             name, shape, kind, quantised = _described(weight, path)
             size = math.prod(shape) * kind.itemsize
             if at + size > len(data):
-                raise ModelError(f"{path}: the shards end before {name} does; are they whole?")
+                raise ModelError(f"{path}: the shards end before {shown(name)} does; are they whole?")
             raw = np.frombuffer(data, kind, math.prod(shape), at)
             found[name] = _plain(raw, quantised).reshape(shape)
             at += size
@@ -80,27 +97,29 @@ def facts(path: Path) -> dict[str, Any]:
     kind, given = converter.get("type"), converter.get("args") or {}
     if not isinstance(kind, str) or kind not in CONVERTERS or not isinstance(given, dict):
         raise ModelError(
-            f"{path}: livevae has no vocabulary for magenta.js' {kind}; it knows {', '.join(CONVERTERS)}"
+            f"{path}: livevae has no vocabulary for magenta.js' {shown(str(kind))}; it knows {', '.join(CONVERTERS)}"
         )
     for pitch, ours in (("minPitch", 21), ("maxPitch", 108)):
         if kind == "MelodyConverter" and given.get(pitch, ours) != ours:
-            raise ModelError(f"{path}: its melodies have {pitch} {given[pitch]}, livevae's {ours}")
+            raise ModelError(
+                f"{path}: its melodies have {pitch} {shown(str(given[pitch]))}, livevae's {ours}"
+            )
     found = dict(CONVERTERS[kind])
     for ours_, theirs in (("steps", "numSteps"), ("segments", "numSegments")):
         if theirs in given:
             if type(given[theirs]) is not int or given[theirs] < 1:
-                raise ModelError(f"{path}: {theirs} cannot be {given[theirs]!r}")
+                raise ModelError(f"{path}: {theirs} cannot be {shown(repr(given[theirs]))}")
             found[ours_] = given[theirs]
     return found
 
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_value(file_bytes(path, MAX_MANIFEST))
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ModelError(f"{path} is not JSON: {error}") from None
+    except (ValueError, LimitError) as error:
+        raise ModelError(f"{path} is not JSON: {shown(str(error))}") from None
 
 
 def _list(group: Mapping[str, Any], key: str, path: Path) -> list[Any]:
@@ -110,18 +129,22 @@ def _list(group: Mapping[str, Any], key: str, path: Path) -> list[Any]:
     return found
 
 
-def _shard(folder: Path, name: Any) -> bytes:
+def _shard(folder: Path, name: Any, limit: int) -> bytes:
     """The bytes of a shard, which lies in the folder itself or below it, and nowhere else."""
-    if not isinstance(name, str) or not name or "\\" in name or "\0" in name:
-        raise ModelError(f"{folder / MANIFEST}: a shard's path cannot be {name!r}")
+    if not isinstance(name, str) or not name or "\\" in name or not name.isprintable():
+        raise ModelError(f"{folder / MANIFEST}: a shard's path cannot be {shown(repr(name))}")
     inside = folder.resolve()
     shard = (inside / name).resolve()
     if not shard.is_relative_to(inside) or ".." in Path(name).parts or Path(name).is_absolute():
-        raise ModelError(f"{folder / MANIFEST}: the shard {name!r} lies outside the folder; it is not read")
+        raise ModelError(
+            f"{folder / MANIFEST}: the shard {shown(repr(name))} lies outside the folder; it is not read"
+        )
     try:
-        return shard.read_bytes()
+        return file_bytes(shard, limit)
     except OSError as error:
-        raise ModelError(f"{folder}: the shard {name!r} cannot be read: {error.strerror}") from None
+        raise ModelError(
+            f"{folder}: the shard {shown(repr(name))} cannot be read: {error.strerror}"
+        ) from None
 
 
 def _described(
@@ -135,10 +158,11 @@ def _described(
     if (
         not isinstance(name, str)
         or not isinstance(shape, list)
+        or len(shape) > MAX_DIMENSIONS
         or not all(type(size) is int and 0 <= size < 2**31 for size in shape)
         or stored not in KINDS
     ):
-        raise ModelError(f"{path / MANIFEST}: a weight cannot be {str(weight)[:120]}")
+        raise ModelError(f"{path / MANIFEST}: a weight cannot be {shown(str(weight), 120)}")
     scaling = None
     if isinstance(quantised, dict) and stored != "float16":
         scale, low = quantised.get("scale"), quantised.get("min")

@@ -7,7 +7,6 @@ they lie in says each file's size and checksums with every answer (`x-goog-hash`
 import base64
 import hashlib
 import http.client
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -18,11 +17,12 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
+from livevae.budget import file_bytes, json_value
 from livevae.checksums import crc32c
-from livevae.errors import ModelError
+from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.models.foreign import import_model as foreign_import
-from livevae.models.foreign.js_checkpoint import MANIFEST, SETTINGS
+from livevae.models.foreign.js_checkpoint import MANIFEST, MAX_MANIFEST, SETTINGS
 
 TENSORFLOW = "https://storage.googleapis.com/magentadata/models/music_vae/checkpoints"
 JAVASCRIPT = "https://storage.googleapis.com/magentadata/js/checkpoints"
@@ -135,8 +135,10 @@ def pull(name: str, progress: Progress = lambda *_: None) -> Path:
 def _fetch_folder(address: str, folder: Path, progress: Progress) -> list[Path]:
     manifest = fetch(f"{address}/{MANIFEST}", folder / MANIFEST, progress)
     try:
-        names = [str(name) for group in json.loads(manifest.read_bytes()) for name in group["paths"]]
-    except (ValueError, TypeError, KeyError):
+        names = [
+            str(name) for group in json_value(file_bytes(manifest, MAX_MANIFEST)) for name in group["paths"]
+        ]
+    except (ValueError, TypeError, KeyError, LimitError):
         manifest.unlink()
         raise ModelError(f"{address}/{MANIFEST} is not a manifest of weights") from None
     for name in names:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.budget import shown, size
 from livevae.checksums import crc32c, masked
 from livevae.errors import ModelError
 
@@ -20,6 +21,15 @@ MAGIC = 0xDB4775248B80FB57
 FOOTER = 48
 TRAILER = 5
 """After each block: its compression and its checksum."""
+
+MAX_INDEX = 64 << 20
+MAX_NAME = 1 << 12
+"""Bytes of a variable's name; names share their beginnings with the names before them."""
+
+MAX_BYTES = 3 << 30
+"""Of all weights; the largest checkpoint that is published has 2 GB."""
+
+MAX_DIMENSIONS = 8
 
 FLOATS = {1: "<f4", 2: "<f8", 19: "<f2"}
 """TensorFlow's DataType numbers of the kinds that weights can have."""
@@ -64,6 +74,7 @@ def tensors(index: bytes, read: Read, wanted: Callable[[str], bool], origin: str
     shards, entries = entries_of(index, origin)
     files: dict[int, NDArray[np.uint8]] = {}
     found: dict[str, NDArray[Any]] = {}
+    left = MAX_BYTES
     for name, entry in entries.items():
         if not wanted(name) or entry.dtype not in FLOATS:
             continue
@@ -71,6 +82,9 @@ def tensors(index: bytes, read: Read, wanted: Callable[[str], bool], origin: str
             raise ModelError(f"{origin}: {name} lies in data file {entry.shard} of {shards}")
         if entry.shard not in files:
             files[entry.shard] = read(f"data-{entry.shard:05d}-of-{shards:05d}")
+        left -= entry.size
+        if left < 0:
+            raise ModelError(f"{origin}: its variables have more than {size(MAX_BYTES)}")
         found[name] = _tensor(name, entry, files[entry.shard], origin)
     return found
 
@@ -82,16 +96,20 @@ def entries_of(index: bytes, origin: str) -> tuple[int, dict[str, Entry]]:
         ModelError: it is not a whole index.
     """
     try:
+        if len(index) > MAX_INDEX:
+            raise ValueError(f"it has more than {MAX_INDEX} bytes")  # noqa: TRY301
         rows = dict(table(index))
         header = dict(fields(rows.pop(b"")))
         if header.get(2, 0) != 0:
             raise ModelError(f"{origin}: the checkpoint was written on a big-endian machine")
         return int(header.get(1, 0)), {name.decode(): _entry(value) for name, value in rows.items()}
     except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{origin} is not a whole TensorFlow checkpoint index: {_said(error)}") from None
+        raise ModelError(
+            f"{origin} is not a whole TensorFlow checkpoint index: {shown(_reason(error))}"
+        ) from None
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return "it ends too soon" if isinstance(error, IndexError) else str(error)
 
 
@@ -128,6 +146,8 @@ def _entry(message: bytes) -> Entry:
             checksum = number(value)
         elif field == 7:
             raise ValueError("it holds slices of variables that were spread over machines")
+    if len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"a variable of more than {MAX_DIMENSIONS} dimensions")
     return Entry(dtype, tuple(shape), shard, offset, size, checksum)
 
 
@@ -236,6 +256,8 @@ def _block(data: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]
         length, at = _varint(block, at)
         if shared > len(key) or at + own + length > end:
             raise ValueError("an entry that is longer than its block")
+        if shared + own > MAX_NAME:
+            raise ValueError(f"a name of more than {MAX_NAME} bytes")
         key = key[:shared] + block[at : at + own]
         at += own
         yield key, block[at : at + length]

@@ -17,7 +17,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from livevae.errors import ModelError
+from livevae.budget import json_value, reading
+from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.latent.personas import MAX_DIM, MAX_LATENT, Persona, layer_shapes
 from livevae.models.checkpoints import files as checkpoint_files
@@ -181,7 +182,7 @@ def read(path: Path) -> Persona:
     Raises:
         ModelError: no such file, not a persona, truncated, parameters missing, of other shapes or not finite.
     """
-    with _opened(path) as file:
+    with reading(path.name, "a persona", ModelError), _opened(path) as file:
         card = _card(path, file.metadata() or {})
         wanted = {
             f"{layer}.{part}": shape
@@ -209,7 +210,7 @@ def describe(path: Path) -> Card:
     Raises:
         ModelError: no such file, not a persona, truncated.
     """
-    with _opened(path) as file:
+    with reading(path.name, "a persona", ModelError), _opened(path) as file:
         return _card(path, file.metadata() or {})
 
 
@@ -265,13 +266,13 @@ def _opened(path: Path) -> Any:
 
 def _card(path: Path, held: Mapping[str, str]) -> Card:
     if (found := held.get("format")) != FORMAT:
-        said = f"its format is {found[:40]!r}" if found else "it says no format"
-        raise ModelError(f"{path.name} is not a persona of this version: {said}, expected {FORMAT!r}")
+        version = f"its format is {found[:40]!r}" if found else "it says no format"
+        raise ModelError(f"{path.name} is not a persona of this version: {version}, expected {FORMAT!r}")
     text = held.get("about", "{}")
     try:
-        about = json.loads(text) if len(text) <= MOST_ABOUT else None
+        about = json_value(text) if len(text) <= MOST_ABOUT else None
         dim, latent = int(held.get("dim", "")), int(held.get("latent", ""))
-    except (ValueError, RecursionError):
+    except (ValueError, LimitError):
         raise ModelError(f"{path.name} is broken: what it says of itself cannot be read") from None
     model, name = held.get("model", ""), held.get("name", "")
     sizes = 1 <= dim <= MAX_DIM and 1 <= latent <= MAX_LATENT

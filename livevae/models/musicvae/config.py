@@ -149,7 +149,7 @@ class Config:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"the model's configuration is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise ModelError("the model's configuration is not a JSON object")
