@@ -208,6 +208,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         stack.callback(lines.cancel)
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
             raise LivevaeError(f"--clock: {followed.text}")
+        session.cast.incoming.open = options.mqtt is not None
         session.load(options.scene)
         if options.mqtt is not None:
             ensemble = joined(options.mqtt, session, player, models.personas, log, say)

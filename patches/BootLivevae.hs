@@ -63,7 +63,7 @@
 --   /livevae/persona/remove persona
 --   /livevae/persona/undo
 --   names of a voice's settings:
---   model port channel bars quantum temp drift seed key
+--   model port channel from bars quantum temp drift seed key
 --   transpose low high velocity program bank level gate swing
 --   swing_at humanise touch shift density height syncopation
 --   range
@@ -80,7 +80,6 @@ over = pF "over"
 beats = pF "beats"
 ms = pF "ms"
 source = pS "source"
-from = pS "from"
 conduct = pI "conduct"
 cc_ = pI "cc"
 setting = pS "setting"
@@ -103,6 +102,7 @@ epochs = pI "epochs"
 model = pS "model"
 port = pS "port"
 channel = pI "channel"
+from = pS "from"
 bars = pI "bars"
 quantum = pF "quantum"
 temp = pF "temp"

@@ -13,7 +13,7 @@ What there is to say (`livevae osc` explains it):
 
 /dirt/play voice name value ...
 names of a voice's settings:
-model port channel bars quantum temp drift seed key
+model port channel from bars quantum temp drift seed key
 transpose low high velocity program bank level gate swing
 swing_at humanise touch shift density height syncopation
 range

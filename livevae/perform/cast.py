@@ -12,6 +12,7 @@ from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.hub import Hub, RiffEvent
+from livevae.perform.incoming import Incoming, play_from
 from livevae.perform.protocols import Player
 from livevae.perform.scene import MOST_VOICES
 from livevae.perform.settings import VoiceSettings
@@ -93,6 +94,7 @@ class Cast:
         strict: keep the faults of voices, for whoever closes the session.
 
     Attributes:
+        incoming: riffs of other rooms.
         faults: what voices stumbled over, where `strict`.
     """
 
@@ -115,6 +117,7 @@ class Cast:
         self.seed = seed
         self.ports = tuple(ports)
         self.sounds = Sounds()
+        self.incoming = Incoming()
         self.faults: list[BaseException] = []
         self._hub = hub
         self._strict = strict
@@ -180,10 +183,24 @@ class Cast:
         return start
 
     def _walk(self, one: Voice, start: int) -> None:
-        line = voices.play(
-            one.name, start, lambda: one.settings, lambda: one.pin, one.walk, self, one.counters
-        )
-        one.task = self._start(one, line)
+        one.task = self._start(one, self._play(one, start))
+
+    async def _play(self, one: Voice, start: int) -> None:
+        """Play riffs of our own, or of another room, as the voice's settings say by then."""
+        while True:
+            if one.settings.source:
+                start = await play_from(
+                    one.name, start, lambda: one.settings, self, one.counters, lambda: self._hush(one)
+                )
+            else:
+                start = await voices.play(
+                    one.name, start, lambda: one.settings, lambda: one.pin, one.walk, self, one.counters
+                )
+
+    def _hush(self, one: Voice) -> None:
+        """Drop what waits and sounds of a voice that goes on."""
+        one.commits = []
+        self.player.cancel(one.name)
 
     # riffs
 

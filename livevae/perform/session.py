@@ -418,6 +418,10 @@ class Session:
             raise RequestError(
                 f"there is no model {settings.model[:40]!r} here; `livevae model list` shows them"
             )
+        if settings.source and not self.cast.incoming.open:
+            raise RequestError(
+                f"{settings.source} is another room's voice, and this server is in no ensemble: start it with --mqtt"
+            )
         if settings.attributes and self._desk is not None:
             there = self._desk.attributes(settings.model)
             for name, _ in settings.attributes:

@@ -1,8 +1,10 @@
 """The settings of a voice: one table. Scenes, OSC, help and docs are read off it."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from livevae.errors import RequestError
@@ -83,6 +85,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model", str, "", None, None, "", "the model that decodes; empty is the one the server was started with"),
     Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
     Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
+    Setting("from", str, "", None, None, "", "plays the riffs of another room's voice, such as rack/lead (--mqtt)"),
     Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
     Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, else a bar; 0 is off the grid"),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
@@ -116,6 +119,12 @@ SETTINGS: tuple[Setting, ...] = (
 # fmt: on
 """One row a setting, in the order in which help shows them."""
 
+FIELDS: Mapping[str, str] = MappingProxyType({"from": "source"})
+"""Settings whose names are words of Python, and what they are called in `VoiceSettings`."""
+
+SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}/[\w.-]{1,32}")
+"""A room of an ensemble, and a voice of it."""
+
 BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 
 
@@ -126,6 +135,7 @@ class VoiceSettings:
     model: str = ""
     port: str = ""
     channel: int = 1
+    source: str = ""
     bars: int = 2
     quantum: float = 4.0
     temp: float = 0.8
@@ -163,11 +173,17 @@ class VoiceSettings:
         Raises:
             RequestError: a value is of the wrong kind or range, or the register is empty. Nothing is changed.
         """
-        known: dict[str, Any] = {k: BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME}
+        known: dict[str, Any] = {
+            FIELDS.get(k, k): BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME
+        }
         new = replace(self, **known)
         if new.high - new.low < OCTAVE - 1:
             raise RequestError(
                 f"the register from low {new.low} to high {new.high} must hold an octave, so that every note fits"
+            )
+        if new.source and not SOURCE.fullmatch(new.source):
+            raise RequestError(
+                f"from names a room and a voice of it, as in rack/lead, not {new.source[:70]!r}"
             )
         if new.key:
             try:
@@ -178,7 +194,9 @@ class VoiceSettings:
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
         """Names and values, in the table's order."""
-        return tuple((setting.name, getattr(self, setting.name)) for setting in SETTINGS)
+        return tuple(
+            (setting.name, getattr(self, FIELDS.get(setting.name, setting.name))) for setting in SETTINGS
+        )
 
 
 def in_meter(meter: Meter) -> VoiceSettings:

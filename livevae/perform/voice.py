@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from livevae.latent.recipe import Recipe
 from livevae.music import keys, meter as meters, shape
@@ -22,6 +22,9 @@ from livevae.perform.sounds import Sounds
 from livevae.tempo.events import PlayNote
 from livevae.tempo.feel import Feel, felt
 from livevae.tempo.timeline import next_grid
+
+if TYPE_CHECKING:
+    from livevae.perform.incoming import Incoming
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class Stage(Protocol):
     seed: int
     ports: tuple[str, ...]
     sounds: Sounds
+    incoming: "Incoming"
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard."""
@@ -211,13 +215,16 @@ async def play(
     walk: Walk,
     stage: Stage,
     counters: Counters,
-) -> None:
-    """Play riff after riff from tick `start`, until cancelled.
+) -> int:
+    """Play riff after riff from tick `start`, until cancelled, or until the settings name another room's voice.
 
     Never late, never silent: a riff that is not ready when the player must have it is replaced by the last one, and
     serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins on the first
     grid point after it is ready. After a stall of the whole server, turns that are past are left out. A riff that is
     kept takes every turn until it is released.
+
+    Returns:
+        The tick where the other room's voice is to be heard.
     """
     now = settings()
     stage.sounds.forget(now.port or stage.ports[0], now.channel)
@@ -227,6 +234,8 @@ async def play(
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
             now = settings()
+            if now.source:
+                return start
             meter = stage.clock.meter
             pinned = kept()
             turn = now.bars * meter.bar if pinned is None else pinned.event.length

@@ -358,3 +358,97 @@ def test_a_room_says_who_it_is_and_how_it_stands() -> None:
         assert (will["state"], will["session"]) == ("lost", 2)
 
     run(play)
+
+
+FAR = parse('tempo = 97\n[voice.far]\nfrom = "bass/lead"\nchannel = 5\nlow = 0\nhigh = 127\n')
+
+
+async def near_and_far(broker: FakeBroker) -> tuple[Stage, Stage]:
+    """Bass plays; cello, which came later, plays what bass plays."""
+    bass = stage(broker, "bass", scene=SCENE)
+    await asyncio.sleep(6.3)
+    cello = stage(broker, "cello", bpm=97, scene=FAR)
+    await asyncio.sleep(12)
+    return bass, cello
+
+
+def since(room: Stage, tick: int) -> list[tuple[int, int]]:
+    return [one for one in room.ons if one[0] >= tick]
+
+
+def test_a_voice_of_another_room_is_played_here_on_the_same_ticks() -> None:
+    async def play() -> None:
+        bass, cello = await near_and_far(FakeBroker())
+        start = int(bass.ons[-1][0])
+        await asyncio.sleep(600)
+        played = since(cello, start)
+        assert len(played) > 1000
+        assert played == since(bass, start)[: len(played)]
+        assert cello.session.cast["far"].counters.late == 0
+        assert {sent.data[0] for sent in cello.player.sent if sent.data[0] & 0xF0 == 0x90} == {0x94}
+
+    run(play)
+
+
+def test_while_the_broker_is_gone_the_last_riff_is_repeated_in_time() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass, cello = await near_and_far(broker)
+        broker.kill()
+        await asyncio.sleep(4)
+        gone = len(cello.ons)
+        await asyncio.sleep(20)
+        repeated = cello.ons[gone:]
+        assert len(repeated) >= 32
+        assert [pitch for _, pitch in repeated[:8]] == [pitch for _, pitch in repeated[8:16]]
+        assert {tick % 960 for tick, _ in repeated} == {0}
+        for room in (bass, cello):
+            room.connection.connect()
+        await asyncio.sleep(15)
+        start = cello.ons[-8][0]
+        assert since(cello, start) == since(bass, start)[: len(since(cello, start))]
+
+    run(play)
+
+
+def test_when_the_voice_stops_there_it_stops_here_and_begins_again_with_it() -> None:
+    async def play() -> None:
+        bass, cello = await near_and_far(FakeBroker())
+        bass.do("/livevae/stop", "lead")
+        await asyncio.sleep(2)
+        count = len(cello.ons)
+        await asyncio.sleep(10)
+        assert len(cello.ons) == count
+        bass.do("/livevae/play", "lead")
+        await asyncio.sleep(10)
+        assert len(cello.ons) > count
+
+    run(play)
+
+
+def test_a_voice_goes_from_another_rooms_riffs_to_its_own_and_back() -> None:
+    async def play() -> None:
+        _, cello = await near_and_far(FakeBroker())
+        assert cello.do("/livevae/set", "far", "from", "", "seed", 3).ok
+        await asyncio.sleep(10)
+        own = {pitch for tick, pitch in cello.ons[-16:]}
+        assert cello.do("/livevae/set", "far", "from", "bass/lead").ok
+        await asyncio.sleep(10)
+        assert {pitch for tick, pitch in cello.ons[-16:]} != own
+        ticks = [tick for tick, _ in cello.ons]
+        assert ticks == sorted(ticks)
+        assert len(set(ticks)) == len(ticks)
+
+    run(play)
+
+
+def test_a_source_that_is_none_is_refused() -> None:
+    async def play() -> None:
+        bass = stage(FakeBroker(), "bass", scene=SCENE)
+        assert bass.do("/livevae/set", "lead", "from", "nowhere").text.startswith(
+            "from names a room and a voice"
+        )
+        bass.session.cast.incoming.open = False
+        assert "in no ensemble" in bass.do("/livevae/set", "lead", "from", "rack/lead").text
+
+    run(play)

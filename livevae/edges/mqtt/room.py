@@ -7,7 +7,7 @@ them. Lives on the server's loop. Nothing here waits for MQTT, and nothing that 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from livevae import __version__
@@ -21,7 +21,10 @@ from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
 from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message
 from livevae.errors import LivevaeError
+from livevae.latent.recipe import Recipe
+from livevae.music.notes import Note, Riff
 from livevae.perform.hub import Beat, RiffEvent, Snapshot, VoiceState
+from livevae.perform.incoming import Ahead
 from livevae.perform.requests import Reply
 from livevae.perform.session import Session
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
@@ -116,10 +119,9 @@ class Room:
         self.time = SharedTime(setup.place, setup.boot, self, sender.send)
         self.refused = 0
         self.repeated = 0
-        self.on_riff: Callable[[str, RiffAhead], None] | None = None
-        self.on_voice: Callable[[str, bool], None] | None = None
         self.on_decoded: Callable[[Mapping[str, Any]], None] | None = None
         self._setup, self._session, self._sender = setup, session, sender
+        session.cast.incoming.open = True
         self._loop = asyncio.get_running_loop()
         self._repeats: Repeats[Mapping[str, object]] = Repeats()
         self._held: set[asyncio.Task[None]] = set()
@@ -316,15 +318,21 @@ class Room:
             case (room, "$state"):
                 self._room_state(room, message)
             case (room, "riff", voice) if room != own and not message.retained:
-                if self.on_riff is not None:
-                    riff = RiffAhead.read(payloads.read(message.payload, LONGEST_DOCUMENT))
-                    self.on_riff(f"{room}/{voice}", replace(riff, tick=riff.tick + self.time.base))
+                ahead = RiffAhead.read(payloads.read(message.payload, LONGEST_DOCUMENT))
+                self._session.cast.incoming.put(f"{room}/{voice}", self._ours(ahead))
             case (room, "voice", voice) if room != own:
-                if self.on_voice is not None and message.payload:
-                    table = payloads.read(message.payload)
-                    self.on_voice(f"{room}/{voice}", payloads.flag(table, "playing"))
+                table = payloads.read(message.payload, LONGEST_DOCUMENT) if message.payload else {}
+                self._session.cast.incoming.playing(f"{room}/{voice}", payloads.flag(table, "playing"))
             case _:
                 pass
+
+    def _ours(self, ahead: RiffAhead) -> Ahead:
+        """A riff of another room, in our ticks."""
+        notes = tuple(
+            Note(start, length, pitch, velocity) for start, length, pitch, velocity, _ in ahead.notes
+        )
+        recipe = ahead.recipe or Recipe(seed=0)
+        return Ahead(ahead.tick + self.time.base, Riff(notes, ahead.length), recipe)
 
     def _room_state(self, room: str, message: Arrived) -> None:
         if not message.payload:
