@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.graph import Receiver, jack_graph
+from benchmarks.graph import Receiver, jack_graph, priority_is_granted
 from benchmarks.stage import interval
 from livevae.children import environment
 from livevae.errors import LivevaeError
@@ -48,6 +48,13 @@ computes in pure Python."""
 
 WAYS = ("livevae", "ordinary", "asyncio", "thread", "isobar")
 """See stage.py."""
+
+DEPRIVED = (
+    "setpriv",
+    "--bounding-set=-sys_nice,-ipc_lock,-sys_resource",
+    "--inh-caps=-sys_nice,-ipc_lock,-sys_resource",
+)
+"""Starts a command with no right to raise its priority."""
 
 OWN = ("livevae", "ordinary")
 """Those that are players of ours."""
@@ -86,10 +93,22 @@ def arrivals_late(
     return found, len(due) - len(found)
 
 
-def cyclictest(count: int, ticks: int) -> list[float]:
-    """Lateness of `count` wake-ups of a C program at the player's priority and interval, in seconds."""
+def cyclictest(count: int, ticks: int, *, priority: bool = True) -> list[float]:
+    """Lateness of `count` wake-ups of a C program at the player's interval, and its priority or none, in seconds."""
     micros = str(round(interval(ticks) * 1e6))
-    command = ["cyclictest", "-m", "-q", "-p", str(PRIORITY), "-i", micros, "-l", str(count), "-h", "100000"]
+    rank = ["-p", str(PRIORITY)] if priority else []
+    command = [
+        "cyclictest",
+        *(["-m"] if priority else []),
+        "-q",
+        *rank,
+        "-i",
+        micros,
+        "-l",
+        str(count),
+        "-h",
+        "100000",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return histogram(done.stdout)
 
@@ -123,11 +142,12 @@ def share_stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
 
 @contextmanager
 def stage(
-    target: str, loads: Sequence[str], ways: Sequence[str], ticks: int, model: str
+    target: str, loads: Sequence[str], ways: Sequence[str], ticks: int, model: str, *, deprived: bool
 ) -> Iterator["Stage"]:
-    """A server process under load."""
+    """A server process under load; `deprived` of the right to take priority itself."""
     process = subprocess.Popen(
         [
+            *(DEPRIVED if deprived else ()),
             sys.executable,
             "-m",
             "benchmarks.stage",
@@ -174,13 +194,23 @@ class Stage:
 
 
 def measure(
-    rows: Sequence[str], ways: Sequence[str], notes: int, rounds: int, say: Say, *, ticks: int, model: str
+    rows: Sequence[str],
+    ways: Sequence[str],
+    notes: int,
+    rounds: int,
+    say: Say,
+    *,
+    ticks: int,
+    model: str,
+    deprived: bool = False,
 ) -> dict[str, dict[str, Lateness]]:
-    """Lateness by row and way; the way `cyclictest` has what it slept too long under `send`."""
+    """Lateness by row and way; cyclictest (`sleeping`: without priority) has what it slept too long under `send`."""
     table: dict[str, dict[str, Lateness]] = {}
     a_round = min(-(-notes // rounds), MARKS)
-    limit = shutil.which("cyclictest") is not None
-    if not limit:
+    limits = {"cyclictest": True} if priority_is_granted() else {}
+    limits |= {"sleeping": False}
+    if shutil.which("cyclictest") is None:
+        limits = {}
         say("cyclictest is not installed (Debian: apt install rt-tests): the limit is not measured")
     if "isobar" in ways and find_spec("isobar") is None:
         say("isobar is not installed (pip install isobar): that way is left out")
@@ -189,11 +219,15 @@ def measure(
         say(f"graph: {graph}; {platform.machine()}, {platform.release()}, Python {platform.python_version()}")
         receiver = Receiver("livevae-bench")
         for row in rows:
-            results = table[row] = {way: Lateness() for way in (*ways, *(["cyclictest"] if limit else []))}
+            results = table[row] = {way: Lateness() for way in (*ways, *limits)}
             before = stolen()
-            with stage("livevae-bench", ROWS[row], ways, ticks, model) as server:
+            with stage("livevae-bench", ROWS[row], ways, ticks, model, deprived=deprived) as server:
                 if row == rows[0]:
-                    say("player: real-time priority" if server.realtime else f"player: {server.why}")
+                    say(
+                        f"player: real-time priority {server.why}"
+                        if server.realtime
+                        else f"player: {server.why}"
+                    )
                 for _ in range(rounds):
                     for way in ways:
                         receiver.take()
@@ -202,8 +236,8 @@ def measure(
                         results[way].send += late
                         results[way].receive += arrived
                         results[way].lost += lost
-                    if limit:
-                        results["cyclictest"].send += cyclictest(a_round, ticks)
+                    for way, priority in limits.items():
+                        results[way].send += cyclictest(a_round, ticks, priority=priority)
             for line in lines_of(row, results):
                 say(line)
             if (share := share_stolen(before, stolen())) >= 0.001:
@@ -254,6 +288,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="ways of sending (all)")
     command.add_argument("--rate", type=int, default=RATE, help="notes a second, of 1 to 960 (240)")
     command.add_argument("--model", default="", help="the model that decodes (the default one)")
+    command.add_argument(
+        "--deprived",
+        action="store_true",
+        help="start livevae with no right to priority, by setpriv; RealtimeKit, where it runs, is still asked",
+    )
     command.add_argument("--json", type=Path, help="also write all quantiles to this file")
     command.set_defaults(run=run)
 
@@ -276,6 +315,7 @@ def run(arguments: argparse.Namespace) -> int:
         say,
         ticks=round(TICKS_A_SECOND / arguments.rate),
         model=arguments.model,
+        deprived=arguments.deprived,
     )
     for line in ratios(table):
         say(line)

@@ -82,7 +82,7 @@ async def _timing(say: Say) -> None:
     def hear(report: Report) -> None:
         match report:
             case Hello(realtime=realtime, why=why):
-                say(f"priority  {'real-time' if realtime else why}")
+                say(f"priority  {f'real-time {why}'.rstrip() if realtime else why}")
             case Counters():
                 last.append(report)
                 if report.sent >= 2 * NOTES and not report.waiting:

@@ -18,8 +18,8 @@ from livevae.player.wire.reports import (
 def lines_of(report: Report) -> tuple[str, ...]:
     """What a performer reads of a report of the player's."""
     match report:
-        case Hello(realtime=True):
-            return ("timing  real-time priority",)
+        case Hello(realtime=True, why=how):
+            return (f"timing  real-time priority {how}".rstrip(),)
         case Hello(why=why):
             return (f"timing  without real-time priority: {why}",)
         case PortsOpened(opened, failed):

@@ -193,7 +193,7 @@ class PlayerLoop:
             if self._unread:
                 writers.append(self._pipe)
         ready, writable, _ = select.select(readers, writers, [], timeout)
-        if self._wake in ready:
+        if self._wake in ready and signal.SIGTERM in self._wake.recv(1 << 10):
             self._ended = True
         if writable:
             self._flush()

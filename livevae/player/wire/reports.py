@@ -12,7 +12,7 @@ class Hello:
     Attributes:
         pid: its process (0 where it has none of its own).
         realtime: whether the system granted real-time priority.
-        why: one line when it did not: the reason and the remedy.
+        why: who granted it, where that was not the system itself; or the reason why not, and the remedy.
     """
 
     pid: int
