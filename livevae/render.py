@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from livevae.errors import LivevaeError
 from livevae.music import midi_file
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
@@ -112,6 +113,14 @@ async def _render(
         strict=True,
     )
     player.on_timeline = session.timeline_changed
+    for name, planned in scene.voices.items():
+        for persona in planned.settings.blend.names:
+            try:
+                session.desk.check(persona, planned.settings.model)
+            except (
+                LivevaeError
+            ) as error:  # on stage the base model would stand in; here nobody would hear that
+                raise LivevaeError(f"voice {name}: {error}") from None
     session.load(scene)
     end = bars * scene.meter.bar
     # half a tick before the end, so that the next bar's first notes are not in the file

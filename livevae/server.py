@@ -175,6 +175,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             personas=models.personas,
             clocks=why_not(ensemble=options.mqtt is not None),
             ports=names,
+            inputs=bool(options.midi_in),
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed

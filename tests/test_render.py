@@ -1,11 +1,14 @@
 """Rendering: the same voices and player as on stage, in virtual time, into the same bytes."""
 
 import io
+from pathlib import Path
 
 import mido
 import pytest
 
-from livevae.errors import ModelError, RequestError
+from livevae.cli import main
+from livevae.cli.common import warn_of_drums
+from livevae.errors import LivevaeError, ModelError, RequestError
 from livevae.perform.scene import parse
 from livevae.render import render, seconds
 from livevae.testing import FakeDecoder
@@ -70,3 +73,24 @@ def test_a_file_has_a_track_of_tempo_and_meter_and_one_named_after_each_voice() 
         assert [m.type for m in notes].count("note_on") == [m.type for m in notes].count("note_off") > 0
     alone = mido.MidiFile(file=io.BytesIO(done.midi("b")))
     assert [track.name for track in alone.tracks] == ["Jig", "b"]
+
+
+def test_a_persona_that_is_not_there_ends_a_rendering_with_its_sentence() -> None:
+    with pytest.raises(LivevaeError, match="voice a: this session has no personas"):
+        render(parse("[voice.a]\n[voice.a.blend]\nnobody = 1"), lambda _: FakeDecoder(), bars=2)
+
+
+def test_only_music_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", "first-light", "--out", str(tmp_path / "x.txt")]) == 1
+    assert "x.txt has to end in .mid or .wav" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_drums_on_a_channel_where_synths_have_none_are_warned_of() -> None:
+    told: list[str] = []
+    text = "[voice.kit]\nmodel = 'groovae_4bar'\nchannel = {}\n[voice.a]\n"
+    for channel in (1, 10):
+        warn_of_drums(parse(text.format(channel)), told.append)
+    assert told == [
+        "scene   voice kit plays the drums of groovae_4bar on channel 1: most synths have drums on 10 only, channel = 10"
+    ]

@@ -1,6 +1,7 @@
 """What every group of commands uses: one way to add a command, the options of models, numbers, output."""
 
 import argparse
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,7 +11,11 @@ from livevae.errors import LivevaeError
 if TYPE_CHECKING:
     from livevae.ensemble import Mqtt
     from livevae.perform.protocols import Decoder
+    from livevae.perform.scene import Scene
     from livevae.server import Models
+
+DRUMS = 10
+"""General MIDI's channel for drums."""
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  (argparse has no public name)
 
@@ -105,6 +110,23 @@ def open_models(arguments: argparse.Namespace) -> "Models":
         return not name or (not name.endswith(shelf.SUFFIX) and shelf.exists(name))
 
     return Models(load, known, f"{default} on {device}", book)
+
+
+def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
+    """Say which voices play drums on a channel on which synths have none."""
+    from livevae.models.checkpoints import shelf
+
+    here = shelf.entries()
+    for name, voice in scene.voices.items():
+        model = here.get(voice.settings.model)
+        if model is None or voice.settings.channel == DRUMS:
+            continue
+        with contextlib.suppress(LivevaeError):
+            if model.describe()[0].music in ("drums", "groove"):
+                say(
+                    f"scene   voice {name} plays the drums of {model.name} on channel {voice.settings.channel}: most"
+                    f" synths have drums on {DRUMS} only, channel = {DRUMS}"
+                )
 
 
 def say(line: str) -> None:

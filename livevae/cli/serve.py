@@ -18,6 +18,7 @@ from livevae.cli.common import (
     open_models,
     positive,
     say,
+    warn_of_drums,
 )
 from livevae.errors import LivevaeError
 
@@ -180,6 +181,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     )
     models = open_models(arguments)
     say(f"livevae {__version__}, seed {seed}")
+    warn_of_drums(scene, say)
     with contextlib.ExitStack() as stack:
         if arguments.listen:
             from livevae.listen import synth
@@ -211,8 +213,11 @@ def _run_render(arguments: argparse.Namespace) -> None:
     from livevae.music import midi_file
     from livevae.render import render, seconds
 
+    if arguments.out.suffix.lower() not in (".mid", ".midi", ".wav"):
+        raise LivevaeError(f"--out: {arguments.out} has to end in .mid or .wav")
     scene = scene_files.find(arguments.scene)
     models = open_models(arguments)
+    warn_of_drums(scene, say)
     done = render(
         scene,
         models.load,

@@ -10,7 +10,7 @@ from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
 from livevae.perform.hub import Hub
 from livevae.perform.protocols import Player
-from livevae.perform.requests import Reply, Request
+from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.tempo.taps import Taps
 from livevae.tempo.timeline import checked_bpm
 
@@ -76,14 +76,15 @@ class Conductor:
         self._hub = hub
         self._taps = Taps()
         self.followed = OURSELVES
+        self._asked: Later = nobody
         self._by_bars = True
         self._target = "virtual"
         self._wish = False
         self._quantum = 0
         self._led = False
 
-    def do(self, request: Request) -> Reply:
-        """Answer a request about time.
+    def do(self, request: Request, later: Later = nobody) -> Reply:
+        """Answer a request about time; whether a clock could be opened is for `later`.
 
         Raises:
             LivevaeError: it cannot be done; nothing was changed.
@@ -97,7 +98,7 @@ class Conductor:
             case ask.Tap():
                 return self._tap(request)
             case ask.Clock():
-                return self._follow(request)
+                return self._follow(request, later)
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request about time")
 
@@ -105,6 +106,8 @@ class Conductor:
         """The player goes by this clock now, and so do so many others; `why` not by the one that was asked for."""
         known = self.followed if source == self.followed.source else OURSELVES
         self.followed = Followed(source, peers, why, known.conductor, known.apart_ms)
+        asked, self._asked = self._asked, nobody
+        asked(Reply(ok=not why, text=why, pairs=self.followed.pairs, beat=self._clock.beat_at(None)))
 
     def detail(self, conductor: str, ours: bool, apart_ms: float) -> None:
         """In an ensemble: which room conducts, whether that is ours, and how far our line is ahead of it."""
@@ -160,7 +163,7 @@ class Conductor:
         pairs = (("bpm", bpm or self._clock.timeline.bpm), ("taps", self._taps.count))
         return Reply(pairs=pairs, beat=self._clock.beat_at(None))
 
-    def _follow(self, request: ask.Clock) -> Reply:
+    def _follow(self, request: ask.Clock, later: Later) -> Reply:
         if request.source:
             if (why := self._clocks.get(request.source)) is None:
                 there = ", ".join(self._clocks)
@@ -177,8 +180,14 @@ class Conductor:
             if request.quantum is not None:
                 quantum = max(1, round(request.quantum * TICKS_PER_BEAT))
             self._target, self._quantum = request.device or "virtual", quantum
+            self._asked = later if request.source != "internal" else nobody
             self._later(request.at, self._player.set_clock, request.source, quantum, self._target)
             if request.source != self.followed.source:
                 self.followed = Followed(request.source)
                 self._led = False
+            if request.device:
+                opening = (
+                    f"{request.device[:40]} is being looked for: another answer says whether it is there"
+                )
+                return Reply(pairs=replace(self.followed, why=opening).pairs, beat=self._clock.beat_at(None))
         return Reply(pairs=self.followed.pairs, beat=self._clock.beat_at(None))

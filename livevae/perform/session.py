@@ -49,6 +49,7 @@ class Session:
         ports: names of the MIDI ports; the first is where voices play that name none.
         clocks: clocks that can be followed, each with the reason why not here; empty where it can.
         personas: the personas that voices can blend; None where there are none.
+        inputs: whether notes can come in at all, to be recorded.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
@@ -71,6 +72,7 @@ class Session:
         ports: Sequence[str] = ("main",),
         clocks: Mapping[str, str] = OURS,
         personas: Book | None = None,
+        inputs: bool = True,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -85,6 +87,7 @@ class Session:
         )
         self._scenes = scenes
         self._has_model = has_model
+        self._inputs = inputs
         self.recording = Recording()
         self._desk: Desk | None = None
         if personas is not None:
@@ -138,7 +141,7 @@ class Session:
             case ask.Set():
                 return self._set(request)
             case ask.Tempo() | ask.Nudge() | ask.Tap() | ask.Clock():
-                return self.conductor.do(request)
+                return self.conductor.do(request, later)
             case ask.Map():
                 return self.controls.map(request)
             case ask.Learn():
@@ -218,6 +221,10 @@ class Session:
         return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
 
     def _record(self, request: ask.PersonaRecord) -> Reply:
+        if not (self._inputs or request.stop or request.clear):
+            raise RequestError(
+                "there is no MIDI input to record: start with --midi-in NAME, or --midi-in virtual"
+            )
         reply = self.recording.do(request, self._tick(request.at), self.beat)
         if request.clear:
             self.hub.log("take", "all takes are forgotten")

@@ -133,8 +133,15 @@ def test_an_id_is_nobodys_argument_and_neither_is_quiet():
         ("/livevae/*", "there is no address '/livevae/*'; `livevae osc` lists those there are"),
         (
             "/livevae/ping hello",
-            "/livevae/ping takes no word of its own, only names and values: 1 arguments came",
+            "/livevae/ping takes nothing more, not 'hello': send /livevae/ping",
         ),
+        ("/livevae/status lead", "/livevae/status takes nothing more, not 'lead': send /livevae/status"),
+        (
+            "/livevae/sample lead bars",
+            "bars is a name without its value: send /livevae/sample lead bars 4 temp 0.5",
+        ),
+        ("/livevae/set lead tmep 1", "/livevae/set knows no argument called 'tmep'; did you mean temp?"),
+        ("/livevae/sample tmep 1", "/livevae/sample knows no argument called 'tmep'; did you mean temp?"),
         ("/livevae/set", "/livevae/set needs a voice: send /livevae/set lead temp 1.25 transpose 12"),
         (
             "/livevae/set temp 0.5",

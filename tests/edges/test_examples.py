@@ -104,6 +104,8 @@ async def test_the_canon_enters_bar_after_bar():
 async def test_a_server_answers_each_address_with_what_the_table_says(row):
     def ask(port):
         with Client(port=port) as livevae:
+            if row.address == "/livevae/unsubscribe":
+                livevae.ask("/livevae/subscribe", "beat")
             return livevae.ask(row.address, *row.example)
 
     async with server() as served:

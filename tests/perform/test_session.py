@@ -10,6 +10,7 @@ from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
 from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
+from livevae.perform.requests import Reply
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
@@ -594,11 +595,17 @@ def test_a_midi_clock_can_come_from_a_device_and_why_it_does_not_is_said(
     monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
 
     async def line(stand: Stand) -> None:
-        assert stand.do(ask.Clock("midi", device="drumbox")).ok
+        later: list[Reply] = []
+        assert (
+            "another answer" in dict(stand.do(ask.Clock("midi", device="drumbox"), later.append).pairs)["why"]
+        )
         assert stand.player.told == [("clock", "midi", 3840, "drumbox")]
         why = "no MIDI clock: no MIDI input has 'drumbox' in its name. There are: Keystation"
         stand.session.conductor.changed("internal", 0, why)
         assert dict(stand.do(ask.Clock()).pairs) == {"clock": "internal", "peers": 0, "why": why}
+        assert [(reply.ok, reply.text) for reply in later] == [(False, why)]
+        stand.session.conductor.changed("internal", 0, why)
+        assert len(later) == 1
         assert "has none" in stand.do(ask.Clock("link", device="drumbox")).text
 
     perform(line, clocks={"internal": "", "link": "", "midi": ""})
@@ -628,3 +635,15 @@ def test_all_voices_start_and_stop_with_the_others_and_the_others_with_all_voice
     ticks = [tick for tick, _, _ in stand.ons()]
     assert [tick for tick in ticks if tick < 5 * BAR] == list(range(BAR, 13249, 960))
     assert not stand.hanging()
+
+
+def test_without_an_input_nothing_can_be_recorded_and_that_is_said() -> None:
+    async def line(stand: Stand) -> None:
+        reply = stand.do(ask.PersonaRecord(4))
+        assert (reply.ok, reply.text) == (
+            False,
+            "there is no MIDI input to record: start with --midi-in NAME, or --midi-in virtual",
+        )
+        assert stand.do(ask.PersonaRecord(stop=True)).ok
+
+    perform(line, inputs=False)

@@ -344,7 +344,7 @@ ADDRESSES: tuple[Address, ...] = (
         ),
         word=SOURCE,
         settings=(BY_NAME["quantum"], DEVICE, CONDUCT),
-        example=("link",),
+        example=("internal",),
     ),
     Address(
         "/livevae/map",

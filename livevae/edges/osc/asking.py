@@ -62,8 +62,13 @@ def ask(message: Message) -> Asked:
             known[name] = replace(row.others, name=f"{row.others.name} {_shown(name)}")
             values[name] = known[name].read(given[name])
     ignored = tuple(name for name in given if name not in known and name not in anyones)
-    if ignored and ignored[0] == next(iter(given)) and not values and not HOST_NAMES & set(given):
-        raise RequestError(_nothing_known(row, ignored[0]))
+    if ignored and not HOST_NAMES & set(given):
+        if not values and ignored[0] == next(iter(given)):
+            raise RequestError(_nothing_known(row, message, ignored[0]))
+        if not set(values) - ({row.word.name} if row.word else set()) and (near := _near(row, ignored[0])):
+            raise RequestError(
+                f"{row.address} knows no argument called {_shown(ignored[0])}; did you mean {near}?"
+            )
     if row.word is not None:
         _check_word(row, row.word, values)
     return Asked(row, values, ignored, quiet=given.get(QUIET) in (1, True))
@@ -104,9 +109,8 @@ def _pairs(row: Address, message: Message) -> dict[str, object]:
             raise RequestError(f"{_shown(args[-1])} is one argument too many: {_usage(row)}")
     elif len(args) % 2:
         if row.word is None:
-            raise RequestError(
-                f"{row.address} takes no word of its own, only names and values: {len(args)} arguments came"
-            )
+            what = "nothing more" if not row.settings else "only names and values"
+            raise RequestError(f"{row.address} takes {what}, not {_shown(args[0])}: {_usage(row)}")
         given[row.word.name] = args.pop(0)
     for name, value in zip(args[::2], args[1::2], strict=True):
         if not isinstance(name, str):
@@ -143,8 +147,19 @@ def _no_such_address(address: str) -> str:
     return f"there is no address {_shown(address)}; {hint}"
 
 
-def _nothing_known(row: Address, name: str) -> str:
-    return f"{row.address} knows no argument called {_shown(name)}: {_usage(row)}"
+def _nothing_known(row: Address, message: Message, name: str) -> str:
+    last = message.args[-1]
+    if row.word is not None and last in row.names and name == message.args[0]:
+        return f"{last} is a name without its value: {_usage(row)}"
+    near = _near(row, name)
+    hint = f"; did you mean {near}?" if near else f": {_usage(row)}"
+    return f"{row.address} knows no argument called {_shown(name)}{hint}"
+
+
+def _near(row: Address, name: str) -> str:
+    """The name that was probably meant; "" where none is like it."""
+    near = difflib.get_close_matches(name, row.names, 1, 0.7) if len(name) <= LONGEST_NAME else []
+    return near[0] if near else ""
 
 
 def _usage(row: Address) -> str:
