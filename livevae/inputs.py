@@ -15,6 +15,7 @@ from typing import TextIO
 from livevae.budget import json_value, shown
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
+from livevae.latent.recipe import NORMAL, PRIORS
 from livevae.perform.voice import Timing
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
@@ -124,6 +125,7 @@ class Head:
         lookahead: how early they were handed to the player.
         bpm: the tempo at the beginning; 0 is the scene's.
         ports: names of the MIDI ports, the first being the default.
+        prior: what riffs were drawn from, where a voice did not say; logs from before there was a choice say nothing.
     """
 
     seed: int = 0
@@ -133,6 +135,7 @@ class Head:
     lookahead: float = 0.06
     bpm: float = 0.0
     ports: tuple[str, ...] = ("livevae",)
+    prior: str = NORMAL
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ports", tuple(self.ports))
@@ -148,6 +151,8 @@ class Head:
         for seconds in (self.lead, self.lookahead):
             if not _within(seconds, MAX_AHEAD) >= 0:
                 raise ValueError("lead and lookahead are 0 to 60 seconds")
+        if self.prior not in PRIORS:
+            raise ValueError(f"a prior is {' or '.join(PRIORS)}, not {self.prior!r}")
         _within(self.zero, MAX_ZERO)
         _within(self.wall, MAX_WALL)
         if self.bpm != 0:
@@ -267,11 +272,13 @@ class LogWriter:
         self._fails = False
         self._led = False
 
-    def head(self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...]) -> None:
+    def head(
+        self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...], prior: str = NORMAL
+    ) -> None:
         """The first line."""
         wall = Timetags(self._clock).offset() + self._begun
         zero = timeline.time_at(0) - self._begun
-        head = Head(seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports)
+        head = Head(seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior)
         self._write(head)
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:

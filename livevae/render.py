@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from livevae.errors import LivevaeError
+from livevae.latent.recipe import NORMAL
 from livevae.music import midi_file
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
@@ -82,6 +83,7 @@ def render(
     seed: int = 0,
     has_model: Callable[[str], bool] = lambda name: name == "",
     personas: Book | None = None,
+    prior: str = NORMAL,
 ) -> Rendered:
     """Play `bars` bars of `scene`, in its meter, and stop.
 
@@ -91,7 +93,7 @@ def render(
         LivevaeError: what a voice could not do, the first of it.
     """
     with virtual_time() as loop:
-        return loop.run_until_complete(_render(scene, load, bars, seed, has_model, personas))
+        return loop.run_until_complete(_render(scene, load, bars, seed, has_model, personas, prior))
 
 
 async def _render(
@@ -101,6 +103,7 @@ async def _render(
     seed: int,
     has_model: Callable[[str], bool],
     personas: Book | None,
+    prior: str,
 ) -> Rendered:
     player = Attributing(scene.tempo)
     session = Session(
@@ -110,6 +113,7 @@ async def _render(
         has_model=has_model,
         ports=("main", *{voice.settings.port for voice in scene.voices.values()}),
         personas=personas,
+        prior=prior,
         strict=True,
     )
     player.on_timeline = session.timeline_changed

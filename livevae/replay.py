@@ -103,6 +103,7 @@ async def _replay(
         Engine(load, inline=True),
         timing=Timing(head.lead, head.lookahead),
         seed=head.seed,
+        prior=head.prior,
         scenes=scenes,
         has_model=has_model,
         ports=head.ports,

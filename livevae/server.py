@@ -20,6 +20,7 @@ from livevae.edges.osc.udp import OPEN, Door, UdpEdge, open_udp
 from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
+from livevae.latent.recipe import LEARNED
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -73,6 +74,7 @@ class Options:
         door: whose packets are read.
         log: file that gets what comes in, for `livevae replay`.
         seed: the night's random numbers.
+        prior: what riffs are drawn from, where a voice does not say.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
         mqtt: the ensemble to take part in; None for none.
     """
@@ -88,6 +90,7 @@ class Options:
     door: Door = OPEN
     log: Path | None = None
     seed: int = 0
+    prior: str = LEARNED
     lead: float | None = None
     mqtt: Mqtt | None = None
 
@@ -170,6 +173,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             engine,
             timing=Timing(lead=max(lead, LOOKAHEAD), lookahead=LOOKAHEAD),
             seed=options.seed,
+            prior=options.prior,
             scenes=options.shelf,
             has_model=models.known,
             personas=models.personas,
@@ -183,7 +187,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if options.log is not None:
             log = LogWriter(options.log, asyncio.get_running_loop().time)
             stack.callback(log.close)
-            log.head(options.seed, session.cast.timing, player.timeline, names)
+            log.head(options.seed, session.cast.timing, player.timeline, names, options.prior)
 
         def reported(report: Report) -> None:
             if log is not None:

@@ -81,6 +81,18 @@ def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
     return Mqtt(topics.parse(arguments.mqtt), arguments.mqtt_ca, mapped)
 
 
+def add_prior(command: argparse.ArgumentParser) -> None:
+    """`--prior`."""
+    from livevae.latent.recipe import LEARNED, PRIORS
+
+    command.add_argument(
+        "--prior",
+        choices=PRIORS,
+        default=LEARNED,
+        help="where a model's own riffs come from: what was learned of music's z's, or N(0, 1); default: %(default)s",
+    )
+
+
 def open_models(arguments: argparse.Namespace) -> "Models":
     """The models that a server can load, as `--model` and `--device` say.
 

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livevae.cli.common import add_prior
 from livevae.errors import LivevaeError, ModelError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sample.add_argument("--bars", type=_positive, help="length of each; default: the model's own")
     sample.add_argument("--chords", nargs="+", metavar="CHORD", help="for a model over chords: C Am F G ...")
     _add_playing(sample, 0.8)
+    add_prior(sample)
     sample.set_defaults(run=_sample)
     between = commands.add_parser("interpolate", help="write the riffs on the way from one file to another")
     between.add_argument("a", type=Path, metavar="A.mid")
@@ -43,6 +45,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     between.add_argument("--steps", type=_positive, default=9, help="how many riffs, both ends included")
     _add_model_option(between)
     _add_playing(between, 0.0)
+    add_prior(between)
     between.set_defaults(run=_interpolate)
     again = commands.add_parser("reconstruct", help="write what a model makes of a file, window by window")
     again.add_argument("file", type=Path, metavar="FILE.mid")
@@ -60,7 +63,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(required=True, metavar="list|info|import|pull|remove")
+    verbs = parser.add_subparsers(required=True, metavar="list|info|import|pull|remove|prior")
     listing = verbs.add_parser("list", help="the models that are here, and those that can be pulled")
     listing.set_defaults(run=_list)
     info = verbs.add_parser("info", help="what is known about a model")
@@ -77,6 +80,37 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     remove = verbs.add_parser("remove", help="delete one of your own models")
     remove.add_argument("name")
     remove.set_defaults(run=_remove)
+    fit = verbs.add_parser(
+        "prior", help="fit a model's learned prior to music: what its riffs are drawn from"
+    )
+    fit.add_argument("name", metavar="MODEL", help="a model's name, or a checkpoint's path")
+    fit.add_argument("--data", required=True, help="a data set's name or folder (`livevae dataset build`)")
+    fit.add_argument(
+        "--run", "--run-folder", dest="run_folder", required=True, type=Path,
+        help="folder of its checkpoints and log; a run that was left goes on",
+    )  # fmt: skip
+    fit.add_argument("--hours", type=float, default=0.25, help="time to train (default: %(default)s)")
+    fit.add_argument("--dim", type=_positive, default=64, help="principal directions (default: %(default)s)")
+    fit.add_argument("--layers", type=_positive, default=12, help="couplings (default: %(default)s)")
+    fit.add_argument("--hidden", type=_positive, default=256, help="units of each (default: %(default)s)")
+    fit.add_argument("--batch", type=_positive, default=256, help="encodings a step (default: %(default)s)")
+    fit.add_argument("--learning-rate", type=float, default=1.2e-3, help="default: %(default)s")
+    fit.add_argument("--weight-decay", type=float, default=1e-3, help="default: %(default)s")
+    fit.add_argument("--dropout", type=float, default=0.0, metavar="SHARE", help="default: %(default)s")
+    fit.add_argument(
+        "--own-key", type=float, default=0.85, metavar="SHARE",
+        help="of melodies that stay in their key; the rest is moved by up to 7 semitones (default: %(default)s)",
+    )  # fmt: skip
+    fit.add_argument(
+        "--temper", type=float, nargs=2, default=(1.0, 1.0), metavar=("FLOW", "REST"),
+        help="how far u is drawn in, along the principal directions and along the rest (default: 1 1)",
+    )  # fmt: skip
+    fit.add_argument("--seed", type=int, default=1)
+    fit.add_argument("--threads", type=_positive, default=1)
+    fit.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: your own priors, where models look first"
+    )
+    fit.set_defaults(run=_prior)
 
 
 def _add_model_option(command: argparse.ArgumentParser) -> None:
@@ -190,6 +224,48 @@ def _remove(arguments: argparse.Namespace) -> None:
     _say(f"removed {shelf.remove(arguments.name)}")
 
 
+def _prior(arguments: argparse.Namespace) -> None:
+    from dataclasses import fields
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from livevae.corpus import dataset
+    from livevae.models.checkpoints import shelf
+    from livevae.models.checkpoints.identity import identity_at
+    from livevae.models.musicvae import assemble as assembling, prior as priors
+    from livevae.models.training import crew as training_crew, prior as fitting
+
+    training_crew.prepare(arguments.threads)
+    path = shelf.find(arguments.name)
+    model, _ = assembling.load(path)
+    data = dataset.load(arguments.data)
+    if data.info["music"] != model.config.learns or data.info["steps"] != model.config.steps:
+        raise LivevaeError(
+            f"{arguments.data} is {data.info['music']} of {data.info['steps']} steps; {model.config.name} learns "
+            f"{model.config.learns} of {model.config.steps}"
+        )
+    given = vars(arguments)
+    options = fitting.Options(
+        **{one.name: given[one.name] for one in fields(fitting.Options) if one.name in given}
+    )
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()) as progress:
+        task = progress.add_task("prior", total=1.0)
+        tensors, about = fitting.train(
+            model,
+            data.train,
+            data.test,
+            arguments.run_folder,
+            options,
+            lambda text, done: progress.update(task, completed=done, description=text),
+        )
+    about |= {"temper": list(arguments.temper), "data": data.info["sha256"]}
+    called = identity_at(path)
+    place = arguments.out or priors.place(called)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    priors.save(place, tensors, about, called)
+    _say(f"{about['steps']:,} steps; {place}: {model.config.name} draws from it now")
+
+
 # riffs
 
 
@@ -203,7 +279,9 @@ def _sample(arguments: argparse.Namespace) -> None:
     else:
         decoder = LiveDecoder.open(arguments.model, device="cpu")
         config, bars = decoder.config, arguments.bars or decoder.bars
-        riffs = decoder.decode([Recipe(seed, arguments.temp, bars, index) for index in range(arguments.n)])
+        riffs = decoder.decode(
+            [Recipe(seed, arguments.temp, bars, index, prior=arguments.prior) for index in range(arguments.n)]
+        )
     named = [(f"{config.name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)]
     _write(named, config, arguments)
 
@@ -223,7 +301,7 @@ def _over_chords(arguments: argparse.Namespace, seed: int) -> "tuple[Config, lis
             f"{model.config.name} plays {model.config.bars} bars over chords, not {arguments.bars}"
         )
     heard = np.array(chords.controls(arguments.chords, model.config.steps), np.float32)
-    return model.config, model.sample(arguments.n, arguments.temp, seed, heard)
+    return model.config, model.sample(arguments.n, arguments.temp, seed, heard, arguments.prior)
 
 
 def _interpolate(arguments: argparse.Namespace) -> None:
@@ -233,7 +311,9 @@ def _interpolate(arguments: argparse.Namespace) -> None:
     model = load(arguments.model)
     ends = [midi_riffs.windows(midi_riffs.read(path, model.config), model.config)[0]
             for path in (arguments.a, arguments.b)]  # fmt: skip
-    riffs = model.interpolate(ends[0], ends[1], arguments.steps, arguments.temp, _seed(arguments))
+    riffs = model.interpolate(
+        ends[0], ends[1], arguments.steps, arguments.temp, _seed(arguments), arguments.prior
+    )
     stem = f"{arguments.a.stem}-{arguments.b.stem}"
     _write([(f"{stem}-{i + 1:02}", riff) for i, riff in enumerate(riffs)], model.config, arguments)
 

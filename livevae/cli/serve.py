@@ -14,6 +14,7 @@ from livevae.cli.common import (
     add,
     add_model_options,
     add_mqtt_options,
+    add_prior,
     mqtt_of,
     open_models,
     positive,
@@ -88,6 +89,7 @@ def add_serve_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lead", type=float, metavar="SECONDS", help="how early riffs are begun; default: measured"
     )
+    add_prior(command)
     add_model_options(command)
 
 
@@ -177,6 +179,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         door=door,
         log=arguments.log,
         seed=seed,
+        prior=arguments.prior,
         lead=arguments.lead,
     )
     models = open_models(arguments)
@@ -205,6 +208,7 @@ def _render(commands: Commands) -> None:
     command.add_argument(
         "--stems", action="store_true", help="beside the file, one a voice: FILE-VOICE.wav or .mid"
     )
+    add_prior(command)
     add_model_options(command)
 
 
@@ -225,6 +229,7 @@ def _run_render(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         has_model=models.known,
         personas=models.personas,
+        prior=arguments.prior,
     )
     stems = {name: done.midi(name) for name in done.names} if arguments.stems else {}
     loud = ""

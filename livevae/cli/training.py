@@ -236,8 +236,9 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     from livevae.corpus import dataset
     from livevae.models.checkpoints import shelf
-    from livevae.models.musicvae import assemble as assembling
-    from livevae.models.training import crew as training_crew, evaluate, evaluate_groove
+    from livevae.models.checkpoints.identity import identity_at
+    from livevae.models.musicvae import assemble as assembling, prior as priors
+    from livevae.models.training import crew as training_crew, evaluate, evaluate_groove, prior as fitting
 
     training_crew.prepare(args.threads)
 
@@ -251,6 +252,10 @@ def _evaluate(args: argparse.Namespace) -> None:
             f"{args.data} is {data.info['music']}; {model.config.name} learns {model.config.learns}"
         )
     judge = evaluate_groove.evaluate if model.config.music == "groove" else evaluate.evaluate
+    latents = {}
+    if not model.config.controls:
+        learned = priors.load(identity_at(shelf.find(args.model)))
+        latents = fitting.compared(model, data.train, learned, args.samples)
     found = judge(
         model,
         data.train,
@@ -259,6 +264,7 @@ def _evaluate(args: argparse.Namespace) -> None:
         samples=args.samples,
         temperature=args.temperature,
         beside={Path(name).stem: opened(name) for name in args.beside},
+        latents=latents,
     )
     _show_evaluation(found)
     if args.out is not None:
@@ -270,6 +276,8 @@ def _evaluate(args: argparse.Namespace) -> None:
         if model.config.music == "melody":
             lines = found.samples if found.samples.ndim == 2 else found.samples[..., 0]
             pictures.rolls([(str(i), line) for i, line in enumerate(lines[:32])], args.out / "samples.png")
+            if (line := found.others.get("learned prior")) is not None:
+                pictures.rolls([(str(i), one) for i, one in enumerate(line[:24])], args.out / "learned.png")
             a, b = data.test[len(data.test) // 3], data.test[2 * len(data.test) // 3]
             path = evaluate.interpolation(model, a, b)
             shares = ["", *(f"{100 * share:.0f} % new" for share in evaluate.changes(path))]
@@ -304,6 +312,8 @@ def _show_evaluation(found: "Evaluation") -> None:
     for name in next(iter(found.distances.values())):
         apart.add_row(name, *(f"{of[name]:.3f}" for of in found.distances.values()))
     apart.add_row("distinct", *(f"{found.distinct[source]:.3f}" for source in found.distances))
+    if found.copies:
+        apart.add_row("copies of training", *(f"{found.copies[source]:.3f}" for source in found.distances))
     console = Console()
     console.print(scores)
     console.print(apart)

@@ -16,15 +16,16 @@ from livevae.errors import ModelError
 from livevae.latent import chance
 from livevae.latent.attributes import Directions
 from livevae.latent.personas import MAX_LATENT, Personas
-from livevae.latent.recipe import BASE, Recipe
+from livevae.latent.recipe import BASE, LEARNED, Recipe
 from livevae.latent.vectors import Vector, barycentre, memory, walk
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.identity import identity
-from livevae.models.musicvae import directions
-from livevae.models.musicvae.call_and_response import Listener, answered
+from livevae.models.musicvae import directions, prior as priors
+from livevae.models.musicvae.call_and_response import Listener, answered, heard
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.encoder import PackedEncoder
 from livevae.models.musicvae.packed import Packed
+from livevae.models.musicvae.prior import Prior
 from livevae.models.musicvae.vocabulary import to_riff
 from livevae.music.notes import Riff, join
 
@@ -70,6 +71,7 @@ class LiveDecoder:
         personas: Mapping[str, Persona] | None = None,
         directions: Directions | None = None,
         listener: Listener | None = None,
+        prior: Prior | None = None,
     ) -> None:
         """A decoder around a network.
 
@@ -81,12 +83,14 @@ class LiveDecoder:
             personas: by name, for the blends of recipes; looked up at every decode, so the mapping may change.
             directions: for the attributes of recipes; without any, attributes change nothing.
             listener: for the calls of recipes; without one, calls are not heard.
+            prior: for recipes that are drawn from the learned one; without it, they are drawn from N(0, 1).
         """
         self.config = config
         self._network = network
         self._personas: Mapping[str, Persona] = {} if personas is None else personas
         self._directions = directions
         self._listener = listener
+        self._prior = prior
         self._threads = ThreadpoolController()
 
     @classmethod
@@ -123,7 +127,7 @@ class LiveDecoder:
             network = TorchNetwork(config, weights, "cuda")
         else:
             network = Packed(config, weights)
-        return cls(config, network, personas, directions.load(called), listener)
+        return cls(config, network, personas, directions.load(called), listener, priors.load(called))
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -159,7 +163,11 @@ class LiveDecoder:
         with self._threads.limit(limits=1, user_api="blas"):
             music = self._network(z.astype(np.float32), temperature, noise)
         windows = iter([to_riff(self.config, window) for window in music])
-        return [join([next(windows) for _ in range(count)]) for count in counts]
+        riffs = [join([next(windows) for _ in range(count)]) for count in counts]
+        return [
+            join(heard(recipe, self.config.steps, count)) if _is_call(recipe) else riff
+            for recipe, count, riff in zip(recipes, counts, riffs, strict=True)
+        ]
 
     def _windows(self, recipe: Recipe) -> int:
         count, rest = divmod(recipe.bars, self.config.bars)
@@ -212,10 +220,10 @@ class LiveDecoder:
     def _component(self, name: str, recipe: Recipe, count: int) -> Vector:
         """Latent vectors of one persona, or of the base model's prior, `[count, latent]`."""
         if name == BASE:
-            return _path(recipe, self.config.latent, count)
+            return self._base(recipe, count)
         persona = self._personas.get(name)
         if persona is None:  # it went a moment ago
-            return _path(recipe, self.config.latent, count)
+            return self._base(recipe, count)
         # one u through all personas, however many dimensions each has
         if recipe.position is None:
             places = _path(recipe, MAX_LATENT, count)[:, : persona.latent]
@@ -228,6 +236,11 @@ class LiveDecoder:
             raise ModelError(f"{name} was made for another model than {self.config.name}")
         return z
 
+    def _base(self, recipe: Recipe, count: int) -> Vector:
+        """The base model's own walk, `[count, latent]`."""
+        path = _path(recipe, self.config.latent, count)
+        return path if recipe.prior != LEARNED or self._prior is None else self._prior.z(path)
+
     def _noise(self, recipe: Recipe, count: int) -> NDArray[np.float32]:
         """Chance of each window's tokens, `[count, steps, depth]`; nothing where nothing is left to chance."""
         size = self.config.steps * self.config.output_depth
@@ -235,8 +248,14 @@ class LiveDecoder:
         if recipe.temperature <= 0:
             return np.zeros(shape, np.float32)
         draw = chance.gumbel if self.config.head == "categorical" else chance.logistic
-        rows = [draw(recipe.seed, chance.CHOICE, window, recipe.index, size) for window in range(count)]
+        index = recipe.index if recipe.drift > 0 else 0  # without drift a riff comes again as it was
+        rows = [draw(recipe.seed, chance.CHOICE, window, index, size) for window in range(count)]
         return np.stack(rows).reshape(shape)
+
+
+def _is_call(recipe: Recipe) -> bool:
+    """Whether a recipe asks for its call as it was played, note for note."""
+    return bool(recipe.call) and recipe.distance <= 0 and not recipe.attributes
 
 
 def _path(recipe: Recipe, dim: int, count: int) -> Vector:

@@ -91,6 +91,7 @@ class Cast:
         seed: the night's random numbers.
         ports: names of the MIDI ports; the first is where voices play that name none.
         hub: told each riff.
+        prior: what riffs are drawn from, where a voice does not say (see `Recipe`).
         strict: keep the faults of voices, for whoever closes the session.
 
     Attributes:
@@ -108,6 +109,7 @@ class Cast:
         seed: int,
         ports: Sequence[str],
         hub: Hub,
+        prior: str,
         strict: bool,
     ) -> None:
         self.player = player
@@ -118,6 +120,7 @@ class Cast:
         self.ports = tuple(ports)
         self.sounds = Sounds()
         self.incoming = Incoming()
+        self.prior = prior
         self.faults: list[BaseException] = []
         self._hub = hub
         self._strict = strict

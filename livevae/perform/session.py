@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
+from livevae.latent.recipe import NORMAL
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import picture, requests as ask, voice as voices
@@ -50,6 +51,7 @@ class Session:
         clocks: clocks that can be followed, each with the reason why not here; empty where it can.
         personas: the personas that voices can blend; None where there are none.
         inputs: whether notes can come in at all, to be recorded.
+        prior: what riffs are drawn from, where a voice does not say: `normal` or `learned` (see `Recipe`).
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
@@ -73,6 +75,7 @@ class Session:
         clocks: Mapping[str, str] = OURS,
         personas: Book | None = None,
         inputs: bool = True,
+        prior: str = NORMAL,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -83,7 +86,15 @@ class Session:
         self.hub = Hub()
         self.reporter = Reporter(self.hub, self.clock, self.picture)
         self.cast = Cast(
-            player, engine, self.clock, timing, seed=seed, ports=ports, hub=self.hub, strict=strict
+            player,
+            engine,
+            self.clock,
+            timing,
+            seed=seed,
+            ports=ports,
+            prior=prior,
+            hub=self.hub,
+            strict=strict,
         )
         self._scenes = scenes
         self._has_model = has_model
@@ -214,7 +225,13 @@ class Session:
         start = self.cast.first(self._tick(request.at), settings)
         called = f"{one.name}#{self._shots}"
         recipe = voices.recipe(
-            seeded, voice=called, index=0, session_seed=self.seed, tick=start, meter=self.clock.meter
+            seeded,
+            voice=called,
+            index=0,
+            session_seed=self.seed,
+            prior=self.cast.prior,
+            tick=start,
+            meter=self.clock.meter,
         )
         recipe = replace(recipe, call=call, distance=distance)
         self.cast.shoot(one, start, settings, recipe)

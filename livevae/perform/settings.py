@@ -9,6 +9,7 @@ from typing import Any
 
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
+from livevae.latent.recipe import PRIORS
 from livevae.music import general_midi, keys
 from livevae.music.meter import Meter
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
@@ -89,7 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
     Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, else a bar; 0 is off the grid"),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
-    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 stays on one idea, 1 forgets it"),
+    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 repeats it note for note, 1 forgets it"),
+    Setting("prior", str, "", None, None, "", "what riffs are drawn from: learned or normal; empty: the server's"),
     Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
     Setting("key", str, "", None, None, "", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them"),
     Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums, after the key"),
@@ -140,6 +142,7 @@ class VoiceSettings:
     quantum: float = 4.0
     temp: float = 0.8
     drift: float = 0.5
+    prior: str = ""
     seed: int = 0
     key: str = ""
     transpose: int = 0
@@ -184,6 +187,10 @@ class VoiceSettings:
         if new.source and not SOURCE.fullmatch(new.source):
             raise RequestError(
                 f"from names a room and a voice of it, as in rack/lead, not {new.source[:70]!r}"
+            )
+        if new.prior not in ("", *PRIORS):
+            raise RequestError(
+                f"prior must be {' or '.join(PRIORS)} (or empty: the server's), not {new.prior[:40]!r}"
             )
         if new.key:
             try:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from livevae.latent.recipe import Recipe
+from livevae.latent.recipe import NORMAL, Recipe
 from livevae.music import keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
@@ -111,6 +111,7 @@ class Stage(Protocol):
     ports: tuple[str, ...]
     sounds: Sounds
     incoming: "Incoming"
+    prior: str
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard."""
@@ -122,6 +123,7 @@ def recipe(
     voice: str,
     index: int,
     session_seed: int,
+    prior: str = NORMAL,
     tick: float = 0,
     meter: Meter = COMMON,
 ) -> Recipe:
@@ -136,6 +138,7 @@ def recipe(
         blend=settings.blend.at(tick),
         position=settings.place.at(tick),
         attributes=settings.attributes,
+        prior=settings.prior or prior,
     )
 
 
@@ -254,7 +257,13 @@ async def play(
                     if asked is None:
                         index = walk.step(now.seed)
                         wanted = recipe(
-                            now, voice=name, index=index, session_seed=stage.seed, tick=start, meter=meter
+                            now,
+                            voice=name,
+                            index=index,
+                            session_seed=stage.seed,
+                            prior=stage.prior,
+                            tick=start,
+                            meter=meter,
                         )
                         asked = Decoding(wanted, now, stage.engine.submit(wanted))
                     # there is nothing to repeat yet, so the first riff may take until the last moment
@@ -292,7 +301,10 @@ async def play_once(
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
     decoded = Decoded(await stage.engine.submit(recipe_), recipe_, settings)
-    riff = shaped(decoded.riff, settings, stage.clock.meter)
+    if recipe_.call and recipe_.distance <= 0:  # the call itself: not moved, not folded
+        riff = meters.fitted(decoded.riff, stage.clock.meter, settings.bars)
+    else:
+        riff = shaped(decoded.riff, settings, stage.clock.meter)
     earliest = handed_over(stage, ahead(settings))
     start = next_grid(at, grid(settings))
     late = start < earliest

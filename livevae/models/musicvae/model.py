@@ -15,13 +15,17 @@ from torch import Tensor
 
 from livevae.errors import ModelError
 from livevae.latent import chance
+from livevae.latent.recipe import LEARNED, PRIORS
 from livevae.latent.vectors import slerp
 from livevae.models.checkpoints import files as checkpoint_files, shelf
+from livevae.models.checkpoints.identity import identity
 from livevae.models.live import Network
+from livevae.models.musicvae import prior as priors
 from livevae.models.musicvae.assemble import assemble
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.cuda import TorchNetwork
 from livevae.models.musicvae.packed import Packed
+from livevae.models.musicvae.prior import Prior
 from livevae.models.musicvae.vocabulary import from_riff, to_riff
 from livevae.music.notes import Riff
 
@@ -172,14 +176,25 @@ class Model:
         ]
 
     def sample(
-        self, n: int = 1, temperature: float = 0.8, seed: int | None = None, controls: Numbers | None = None
+        self,
+        n: int = 1,
+        temperature: float = 0.8,
+        seed: int | None = None,
+        controls: Numbers | None = None,
+        prior: str = LEARNED,
     ) -> list[Riff]:
-        """`n` riffs from the prior, z ~ N(0, 1). Arguments and errors as `tokens`."""
+        """`n` riffs from the prior: the learned one where the model has it, else (or with `normal`) N(0, 1).
+
+        Other arguments and errors as `tokens`.
+        """
         seed = secrets.randbits(62) if seed is None else seed
         z = [chance.normal(seed, chance.LATENT, row, 0, self.config.latent) for row in range(n)]
         if not z:
             return []
-        return self.decode(np.stack(z).astype(np.float32), temperature, seed, controls)
+        points = np.stack(z)
+        if (learned := self._prior(prior)) is not None:
+            points = learned.z(points)
+        return self.decode(points.astype(np.float32), temperature, seed, controls)
 
     def interpolate(
         self,
@@ -188,8 +203,11 @@ class Model:
         steps: int = 9,
         temperature: float = 0.0,
         seed: int | None = None,
+        prior: str = LEARNED,
     ) -> list[Riff]:
         """Riffs on the way from a to b, both included: slerp between the means of their posteriors.
+
+        With a learned prior the way is a slerp in its space, where what lies between two riffs is music.
 
         Args:
             a: a riff of at least the model's bars, or z `[latent]`.
@@ -197,6 +215,7 @@ class Model:
             steps: how many riffs, at least 2.
             temperature: as for `tokens`.
             seed: all riffs are sampled with the same random numbers, so that only z changes between them.
+            prior: `learned`, or `normal` for a slerp of z itself.
 
         Raises:
             ModelError: fewer than two steps, or shapes that do not fit.
@@ -206,9 +225,15 @@ class Model:
             raise ModelError(f"an interpolation has at least 2 steps, not {steps}")
         start, end = (self._point(place) for place in (a, b))
         seed = secrets.randbits(62) if seed is None else seed
+        learned = self._prior(prior)
+        first, last = (start, end) if learned is None else (learned.u(start), learned.u(end))
         riffs = []
         for i in range(steps):
-            z = slerp(start, end, i / (steps - 1)).astype(np.float32)
+            z = {0: start, steps - 1: end}.get(i)
+            if z is None:
+                between = slerp(first, last, i / (steps - 1))
+                z = between if learned is None else learned.z(between)
+            z = np.asarray(z, np.float32)
             riffs += self.decode(z[None], temperature, seed)
         return riffs
 
@@ -216,6 +241,11 @@ class Model:
         if isinstance(place, Riff):
             return np.asarray(self.encode([place])[0][0])
         return self._latent(place if len(place.shape) == 2 else place[None])[0].cpu().numpy()
+
+    def _prior(self, name: str) -> Prior | None:
+        if name not in PRIORS:
+            raise ModelError(f"a prior is {' or '.join(PRIORS)}, not {name!r}")
+        return priors.load(identity(self.config, self._weights)) if name == LEARNED else None
 
     def _network(self) -> Network:
         if self._decoder is None:

@@ -1,7 +1,7 @@
 """Scores of a melody, drum or trio model on windows it has not seen, and of its samples beside the music."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from livevae.corpus.chord_windows import CHORD, MELODY
+from livevae.corpus.melody_windows import shape_key
 from livevae.errors import ModelError
 from livevae.latent.vectors import slerp
 from livevae.models.musicvae.networks import MusicVAE, free_running, kl
@@ -124,6 +125,7 @@ def prior_samples(
     temperature: float = 1.0,
     seed: int = 0,
     batch: int = 256,
+    latents: NDArray[Any] | None = None,
 ) -> NDArray[np.int64]:
     """Tokens of z drawn from N(0, 1), each step sampled at `temperature`.
 
@@ -134,6 +136,7 @@ def prior_samples(
         temperature: of sampling.
         seed: of z's and noise.
         batch: windows at a time.
+        latents: z's `[count, latent]` in place of those.
 
     Returns:
         [count, steps]; trios [count, steps, 3]; melodies and the chords that they are over [count, steps, 2].
@@ -151,6 +154,7 @@ def prior_samples(
         temperature=temperature,
         seed=seed,
         batch=batch,
+        latents=latents,
     )
     found = torch.cat([tokens_of(config, part) for part in music])
     return (found if chords is None else torch.stack([found, chords[..., CHORD]], -1)).numpy()
@@ -165,6 +169,7 @@ def decoded_prior(
     temperature: float,
     seed: int,
     batch: int,
+    latents: NDArray[Any] | None = None,
 ) -> Iterator[Tensor]:
     """Music `[up to batch, steps, depth]` of z's drawn from N(0, 1), until there are `count`.
 
@@ -176,6 +181,7 @@ def decoded_prior(
         temperature: of sampling.
         seed: of z's and noise.
         batch: windows at a time.
+        latents: z's `[count, latent]` in place of those drawn.
     """
     config = model.config
     chance = torch.Generator().manual_seed(seed)
@@ -183,6 +189,8 @@ def decoded_prior(
     for first in range(0, count, batch):
         n = min(batch, count - first)
         z = torch.randn(n, config.latent, generator=chance)
+        if latents is not None:
+            z = torch.from_numpy(np.asarray(latents[first : first + n], np.float32))
         even = torch.rand(n, config.steps, config.output_depth, generator=chance)
         heat = torch.full((n, 1), temperature, device=device)
         told = None if controls is None else controls[first : first + n].to(device)
@@ -217,6 +225,8 @@ class Evaluation:
         statistics: histograms by source ("held out", "training", "samples", ...) and statistic.
         distances: to the held-out music, by source.
         distinct: share of distinct samples, by source.
+        copies: share of windows that training has too, melodies in any key, by source; {} where nobody looked.
+        others: all music that was laid beside the held-out one, by source.
     """
 
     scores: Mapping[str, float]
@@ -224,6 +234,8 @@ class Evaluation:
     statistics: Mapping[str, Mapping[str, Histogram]]
     distances: Mapping[str, Mapping[str, float]]
     distinct: Mapping[str, float]
+    copies: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, rounded."""
@@ -234,6 +246,7 @@ class Evaluation:
                 for source, found in self.distances.items()
             },
             "distinct": {name: round(value, 4) for name, value in self.distinct.items()},
+            "copies": {name: round(value, 4) for name, value in self.copies.items()},
         }
 
 
@@ -246,6 +259,7 @@ def evaluate(
     samples: int = 2000,
     temperature: float = 1.0,
     beside: Mapping[str, MusicVAE] | None = None,
+    latents: Mapping[str, NDArray[Any]] | None = None,
 ) -> Evaluation:
     """Score a model on held-out windows and its samples from the prior beside the music.
 
@@ -257,6 +271,7 @@ def evaluate(
         samples: from the prior.
         temperature: of sampling.
         beside: other models, only sampled from.
+        latents: z's `[samples, latent]` of other priors by name, see `training.prior.compared`.
 
     Raises:
         ModelError: the model or one beside it is of another kind, or not of the data's length.
@@ -277,6 +292,8 @@ def evaluate(
     if config.music != "drums":  # what the model really saw: every key alike
         moved = transposed(sources["training"].astype(np.int64), (-7, 7), np.random.default_rng(0))
         sources["training, transposed"] = moved
+    for name, z in (latents or {}).items():
+        sources[name] = prior_samples(model, len(z), over=test, temperature=temperature, latents=z)
     for name, other in (beside or {}).items():
         if other.config.learns != config.learns:
             raise ModelError(f"{name} learns {other.config.learns} and {config.name} {config.learns}")
@@ -286,7 +303,17 @@ def evaluate(
         sources,
         lambda tokens: sample_statistics.statistics(tokens, config.learns),
         lambda tokens: tokens[..., MELODY] if config.learns == "chords" else tokens,
+        copies=_copies(sources, train) if config.learns == "melody" else {},
     )
+
+
+def _copies(sources: Mapping[str, NDArray[Any]], train: NDArray[Any]) -> dict[str, float]:
+    """The share of each source's melodies that are training windows, in any key."""
+    known = {shape_key(window) for window in np.asarray(train)}
+    return {
+        name: float(np.mean([shape_key(window.astype(train.dtype)) in known for window in music]))
+        for name, music in sources.items()
+    }
 
 
 def evaluation(
@@ -294,6 +321,7 @@ def evaluation(
     sources: Mapping[str, NDArray[Any]],
     statistics: Callable[[NDArray[Any]], Mapping[str, Histogram]],
     symbols: Callable[[NDArray[Any]], NDArray[Any]] = lambda music: music,
+    copies: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Scores, and every source of music beside the held-out one.
 
@@ -302,6 +330,7 @@ def evaluation(
         sources: music by name, "held out" and "samples" among it.
         statistics: what music is like.
         symbols: what of it must differ in windows that are distinct.
+        copies: see `Evaluation`.
     """
     found = {name: statistics(music) for name, music in sources.items()}
     return Evaluation(
@@ -314,6 +343,8 @@ def evaluation(
             if name != "held out"
         },
         distinct={name: sample_statistics.distinct(symbols(music)) for name, music in sources.items()},
+        copies=copies or {},
+        others=sources,
     )
 
 

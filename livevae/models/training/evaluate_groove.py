@@ -136,10 +136,18 @@ def _flat(played: NDArray[np.float32]) -> dict[str, float]:
 
 @torch.no_grad()
 def prior_samples(
-    model: MusicVAE, count: int, *, temperature: float = 1.0, seed: int = 0, batch: int = 256
+    model: MusicVAE,
+    count: int,
+    *,
+    temperature: float = 1.0,
+    seed: int = 0,
+    batch: int = 256,
+    latents: NDArray[Any] | None = None,
 ) -> NDArray[np.float32]:
-    """Rows [count, steps, 27] of z drawn from N(0, 1), hits sampled at `temperature`."""
-    music = decoded_prior(model, count, logistic, temperature=temperature, seed=seed, batch=batch)
+    """Rows [count, steps, 27] of z drawn from N(0, 1), or of `latents`; hits sampled at `temperature`."""
+    music = decoded_prior(
+        model, count, logistic, temperature=temperature, seed=seed, batch=batch, latents=latents
+    )
     return torch.cat(list(music)).numpy()
 
 
@@ -172,6 +180,7 @@ def evaluate(
     samples: int = 2000,
     temperature: float = 1.0,
     beside: Mapping[str, MusicVAE] | None = None,
+    latents: Mapping[str, NDArray[Any]] | None = None,
 ) -> Evaluation:
     """`evaluate.evaluate` for GrooVAEs; the same arguments, windows as stored.
 
@@ -188,6 +197,8 @@ def evaluate(
         "training": rows(spread(train, samples)),
         "samples": prior_samples(model, samples, temperature=temperature),
     }
+    for name, z in (latents or {}).items():
+        sources[name] = prior_samples(model, len(z), temperature=temperature, latents=z)
     for name, other in (beside or {}).items():
         sources[name] = prior_samples(other, samples, temperature=temperature)
     chosen = scores(model, spread(test, windows or len(test)))

@@ -1,0 +1,206 @@
+"""The learned prior: exactly invertible, the same in any company, and what riffs are drawn from where it is asked for."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from safetensors.numpy import save_file
+
+from livevae import inputs
+from livevae.errors import LivevaeError, ModelError, RequestError
+from livevae.latent.recipe import Recipe
+from livevae.models.live import LiveDecoder
+from livevae.models.musicvae import prior as priors
+from livevae.models.musicvae.config import configuration
+from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.musicvae.packed import Packed
+from livevae.models.musicvae.prior import Prior
+from livevae.models.training import prior as fitting
+from livevae.perform import voice as voices
+from livevae.perform.settings import VoiceSettings
+
+SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10)
+OPTIONS = fitting.Options(dim=6, layers=3, hidden=16, hours=0.11 / 3600, batch=32)
+CALL = tuple((i * 480, 480, 60 + i, 90) for i in range(8))
+
+
+def flow(seed: int = 0, dim: int = 6, layers: int = 3) -> fitting.Flow:
+    torch.manual_seed(seed)
+    made = fitting.Flow(dim, layers, 16)
+    with torch.no_grad():
+        for name, value in made.named_parameters():
+            if not name.startswith("linear"):
+                value.normal_(0, 0.4)
+    return made
+
+
+def tensors(seed: int = 0, latent: int = 10) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(seed)
+    axes = np.linalg.qr(chance.normal(size=(latent, latent)))[0]
+    return {
+        "mean": chance.normal(size=latent).astype(np.float32),
+        "axes": axes.astype(np.float32),
+        "spread": chance.uniform(0.5, 2, latent).astype(np.float32),
+        **flow(seed).tensors(),
+    }
+
+
+ABOUT = {"layers": 3, "temper": [0.9, 0.5]}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_every_z_has_a_u_and_every_u_a_z(which: int, seed: int) -> None:
+    prior = Prior(tensors(which), ABOUT)
+    u = np.random.default_rng(seed).normal(size=(4, 10))
+    np.testing.assert_allclose(prior.u(prior.z(u)), u, atol=2e-3)
+
+
+def test_a_row_is_the_same_bytes_alone_and_in_company() -> None:
+    prior = Prior(tensors(), ABOUT)
+    u = np.random.default_rng(1).normal(size=(7, 10))
+    together = prior.z(u)
+    assert all(np.array_equal(prior.z(row), whole) for row, whole in zip(u, together, strict=True))
+
+
+def test_it_computes_what_was_trained() -> None:
+    held = tensors()
+    prior = Prior(held, {"layers": 3, "temper": [1, 1]})
+    z = np.random.default_rng(2).normal(size=(5, 10)).astype(np.float32)
+    x = (z - held["mean"]) @ held["axes"].T / held["spread"]
+    u, logdet = flow()(torch.from_numpy(x[:, :6]))
+    np.testing.assert_allclose(prior.u(z)[:, :6], u.detach().numpy(), atol=1e-4)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda row: flow()(row[None])[0][0], torch.from_numpy(x[0, :6])
+    )
+    assert float(torch.linalg.slogdet(jacobian)[1]) == pytest.approx(float(logdet[0].detach()), abs=1e-3)
+
+
+def test_a_file_is_read_back_and_a_broken_one_is_refused(tmp_path) -> None:
+    path = tmp_path / "prior.safetensors"
+    priors.save(path, tensors(), ABOUT, "0" * 16)
+    u = np.random.default_rng(3).normal(size=10)
+    np.testing.assert_allclose(priors.read(path, "0" * 16).z(u), Prior(tensors(), ABOUT).z(u), atol=0.05)
+    with pytest.raises(ModelError, match="is not 'livevae prior 1' of this model"):
+        priors.read(path, "1" * 16)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ModelError, match="is broken"):
+        priors.read(path, "0" * 16)
+    metadata = {"format": priors.FORMAT, "model": "0" * 16}
+    wrong = (
+        ({"layers": 4, "temper": [1, 1]}, {}),
+        ({"layers": 3, "temper": [1, 7]}, {}),
+        ({"layers": 3, "temper": None}, {}),
+        (ABOUT, {"w_mid.1": np.zeros((3, 3), np.float32)}),
+        (ABOUT, {"axes": np.full((10, 10), np.nan, np.float32)}),
+    )
+    for about, changed in wrong:
+        save_file(tensors() | changed, path, metadata | {"about": json.dumps(about)})
+        with pytest.raises(ModelError, match="broken"):
+            priors.read(path, "0" * 16)
+
+
+def decoder(prior: Prior | None) -> tuple[LiveDecoder, list[np.ndarray]]:
+    torch.manual_seed(0)
+    model = MusicVAE(SMALL)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    packed = Packed(SMALL, {name: value.detach().numpy() for name, value in model.state_dict().items()})
+    taken: list[np.ndarray] = []
+
+    def network(z, temperature, noise, controls=None):
+        taken.append(z)
+        return packed(z, temperature, noise)
+
+    return LiveDecoder(SMALL, network, prior=prior), taken
+
+
+def test_riffs_come_from_it_only_where_a_recipe_says_so() -> None:
+    prior = Prior(tensors(), ABOUT)
+    with_it, taken = decoder(prior)
+    old = [Recipe(seed, index=3, drift=0.5, bars=4) for seed in range(3)]
+    new = [Recipe(seed, index=3, drift=0.5, bars=4, prior="learned") for seed in range(3)]
+    with_it.decode(old)
+    with_it.decode(new)
+    np.testing.assert_allclose(taken[1], prior.z(taken[0]), atol=1e-3)
+    without, untouched = decoder(None)
+    assert without.decode(new) == without.decode(old) == with_it.decode(old)
+    np.testing.assert_array_equal(untouched[0], taken[0])
+
+
+def test_a_log_that_says_nothing_of_a_prior_means_the_normal_one() -> None:
+    assert inputs.read(['{"seed": 4}\n']).head.prior == "normal"
+    assert inputs.read(['{"seed": 4, "prior": "learned"}\n']).head.prior == "learned"
+    with pytest.raises(LivevaeError, match="'odd'"):
+        inputs.read(['{"prior": "odd"}\n'])
+
+
+def test_a_voice_may_say_what_it_is_drawn_from() -> None:
+    own = VoiceSettings().changed({"prior": "normal"})
+    made = [
+        voices.recipe(one, voice="a", index=0, session_seed=1, prior="learned").prior
+        for one in (own, VoiceSettings())
+    ]
+    assert made == ["normal", "learned"]
+    with pytest.raises(RequestError, match="prior must be learned or normal"):
+        VoiceSettings().changed({"prior": "uniform"})
+
+
+def test_without_drift_a_riff_comes_again_note_for_note_and_with_it_it_does_not() -> None:
+    live, _ = decoder(Prior(tensors(), ABOUT))
+    still = live.decode([Recipe(5, 1.0, index=index, drift=0.0, prior="learned") for index in range(4)])
+    assert still[1:] == still[:1] * 3
+    moving = live.decode([Recipe(5, 1.0, index=index, drift=0.3, prior="learned") for index in range(4)])
+    assert len({riff.notes for riff in moving}) > 1
+
+
+def test_distance_0_is_the_call_note_for_note() -> None:
+    live, _ = decoder(None)
+    copy, other = live.decode([Recipe(5, call=CALL, distance=0.0), Recipe(5, call=CALL, distance=0.6)])
+    assert [(note.start, note.length, note.pitch, note.velocity) for note in copy.notes][:8] == list(CALL)
+    assert copy.notes != other.notes
+
+
+@pytest.fixture
+def music():
+    chance = np.random.default_rng(0)
+    return np.where(chance.random((200, 32)) < 0.3, chance.integers(30, 60, (200, 32)), 0).astype(np.uint8)
+
+
+def test_training_makes_held_out_music_likelier_and_goes_on_where_it_was_left(
+    music, tmp_path, monkeypatch
+) -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(SMALL).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    monkeypatch.setattr(fitting, "REPORT", 50)
+    ticks = iter(range(100_000))
+    monkeypatch.setattr(fitting.time, "monotonic", lambda: next(ticks) / 1000)  # a thousandth a step
+    first, about = fitting.train(model, music[:160], music[160:], tmp_path, OPTIONS)
+    assert Prior(first, about).latent == 10
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [50, 100]
+    assert lines[-1]["held_out"] < lines[0]["held_out"]
+    longer = fitting.Options(**{**fitting.asdict(OPTIONS), "hours": 2 * OPTIONS.hours})
+    _, after = fitting.train(model, music[:160], music[160:], tmp_path, longer)
+    assert after["steps"] > about["steps"]
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) > len(lines)
+
+
+def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(SMALL).eval()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            value.normal_(0, 0.4)
+            if name.startswith("encoder.layers") and "weight_hh" in name:
+                value.view(4, 12, 12)[:, :9, 9:] = 0
+        for head in (model.encoder.mu, model.encoder.sigma):
+            head.weight.view(10, 2, 12)[..., 9:] = 0
+    small = fitting.narrowed(model)
+    assert small.config.encoder == (9,)
+    for a, b in zip(fitting.posterior(model, music), fitting.posterior(small, music), strict=True):
+        torch.testing.assert_close(a, b)
