@@ -6,18 +6,26 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from livevae.edges.mqtt.connection import Connection
 from livevae.edges.mqtt.room import Room, Setup
 from livevae.edges.mqtt.topics import Address
+from livevae.edges.mqtt.workers import SharedEngine, Worker, naming
 from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
+from livevae.latent.recipe import Recipe
+from livevae.models.checkpoints import shelf
+from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.session import Session
 from livevae.player.client.process import PlayerProcess
+
+if TYPE_CHECKING:
+    from livevae.server import Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +36,13 @@ class Mqtt:
         address: the broker, the ensemble and the room.
         ca: certificates that sign the broker's; None for the system's.
         topics: topics of others, each mapped to the voice that plays Strudel's events from it.
+        decode: whether the ensemble's workers are asked to decode.
     """
 
     address: Address
     ca: Path | None = None
     topics: Mapping[str, str] = field(default_factory=dict)
+    decode: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -83,6 +93,9 @@ async def joined(
         log=keep,
     )
     room = Room(setup, session, connection)
+    if isinstance(session.engine, SharedEngine) and book is not None:
+        session.engine.join(place, connection, naming(book.identity, book.personas), say)
+        room.on_decoded = session.engine.arrived
     changed = player.on_timeline
 
     def timeline_changed(timeline: object) -> None:
@@ -102,3 +115,49 @@ async def joined(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def work(address: Address, ca: Path | None, models: "Models", say: Callable[[str], None]) -> None:
+    """Decode for an ensemble, until cancelled.
+
+    Raises:
+        LivevaeError: aiomqtt is not installed, the model does not load, a password cannot be read.
+    """
+    book = models.personas
+    if book is None:
+        raise LivevaeError("a worker needs to know its models' identities")
+    engine = Engine(models.load)
+    found: dict[str, str | None] = {}
+
+    def find(identity: str) -> str | None:
+        """Our model of that identity, the default one first."""
+        if identity not in found:
+            found[identity] = next(
+                (name for name in ("", *shelf.entries()) if _identity(book, name) == identity), None
+            )
+        return found[identity]
+
+    known = book.personas
+
+    def names(recipe: Recipe) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+        for name, _ in recipe.blend:
+            if name and name not in known:
+                with contextlib.suppress(LivevaeError):
+                    known.put(name, book.find(name))
+        return naming(book.identity, known)(recipe)
+
+    try:
+        await engine.warm()
+        connection = Connection(address, f"livevae-worker-{secrets.token_hex(6)}", ca=ca, say=say)
+        worker = Worker(address.place, engine, connection, find, names)
+        say(f"worker  {models.title}: {engine.times.p50 * 1000:.1f} ms a riff. Ctrl-C stops.")
+        await connection.keep(worker)
+    finally:
+        await engine.close()
+
+
+def _identity(book: Book, name: str) -> str:
+    try:
+        return book.identity(name)
+    except LivevaeError:
+        return ""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from livevae import __version__, terminal
 from livevae.edges.midi_in import MidiInputs
+from livevae.edges.mqtt.workers import SharedEngine
 from livevae.edges.osc.limits import is_local
 from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.edges.osc.timetags import Timetags
@@ -53,6 +54,9 @@ LEAST_FILES, MANY_FILES = 64, 256
 LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
 
+
+RESERVE = 0.03
+"""Seconds that are kept back when workers are waited for."""
 
 OUR_CLOCK = Clock(INTERNAL)
 """Our own clock."""
@@ -155,7 +159,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             say(line)
 
     specs = [PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)]
-    engine = Engine(models.load)
+    shared = SharedEngine(models.load) if options.mqtt is not None and options.mqtt.decode else None
+    engine = shared or Engine(models.load)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)
         warm = asyncio.ensure_future(engine.warm())
@@ -168,6 +173,9 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if lead is None:
             # voices due on the same bar are one batch, which takes no longer than one after the other
             lead = lead_for(max(times.p99, times.p50 * len(options.scene.voices)))
+        if shared is not None:
+            # so that what nobody answers is decoded here in time, as it would have been without workers
+            shared.patience = max(0.0, lead - LOOKAHEAD - 2 * times.p99 - RESERVE)
         session = Session(
             player,
             engine,

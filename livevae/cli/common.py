@@ -57,6 +57,12 @@ def add_mqtt_options(command: argparse.ArgumentParser) -> None:
         action="append",
         help="play what Strudel's .mqtt() sends to a topic as samples of a voice; may be repeated",
     )
+    command.add_argument(
+        "--decode",
+        choices=("here", "mqtt"),
+        default="here",
+        help="mqtt: ask the ensemble's workers (livevae worker), and decode here what does not come in time",
+    )
 
 
 def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
@@ -66,8 +72,10 @@ def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
         LivevaeError: the URL or a mapping is none, or is missing.
     """
     if arguments.mqtt is None:
-        if arguments.mqtt_ca is not None or arguments.mqtt_map:
-            raise LivevaeError("--mqtt-ca and --mqtt-map are for an ensemble: say which with --mqtt URL")
+        if arguments.mqtt_ca is not None or arguments.mqtt_map or arguments.decode == "mqtt":
+            raise LivevaeError(
+                "--mqtt-ca, --mqtt-map and --decode mqtt are for an ensemble: say which with --mqtt URL"
+            )
         return None
     from livevae.edges.mqtt import topics
     from livevae.ensemble import Mqtt
@@ -78,7 +86,7 @@ def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
         if not topic or not voice or "#" in topic or "+" in topic:
             raise LivevaeError(f"--mqtt-map takes a topic and a voice, as in strudel=lead, not {text!r}")
         mapped[topic] = voice
-    return Mqtt(topics.parse(arguments.mqtt), arguments.mqtt_ca, mapped)
+    return Mqtt(topics.parse(arguments.mqtt), arguments.mqtt_ca, mapped, arguments.decode == "mqtt")
 
 
 def add_prior(command: argparse.ArgumentParser) -> None:

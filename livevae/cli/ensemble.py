@@ -1,4 +1,4 @@
-"""`livevae ensemble`: who is in it, a command for it, a broker to try it with."""
+"""`livevae ensemble`: who is in it, a command for it, a broker to try it with; `livevae worker`: decodes for it."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livevae.cli.common import Commands, add, say
+from livevae.cli.common import Commands, add, add_model_options, open_models, say
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ URL = "mqtt://USER@HOST:PORT/ENSEMBLE"
 
 
 def add_commands(commands: Commands) -> None:
-    """`ensemble`, with its own commands."""
+    """`ensemble`, with its own commands, and `worker`."""
     top = commands.add_parser(
         "ensemble",
         help="several livevaes over MQTT: watch them, send them a command, start a broker",
@@ -31,6 +31,7 @@ def add_commands(commands: Commands) -> None:
     _watch(kinds)
     _do(kinds)
     _broker(kinds)
+    _worker(commands)
 
 
 def _url(command: argparse.ArgumentParser, metavar: str = URL) -> None:
@@ -132,6 +133,24 @@ async def _doing(address: Any, arguments: argparse.Namespace) -> int:
         say(f"no room answered within {arguments.wait:g} s{later}")
         return 0 if arguments.at_beat is not None else 1
     return 0 if all(answer.get("ok") for _, answer in asker.answers) else 1
+
+
+def _worker(commands: Commands) -> None:
+    command = add(
+        commands, "worker", "decode riffs for the servers of an ensemble (serve --decode mqtt)", _run_worker
+    )
+    command.add_argument("--mqtt", metavar="URL", required=True, help=f"{URL}, or mqtts://")
+    command.add_argument("--mqtt-ca", metavar="FILE", type=Path, help="with mqtts://: who signs")
+    add_model_options(command)
+
+
+def _run_worker(arguments: argparse.Namespace) -> None:
+    from livevae.edges.mqtt import topics
+    from livevae.ensemble import work
+
+    address = topics.parse(arguments.mqtt, room=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(work(address, arguments.mqtt_ca, open_models(arguments), say))
 
 
 @contextlib.asynccontextmanager

@@ -103,9 +103,10 @@ def _stage(
     says: list[str] | None = None,
 ) -> Stage:
     player = LocalPlayer(bpm)
-    engine = Engine(lambda _: FakeDecoder(), inline=True)
+    engine = more.pop("engine", None) or Engine(lambda _: FakeDecoder(), inline=True)
     session = Session(player, engine, clocks=why_not(ensemble=True), strict=True, scenes=scenes)
     says = [] if says is None else says
+    follow = more.pop("follow", True)
     room = Room(
         Setup(place, boot, player.follow_line, say=says.append, **more),
         session,
@@ -127,7 +128,8 @@ def _stage(
     if scene is not None:
         session.load(scene)
     made = Stage(place.room, player, session, room, connection, says)
-    made.do("/livevae/clock", "mqtt")
+    if follow:
+        made.do("/livevae/clock", "mqtt")
     made.tasks.append(asyncio.ensure_future(room.run()))
     return made
 

@@ -62,6 +62,7 @@ class FakeBroker:
         self.repeat = 0.0
         self.reorder = 0.0
         self.delivered = 0
+        self._turn = 0
         self._delay = delay
         self._chance = random.Random(seed)
         self._last: dict[int, float] = {}
@@ -76,13 +77,21 @@ class FakeBroker:
                 self.retained[topic] = payload
             else:
                 self.retained.pop(topic, None)
-        for client in list(self.clients):
+        for client in self._takers(topic):
             self.deliver(client, topic, payload)
             if qos and self._chance.random() < self.repeat:
                 self.deliver(client, topic, payload)
 
+    def _takers(self, topic: str) -> list[FakeConnection]:
+        """Who gets it: of those that share a subscription, each in turn."""
+        sharing = [one for one in self.clients if any(f.startswith("$share/") for f, _ in one.client.filters)]
+        self._turn += 1
+        chosen = sharing[self._turn % len(sharing)] if sharing else None
+        return [one for one in self.clients if one not in sharing or one is chosen]
+
     def deliver(self, client: FakeConnection, topic: str, payload: bytes, retained: bool = False) -> None:
-        if not any(matches(pattern, topic) for pattern, _ in client.client.filters):
+        filters = [f.split("/", 2)[2] if f.startswith("$share/") else f for f, _ in client.client.filters]
+        if not any(matches(pattern, topic) for pattern in filters):
             return
         when = self._loop.time() + self._delay() + self._delay()
         if self._chance.random() < self.reorder:
