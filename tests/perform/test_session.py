@@ -10,7 +10,6 @@ from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
 from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
-from livevae.perform.requests import Reply
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
 from livevae.perform.voice import Timing
@@ -595,7 +594,7 @@ def test_a_midi_clock_can_come_from_a_device_and_why_it_does_not_is_said(
     monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
 
     async def line(stand: Stand) -> None:
-        later: list[Reply] = []
+        later: list[ask.Reply] = []
         assert (
             "another answer" in dict(stand.do(ask.Clock("midi", device="drumbox"), later.append).pairs)["why"]
         )
