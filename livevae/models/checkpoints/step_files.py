@@ -17,6 +17,7 @@ from livevae.errors import ModelError
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.checkpoints.files import Tensors, write_whole
 from livevae.models.melody_rnn import config as melody_config, layout as melody_layout
+from livevae.models.note_rnn import config as note_config
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Family:
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         melody_config.FORMAT: Family("melody_rnn", melody_config.Config.from_json, melody_layout.shapes),
+        note_config.FORMAT: Family("note_rnn", note_config.Config.from_json, note_config.shapes),
     }
 )
 """By what the metadata says first."""

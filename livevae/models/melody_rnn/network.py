@@ -45,7 +45,7 @@ class Network:
         """From a checkpoint's tensors, float32, see `layout`."""
         self.config = config
         self._layers = [
-            (tensors[f"layers.{i}.kernel"], _forgetful(tensors[f"layers.{i}.bias"]))
+            (tensors[f"layers.{i}.kernel"], forgetful(tensors[f"layers.{i}.bias"]))
             for i in range(len(config.layers))
         ]
         self._tensors = dict(tensors)
@@ -82,13 +82,7 @@ class Network:
 
     def _lstm(self, i: int, x: Floats, state: State) -> Floats:
         kernel, bias = self._layers[i]
-        gates = np.concatenate([x, state.h[i]]) @ kernel + bias
-        units = len(state.c[i])
-        candidate = np.tanh(gates[units : 2 * units])
-        # the logistic function by tanh: 1/2 + tanh(x / 2) / 2
-        sigmoid = 0.5 + 0.5 * np.tanh(0.5 * gates)
-        state.c[i] = sigmoid[2 * units : 3 * units] * state.c[i] + sigmoid[:units] * candidate
-        state.h[i] = np.tanh(state.c[i]) * sigmoid[3 * units :]
+        state.c[i], state.h[i] = cell(kernel, bias, x, state.c[i], state.h[i])
         return state.h[i]
 
     def _attend(self, output: Floats, state: State, wrapped: int) -> Floats:
@@ -104,7 +98,18 @@ class Network:
         return output
 
 
-def _forgetful(bias: Floats) -> Floats:
+def cell(kernel: Floats, bias: Floats, x: Floats, c: Floats, h: Floats) -> tuple[Floats, Floats]:
+    """An LSTM layer's c and h after an input `[inputs]`; `bias` is `forgetful`."""
+    gates = np.concatenate([x, h]) @ kernel + bias
+    units = len(c)
+    candidate = np.tanh(gates[units : 2 * units])
+    # the logistic function by tanh: 1/2 + tanh(x / 2) / 2
+    sigmoid = 0.5 + 0.5 * np.tanh(0.5 * gates)
+    c = sigmoid[2 * units : 3 * units] * c + sigmoid[:units] * candidate
+    return c, np.tanh(c) * sigmoid[3 * units :]
+
+
+def forgetful(bias: Floats) -> Floats:
     """An LSTM's bias with 1 added to its forget gates."""
     i, j, f, o = np.split(bias, 4)
     return np.concatenate([i, j, f + np.float32(1), o])

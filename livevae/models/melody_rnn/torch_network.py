@@ -51,21 +51,7 @@ class StepRNN(nn.Module):
         return x @ self._of("output.kernel") + self._of("output.bias")
 
     def _lstm(self, i: int, x: Tensor) -> Tensor:
-        """A whole layer by torch's own LSTM, whose gates are in another order."""
-        units = self.config.layers[i]
-        a, j, f, o = torch.split(self._of(f"layers.{i}.kernel"), units, 1)
-        kernel = torch.cat([a, f, j, o], 1).t()
-        a, j, f, o = torch.split(self._of(f"layers.{i}.bias"), units)
-        bias = torch.cat([a, f + 1, j, o])
-        zero = x.new_zeros(1, x.shape[0], units)
-        weights = [
-            kernel[:, : x.shape[2]].contiguous(),
-            kernel[:, x.shape[2] :].contiguous(),
-            bias,
-            torch.zeros_like(bias),
-        ]
-        out, _, _ = torch.lstm(x, (zero, zero), weights, True, 1, 0.0, self.training, False, True)
-        return out
+        return lstm(x, self._of(f"layers.{i}.kernel"), self._of(f"layers.{i}.bias"), training=self.training)
 
     def _attention(self, xs: Tensor, wrapped: int) -> Tensor:
         n, units = xs.shape[0], self.config.layers[:wrapped]
@@ -102,3 +88,17 @@ class StepRNN(nn.Module):
             keys.append(x @ rows)
             outs.append(x)
         return torch.stack(outs, 1)
+
+
+def lstm(x: Tensor, kernel: Tensor, bias: Tensor, *, training: bool) -> Tensor:
+    """A whole layer `[N, T, units]` by torch's own LSTM, whose gates are in another order."""
+    units = bias.shape[0] // 4
+    a, j, f, o = torch.split(kernel, units, 1)
+    ours = torch.cat([a, f, j, o], 1).t()
+    a, j, f, o = torch.split(bias, units)
+    bias = torch.cat([a, f + 1, j, o])
+    zero = x.new_zeros(1, x.shape[0], units)
+    width = x.shape[2]
+    weights = [ours[:, :width].contiguous(), ours[:, width:].contiguous(), bias, torch.zeros_like(bias)]
+    out, _, _ = torch.lstm(x, (zero, zero), weights, True, 1, 0.0, training, False, True)
+    return out

@@ -19,6 +19,7 @@ from livevae.errors import ModelError
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.melody_rnn import config as melody_config, task as melody_task
+from livevae.models.note_rnn import config as note_config, task as note_task
 from livevae.models.training import crew as training_crew, evaluate, growth, run_folder
 from livevae.models.training.crew import Crew
 from livevae.models.training.run_folder import RunState
@@ -59,6 +60,8 @@ def task_of(name: str) -> StepTask | None:
     """The task of a configuration; None of one that no step-wise family has."""
     if name in melody_config.CONFIGS:
         return melody_task.Task(melody_config.CONFIGS[name])
+    if name in note_config.CONFIGS:
+        return note_task.Task(note_config.CONFIGS[name])
     return None
 
 
