@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from livevae.errors import LivevaeError
@@ -13,6 +13,7 @@ from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
+from livevae.perform.settings import LATENT
 from livevae.player.client.local import LocalPlayer
 from livevae.player.core import Sent
 from livevae.tempo.timeline import TICKS_PER_BEAT
@@ -82,6 +83,7 @@ def render(
     bars: int,
     seed: int = 0,
     has_model: Callable[[str], bool] = lambda name: name == "",
+    takes: Callable[[str], Container[str]] = lambda _: LATENT,
     personas: Book | None = None,
     prior: str = NORMAL,
 ) -> Rendered:
@@ -93,7 +95,7 @@ def render(
         LivevaeError: what a voice could not do, the first of it.
     """
     with virtual_time() as loop:
-        return loop.run_until_complete(_render(scene, load, bars, seed, has_model, personas, prior))
+        return loop.run_until_complete(_render(scene, load, bars, seed, has_model, takes, personas, prior))
 
 
 async def _render(
@@ -102,6 +104,7 @@ async def _render(
     bars: int,
     seed: int,
     has_model: Callable[[str], bool],
+    takes: Callable[[str], Container[str]],
     personas: Book | None,
     prior: str,
 ) -> Rendered:
@@ -111,6 +114,7 @@ async def _render(
         Engine(load, inline=True),
         seed=seed,
         has_model=has_model,
+        takes=takes,
         ports=("main", *{voice.settings.port for voice in scene.voices.values()}),
         personas=personas,
         prior=prior,

@@ -1,7 +1,7 @@
 """Replaying: a log of what came in, played again under virtual time. The same log gives the same bytes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from livevae.edges.osc.timetags import Timetags
@@ -12,6 +12,7 @@ from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
+from livevae.perform.settings import LATENT
 from livevae.perform.voice import Timing
 from livevae.player.client.local import LocalPlayer
 from livevae.player.clocks.clock import INTERNAL, LINK, MIDI
@@ -61,6 +62,7 @@ def replay(
     *,
     scenes: Callable[[str], Scene] | None = None,
     has_model: Callable[[str], bool] = lambda name: name == "",
+    takes: Callable[[str], Container[str]] = lambda _: LATENT,
     personas: Book | None = None,
     on_report: Callable[[Report], object] | None = None,
     strict: bool = False,
@@ -75,13 +77,14 @@ def replay(
         load: the decoder of a model by name.
         scenes: finds a scene by name.
         has_model: whether a model of that name can be loaded.
+        takes: the parts of a recipe that have an effect on a model, by its name.
         personas: those that voices can blend.
         on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.
     """
     with virtual_time() as loop:
         return loop.run_until_complete(
-            _replay(log, scene, load, scenes, has_model, personas, on_report, strict=strict)
+            _replay(log, scene, load, scenes, has_model, takes, personas, on_report, strict=strict)
         )
 
 
@@ -91,6 +94,7 @@ async def _replay(
     load: Callable[[str], Decoder],
     scenes: Callable[[str], Scene] | None,
     has_model: Callable[[str], bool],
+    takes: Callable[[str], Container[str]],
     personas: Book | None,
     on_report: Callable[[Report], object] | None,
     *,
@@ -106,6 +110,7 @@ async def _replay(
         prior=head.prior,
         scenes=scenes,
         has_model=has_model,
+        takes=takes,
         ports=head.ports,
         clocks=dict.fromkeys((INTERNAL, MIDI, LINK), ""),
         personas=personas,

@@ -7,7 +7,7 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from livevae.perform.protocols import Decoder
 from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
+from livevae.perform.settings import LATENT
 from livevae.perform.voice import Timing
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
@@ -108,12 +109,14 @@ class Models:
         known: whether a model of that name is there.
         title: what to call the default model.
         personas: those that voices can blend, and who trains more.
+        takes: the parts of a recipe that have an effect on a model, by its name.
     """
 
     load: Callable[[str], Decoder]
     known: Callable[[str], bool]
     title: str
     personas: Book | None = None
+    takes: Callable[[str], Container[str]] = lambda _: LATENT
 
 
 def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
@@ -184,6 +187,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             prior=options.prior,
             scenes=options.shelf,
             has_model=models.known,
+            takes=models.takes,
             personas=models.personas,
             clocks=why_not(ensemble=options.mqtt is not None),
             ports=names,

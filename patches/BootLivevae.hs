@@ -55,6 +55,7 @@
 --   /livevae/blend voice name number ... [over beats]
 --   /livevae/latent voice [u1 u2 ...] [over beats]
 --   /livevae/call voice [distance value] [bars bars]
+--   /livevae/trade [bars] [voice value] [distance value]
 --   /livevae/persona/list
 --   /livevae/persona/record [bars] [stop value] [clear value]
 --   /livevae/persona/train persona [model value] [epochs value]
@@ -63,10 +64,10 @@
 --   /livevae/persona/remove persona
 --   /livevae/persona/undo
 --   names of a voice's settings:
---   model port channel from bars quantum temp drift seed key
---   transpose low high velocity program bank level gate swing
---   swing_at humanise touch shift density height syncopation
---   range
+--   model port channel from bars quantum temp follow top drift
+--   prior seed key transpose low high velocity program bank
+--   level gate swing swing_at humanise touch shift density
+--   height syncopation range
 
 import Sound.Tidal.Context
 
@@ -106,7 +107,10 @@ from = pS "from"
 bars = pI "bars"
 quantum = pF "quantum"
 temp = pF "temp"
+follow = pS "follow"
+top = pI "top"
 drift = pF "drift"
+prior = pS "prior"
 seed = pI "seed"
 key = pS "key"
 transpose = pI "transpose"

@@ -26,6 +26,7 @@
 #   /livevae/blend voice name number ... [over beats]
 #   /livevae/latent voice [u1 u2 ...] [over beats]
 #   /livevae/call voice [distance value] [bars bars]
+#   /livevae/trade [bars] [voice value] [distance value]
 #   /livevae/persona/list
 #   /livevae/persona/record [bars] [stop value] [clear value]
 #   /livevae/persona/train persona [model value] [epochs value]
@@ -34,10 +35,10 @@
 #   /livevae/persona/remove persona
 #   /livevae/persona/undo
 #   names of a voice's settings:
-#   model port channel from bars quantum temp drift seed key
-#   transpose low high velocity program bank level gate swing
-#   swing_at humanise touch shift density height syncopation
-#   range
+#   model port channel from bars quantum temp follow top drift
+#   prior seed key transpose low high velocity program bank
+#   level gate swing swing_at humanise touch shift density
+#   height syncopation range
 
 use_osc "127.0.0.1", 7770
 

@@ -13,10 +13,10 @@ What there is to say (`livevae osc` explains it):
 
 /dirt/play voice name value ...
 names of a voice's settings:
-model port channel from bars quantum temp drift seed key
-transpose low high velocity program bank level gate swing
-swing_at humanise touch shift density height syncopation
-range
+model port channel from bars quantum temp follow top drift
+prior seed key transpose low high velocity program bank
+level gate swing swing_at humanise touch shift density
+height syncopation range
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from livevae.ensemble import Mqtt
     from livevae.perform.protocols import Decoder
     from livevae.perform.scene import Scene
@@ -111,6 +113,7 @@ def open_models(arguments: argparse.Namespace) -> "Models":
     from livevae.models.checkpoints import shelf
     from livevae.models.live import LiveDecoder, chosen_device
     from livevae.models.midime.book import PersonaBook
+    from livevae.perform.settings import LATENT
     from livevae.server import Models
 
     default = arguments.model or shelf.DEFAULT
@@ -129,7 +132,10 @@ def open_models(arguments: argparse.Namespace) -> "Models":
         """A request from the network may name a model; it never names a path."""
         return not name or (not name.endswith(shelf.SUFFIX) and shelf.exists(name))
 
-    return Models(load, known, f"{default} on {device}", book)
+    def takes(name: str) -> "Container[str]":
+        return stepwise.takes(name or default) or LATENT
+
+    return Models(load, known, f"{default} on {device}", book, takes)
 
 
 def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:

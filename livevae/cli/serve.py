@@ -228,6 +228,7 @@ def _run_render(arguments: argparse.Namespace) -> None:
         bars=arguments.bars,
         seed=arguments.seed,
         has_model=models.known,
+        takes=models.takes,
         personas=models.personas,
         prior=arguments.prior,
     )
@@ -277,6 +278,7 @@ def _run_replay(arguments: argparse.Namespace) -> None:
         models.load,
         scenes=scene_files.Shelf(own).find,
         has_model=models.known,
+        takes=models.takes,
         personas=models.personas,
     )
     try:

@@ -132,7 +132,18 @@ class LiveDecoder:
     @property
     def takes(self) -> tuple[str, ...]:
         """The fields of a recipe that have an effect."""
-        return ("seed", "temperature", "bars", "drift", "blend", "position", "attributes", "call", "distance")
+        return (
+            "seed",
+            "temperature",
+            "bars",
+            "drift",
+            "prior",
+            "blend",
+            "position",
+            "attributes",
+            "call",
+            "distance",
+        )
 
     @property
     def bars(self) -> int:

@@ -1,5 +1,6 @@
 """The families that go on step by step, by name or path: what `load` and the live decoder open. No torch."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ from livevae.errors import ModelError
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.foreign import magenta_rnn
+from livevae.models.melody_rnn import model as melody_model
 from livevae.models.melody_rnn.decode import MelodyDecoder
-from livevae.models.melody_rnn.model import Model as MelodyRNN
+from livevae.models.note_rnn import model as note_model
 
 
 def opened(name: str) -> Any | None:
@@ -32,15 +34,39 @@ def assembled(held: StepFile) -> Any:
         ModelError: no such family.
     """
     if held.family == "melody_rnn":
-        return MelodyRNN(held.config, held.tensors, held.about)
+        return melody_model.Model(held.config, held.tensors, held.about)
+    if held.family == "note_rnn":
+        return note_model.Model(held.config, held.tensors, held.about)
     raise ModelError(f"there are no models of the family {held.family}")
 
 
-def decoder(name: str) -> MelodyDecoder | None:
+def takes(name: str) -> tuple[str, ...]:
+    """The parts of a recipe that have an effect on a step-wise model; () where the model is of another family.
+
+    Only the file's first lines are read, and only once as long as it does not change.
+
+    Raises:
+        ModelError: there is no such model, or its checkpoint is broken.
+    """
+    path = shelf.find(name)
+    return _takes(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _takes(path: Path, _: int) -> tuple[str, ...]:
+    if not step_files.is_one(path):
+        return ()
+    held = step_files.describe(path)
+    return melody_model.takes(held.config) if held.family == "melody_rnn" else note_model.TAKES
+
+
+def decoder(name: str) -> MelodyDecoder | note_model.NoteDecoder | None:
     """The live decoder of a step-wise model; None where the model is of another family.
 
     Raises:
         ModelError: there is no such model, or its checkpoint is broken.
     """
     model = opened(name)
+    if isinstance(model, note_model.Model):
+        return note_model.NoteDecoder(model)
     return None if model is None else MelodyDecoder(model)

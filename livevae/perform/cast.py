@@ -2,20 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from livevae.errors import LivevaeError, RequestError
 from livevae.latent.recipe import Recipe
+from livevae.music.notes import Riff
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.hub import Hub, RiffEvent
 from livevae.perform.incoming import Incoming, play_from
+from livevae.perform.memory import MIDI, SELF, Memory, Played
 from livevae.perform.protocols import Player
 from livevae.perform.scene import MOST_VOICES
-from livevae.perform.settings import VoiceSettings
+from livevae.perform.settings import LATENT, VoiceSettings
 from livevae.perform.sounds import Sounds
 from livevae.perform.voice import Committed, Counters, Timing
 from livevae.tempo.timeline import next_grid
@@ -97,6 +99,9 @@ class Cast:
     Attributes:
         incoming: riffs of other rooms.
         faults: what voices stumbled over, where `strict`.
+        memory: what voices played last.
+        takes: the parts of a recipe that have an effect on a model, by its name.
+        played: what came in over MIDI before a tick.
     """
 
     def __init__(
@@ -121,6 +126,9 @@ class Cast:
         self.sounds = Sounds()
         self.incoming = Incoming()
         self.prior = prior
+        self.memory = Memory()
+        self.takes: Callable[[str], Container[str]] = lambda _: LATENT
+        self.played: Callable[[int], Played] = lambda _: ()
         self.faults: list[BaseException] = []
         self._hub = hub
         self._strict = strict
@@ -216,6 +224,14 @@ class Cast:
         if not (audible := self.audible(one)):
             riff = replace(riff, event=replace(riff.event, muted=True))
         one.commits = [*(other for other in one.commits if other.event.end > now), riff]
+        event, decoded = riff.event, riff.decoded
+        self.memory.add(
+            event.voice,
+            event.start,
+            decoded.riff if decoded is not None else None,
+            Riff(event.notes if audible else (), event.length),
+            riff.settings.bars * self.clock.meter.model_bars,
+        )
         if audible:
             self._sound(riff)
             self.player.play(riff.notes)
@@ -322,6 +338,20 @@ class Cast:
         one.walk.spare = None
         one.commits = [] if tick is None else [_cut(riff, tick) for riff in one.commits]
         self.player.cancel(one.name, tick)
+
+    def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
+        """What a voice's riff on a tick continues, and what others play beside it; see `voice.Stage`."""
+        takes, meter = self.takes(settings.model), self.clock.meter
+        beside = (
+            self.memory.beside(voice, start, settings.bars * meter.bar, meter) if "beside" in takes else ()
+        )
+        if "context" not in takes:
+            return (), beside
+        if settings.follow == SELF:
+            return self.memory.own(voice), beside
+        if settings.follow == MIDI:
+            return self.played(start), beside
+        return self.memory.before(settings.follow, start, meter), beside
 
     def remove(self, one: Voice) -> None:
         """Stop a voice, and forget it."""

@@ -108,6 +108,15 @@ def _call(value: Any) -> tuple[tuple[int, int, int, int], ...]:
     return tuple((start(s), length(n), pitch(p), velocity(v)) for s, n, p, v in value)
 
 
+def _context(value: Any) -> tuple[tuple[int, int, int, int], ...]:
+    if not isinstance(value, list) or len(value) > MOST_CALL:
+        raise ValueError(f"at most {MOST_CALL} notes were expected")
+    longest = MOST_BARS * TICKS_PER_BAR
+    start, length = _whole(-longest, -1), _whole(1, longest)
+    pitch, velocity = _whole(0, 127), _whole(1, 127)
+    return tuple((start(s), length(n), pitch(p), velocity(v)) for s, n, p, v in value)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "seed": _whole(0, 2**63 - 1),
     "temperature": _number(0.0, float(BY_NAME["temp"].high or 0)),
@@ -120,4 +129,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "attributes": _pairs(_number(-1.0, 1.0), 64),
     "call": _call,
     "distance": _number(0.0, 1.0),
+    "context": _context,
+    "beside": _call,
+    "top": _whole(0, int(BY_NAME["top"].high or 0)),
 }

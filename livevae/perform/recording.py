@@ -17,6 +17,9 @@ MOST_NOTES = 20_000
 
 MOST_TAKES = 256
 
+BARS = 4
+"""How far back a voice hears that continues what was played."""
+
 
 @dataclass(slots=True)
 class _Sounding:
@@ -66,17 +69,33 @@ class Recording:
         bar = self.meter.bar
         end = next_grid(tick - bar / 2, bar)
         start = end - bars * bar
+        return self._inside(start, bars, self._all(round(tick)))
+
+    def _all(self, tick: int) -> list[Note]:
+        """All notes that are remembered; those that sound last until a tick."""
         held = (
-            Note(one.tick, max(1, round(tick) - one.tick), key[1], one.velocity)
-            for key, one in self._held.items()
+            Note(one.tick, max(1, tick - one.tick), key[1], one.velocity) for key, one in self._held.items()
         )
+        return [*self._recent, *held]
+
+    def _inside(self, start: int, bars: int, notes: Iterable[Note]) -> tuple[tuple[int, int, int, int], ...]:
+        bar = self.meter.bar
+        end = start + bars * bar
         inside = (
             Note(note.start - start, note.length, note.pitch, note.velocity)
-            for note in (*self._recent, *held)
+            for note in notes
             if start - EARLY <= note.start < end - EARLY
         )
         call = spread(Riff(tuple(quantised(inside)), bars * bar), self.meter)
         return tuple((note.start, note.length, note.pitch, note.velocity) for note in call.notes)
+
+    def before(self, tick: int) -> tuple[tuple[int, int, int, int], ...]:
+        """What was played in the last bars before a tick, which may still be to come, ending at tick 0."""
+        return heard_before(self._all(tick), tick, self.meter)
+
+    def between(self, start: int, bars: int) -> tuple[tuple[int, int, int, int], ...]:
+        """What was played in so many bars from a tick on: (start, length, pitch, velocity), on the grid."""
+        return self._inside(start, bars, self._all(start + bars * self.meter.bar))
 
     def do(self, request: PersonaRecord, tick: float, beat: float) -> Reply:
         """Answer a request to record, as it sounds at `tick`; `beat` is now."""
@@ -173,6 +192,18 @@ class Recording:
         self._takes.append(riff)
         del self._takes[:-MOST_TAKES]
         return riff
+
+
+def heard_before(notes: Iterable[Note], start: int, meter: Meter) -> tuple[tuple[int, int, int, int], ...]:
+    """Notes on the timeline that began in the last bars before a tick, on the grid, ending at tick 0."""
+    begin = start - BARS * meter.bar
+    inside = [
+        Note(note.start - begin, min(note.length, start - note.start), note.pitch, note.velocity)
+        for note in notes
+        if begin - EARLY <= note.start < start - EARLY
+    ]
+    riff = spread(Riff(tuple(quantised(inside)), BARS * meter.bar), meter)
+    return tuple((n.start - riff.length, n.length, n.pitch, n.velocity) for n in riff.notes)
 
 
 def quantised(notes: Iterable[Note]) -> Iterable[Note]:

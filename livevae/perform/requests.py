@@ -200,6 +200,21 @@ class Call(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class Trade(Request):
+    """Trade bars: so many of the player, so many of a voice that answers them, in turn; 0 bars ends it.
+
+    Attributes:
+        bars: of each turn.
+        voice: who answers; "" is the first voice.
+        distance: of the answers, as in `Call`.
+    """
+
+    bars: int = 4
+    voice: str = ""
+    distance: float = 0.75
+
+
+@dataclass(frozen=True, slots=True)
 class PersonaRecord(Request):
     """Punch in on the next bar, for so many bars; 0 is until stopped. `stop` punches out; `clear` forgets all takes."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 
 from livevae import __version__
@@ -24,8 +24,9 @@ from livevae.perform.recording import Recording
 from livevae.perform.reporter import Reporter
 from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.scene import Scene, bad_name
-from livevae.perform.settings import VoiceSettings, in_meter
+from livevae.perform.settings import LATENT, VoiceSettings, check_takes, in_meter
 from livevae.perform.snapshot import Snapshot
+from livevae.perform.trading import Trading
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
 
@@ -47,6 +48,7 @@ class Session:
         seed: the night's random numbers; the same seed and the same requests give the same music.
         scenes: finds a scene by name (raises LivevaeError).
         has_model: whether a model of that name can be loaded; asked before a setting names it.
+        takes: the parts of a recipe that have an effect on a model, by its name.
         ports: names of the MIDI ports; the first is where voices play that name none.
         clocks: clocks that can be followed, each with the reason why not here; empty where it can.
         personas: the personas that voices can blend; None where there are none.
@@ -71,6 +73,7 @@ class Session:
         seed: int = 0,
         scenes: Callable[[str], Scene] | None = None,
         has_model: Callable[[str], bool] = lambda name: name == "",
+        takes: Callable[[str], Container[str]] = lambda _: LATENT,
         ports: Sequence[str] = ("main",),
         clocks: Mapping[str, str] = OURS,
         personas: Book | None = None,
@@ -100,6 +103,8 @@ class Session:
         self._has_model = has_model
         self._inputs = inputs
         self.recording = Recording()
+        self.cast.takes, self.cast.played = takes, self.recording.before
+        self._trading = Trading(self.cast, self.recording, seed)
         self._desk: Desk | None = None
         if personas is not None:
             self._desk = Desk(personas, self.clock, timing, self._blending, self._takes, self.hub)
@@ -164,6 +169,8 @@ class Session:
                 return self._scene(request)
             case ask.Call():
                 return self._call(request)
+            case ask.Trade():
+                return self._trade(request)
             case ask.Blend() | ask.Latent():
                 return self._mixer.do(request)
             case ask.PersonaRecord():
@@ -197,6 +204,8 @@ class Session:
             self._at(request.at, self.player.set_playing, False)
         for one in stopping:
             self._at(request.at, self.cast.end, one, tick)
+            if one.name == self._trading.voice:
+                self._at(request.at, self._trading.end)
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
         return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
 
@@ -251,6 +260,13 @@ class Session:
             how_long = f"for {request.bars:g} bars" if request.bars else "until it is stopped"
             self.hub.log("take", f"is recorded from beat {reply.beat:g} on, {how_long}")
         return reply
+
+    def _trade(self, request: ask.Trade) -> Reply:
+        if request.bars:
+            return self._trading.begin(request, self._tick(request.at))
+        voice = self._trading.voice
+        self._at(request.at, self._trading.end)
+        return Reply(pairs=(("voice", voice), ("bars", 0)), beat=self.clock.beat_at(request.at))
 
     def _set(self, request: ask.Set) -> Reply:
         if wrong := bad_name(request.voice):
@@ -403,6 +419,7 @@ class Session:
         self.hub.log("panic", "everything is silenced", "warning")
         for one in self.cast:
             self.cast.end(one)
+        self._trading.end()
         for alarm in self._later:
             alarm.cancel()
         self._later.clear()
@@ -416,6 +433,7 @@ class Session:
             BaseException: the first fault of a voice, when the session is strict.
         """
         await self.reporter.close()
+        self._trading.end()
         await self.cast.close()
         if self._desk is not None:
             await self._desk.close()
@@ -446,6 +464,7 @@ class Session:
             raise RequestError(
                 f"{settings.source} is another room's voice, and this server is in no ensemble: start it with --mqtt"
             )
+        check_takes(settings, self.cast.takes(settings.model))
         if settings.attributes and self._desk is not None:
             there = self._desk.attributes(settings.model)
             for name, _ in settings.attributes:

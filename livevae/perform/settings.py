@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -90,6 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
     Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, else a bar; 0 is off the grid"),
     Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
+    Setting("follow", str, "self", None, None, "", "whom a model that continues hears: self, midi, or another voice"),
+    Setting("top", int, 0, 0, 512, "", "so many of the likeliest choices are sampled from; 0 is all of them"),
     Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 repeats it note for note, 1 forgets it"),
     Setting("prior", str, "", None, None, "", "what riffs are drawn from: learned or normal; empty: the server's"),
     Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
@@ -141,6 +143,8 @@ class VoiceSettings:
     bars: int = 2
     quantum: float = 4.0
     temp: float = 0.8
+    follow: str = "self"
+    top: int = 0
     drift: float = 0.5
     prior: str = ""
     seed: int = 0
@@ -212,3 +216,47 @@ def in_meter(meter: Meter) -> VoiceSettings:
 
 
 OCTAVE = 12
+
+
+LATENT = frozenset(
+    ("seed", "temperature", "bars", "drift", "prior", "blend", "position", "attributes", "call", "distance")
+)
+"""What a model takes of a recipe that has a latent space."""
+
+PARTS: Mapping[str, str] = {
+    "drift": "drift",
+    "blend": "personas",
+    "position": "position among personas",
+    "attributes": "attributes such as density",
+    "context": "ear: it follows nobody",
+    "top": "top",
+    "prior": "prior",
+}
+"""The parts of a recipe that some models do not take, as errors call them."""
+
+
+def check_takes(settings: VoiceSettings, takes: Container[str]) -> None:
+    """See that a model takes what a voice's settings ask for.
+
+    Args:
+        settings: of the voice.
+        takes: the parts of a recipe that have an effect on its model.
+
+    Raises:
+        RequestError: one that is set has none.
+    """
+    usual = VoiceSettings()
+    asked = {
+        "drift": settings.drift != usual.drift,
+        "blend": bool(settings.blend.names),
+        "position": settings.place != usual.place,
+        "attributes": bool(settings.attributes),
+        "context": settings.follow != usual.follow,
+        "top": settings.top != usual.top,
+        "prior": settings.prior != usual.prior,
+    }
+    for part, wanted in asked.items():
+        if wanted and part not in takes:
+            raise RequestError(
+                f"{settings.model or 'the default model'} has no {PARTS[part]}; leave it as it was"
+            )

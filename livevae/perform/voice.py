@@ -17,6 +17,7 @@ from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.hub import RiffEvent
+from livevae.perform.memory import Memory, Played
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds
 from livevae.tempo.events import PlayNote
@@ -112,9 +113,13 @@ class Stage(Protocol):
     sounds: Sounds
     incoming: "Incoming"
     prior: str
+    memory: Memory
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard."""
+
+    def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
+        """What the voice's riff on a tick continues, and what others play beside it; () where its model hears none."""
 
 
 def recipe(
@@ -126,6 +131,8 @@ def recipe(
     prior: str = NORMAL,
     tick: float = 0,
     meter: Meter = COMMON,
+    context: Played = (),
+    beside: Played = (),
 ) -> Recipe:
     """What the voice's riff at a tick is made from. Seed 0 is the session's choice, by the voice's name."""
     return Recipe(
@@ -139,6 +146,9 @@ def recipe(
         position=settings.place.at(tick),
         attributes=settings.attributes,
         prior=settings.prior or prior,
+        context=context,
+        beside=beside,
+        top=settings.top,
     )
 
 
@@ -256,6 +266,7 @@ async def play(
                 else:
                     if asked is None:
                         index = walk.step(now.seed)
+                        context, beside = stage.context(name, now, start)
                         wanted = recipe(
                             now,
                             voice=name,
@@ -264,6 +275,8 @@ async def play(
                             prior=stage.prior,
                             tick=start,
                             meter=meter,
+                            context=context,
+                            beside=beside,
                         )
                         asked = Decoding(wanted, now, stage.engine.submit(wanted))
                     # there is nothing to repeat yet, so the first riff may take until the last moment

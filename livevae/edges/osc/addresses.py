@@ -47,6 +47,7 @@ from livevae.perform.requests import (
     Subscribe,
     Tap,
     Tempo,
+    Trade,
     Unsubscribe,
 )
 from livevae.perform.settings import BY_NAME, SETTINGS, Setting
@@ -419,6 +420,29 @@ ADDRESSES: tuple[Address, ...] = (
             Setting("bars", int, 2, 1, 32, "bars", "how much of what was played is the call"),
         ),
         example=("lead", "distance", 0.4),
+    ),
+    Address(
+        "/livevae/trade",
+        "Trade bars with a voice: so many of yours, from the MIDI input, so many of its own, in turn; 0 ends it."
+        " Without a voice, the first one answers.",
+        ("voice", "bars"),
+        lambda values, at: Trade(
+            int(values.get("bars", 4)), _voice(values), float(values.get("distance", 0.75)), at=at
+        ),
+        word=Setting("bars", int, 4, 0, 32, "bars", "how long each turn is; 0 ends the trade"),
+        settings=(
+            VOICE,
+            Setting(
+                "distance",
+                float,
+                0.75,
+                0.0,
+                1.0,
+                "",
+                "how far answers go: 0 repeats the call, 1 only goes on",
+            ),
+        ),
+        example=(4, "voice", "lead"),
     ),
     Address(
         "/livevae/persona/list",

@@ -147,11 +147,12 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
             Config("attention_improv", "improv", "key", (128, 128, 128), "triad", "first", 40, key=None),
             Config("chord_pitches_improv", "improv", layers=(256, 256, 256), control="pitches", key=None),
             Config("drum_kit", "drums", "drums", (256, 256, 256), "", "first", 32, key=None),
-            Config("drum_rnn", "drums", "drums", (128, 128), "", "first", 32, key=None),
+            Config("drum_rnn", "drums", "drums", (128, 128), key=None),
         )
     }
 )
-"""Magenta's configurations of these families by name, and `drum_rnn`: drum_kit, small enough to train on a laptop."""
+"""Magenta's configurations of these families by name, and `drum_rnn`: drum_kit without attention, small enough to train
+on a laptop."""
 
 
 def by_shape(inputs: int, classes: int) -> Sequence[Config]:

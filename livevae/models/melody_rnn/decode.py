@@ -62,7 +62,7 @@ class MelodyDecoder:
     @property
     def takes(self) -> tuple[str, ...]:
         """The fields of a recipe that have an effect."""
-        return (*self.model.takes, "call")
+        return self.model.takes
 
     def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
         """One riff a recipe, in order."""

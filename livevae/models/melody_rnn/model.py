@@ -72,9 +72,7 @@ class Model:
     def __init__(self, config: Config, tensors: Mapping[str, Floats], about: Mapping[str, Any]) -> None:
         """From a checkpoint's tensors, float32, see `layout`."""
         self.config, self.about = config, dict(about)
-        self.takes: tuple[str, ...] = ("seed", "temperature", "bars", "context", "distance", "top")
-        if config.control:
-            self.takes += ("beside",)
+        self.takes = takes(config)
         self._network = Network(config, tensors)
 
     @property
@@ -290,6 +288,12 @@ class Model:
         width = config.control_inputs
         taken = [rows[chords[min(first + i, len(chords) - 1)]] for i in range(count)]
         return np.stack(taken) if taken else np.zeros((0, width), np.float32)
+
+
+def takes(config: Config) -> tuple[str, ...]:
+    """The parts of a recipe that have an effect on a model of a configuration."""
+    beside = ("beside",) if config.control else ()
+    return ("seed", "temperature", "bars", "context", "call", "distance", "top", *beside)
 
 
 def limited(logits: Floats, top: int) -> Floats:

@@ -1,1 +1,1 @@
-"""An RNN over notes (pitch, step, duration), polyphonic, on the sixteenth grid. Only `torch_network` and `task` need torch."""
+"""An RNN over notes (pitch, step, duration), polyphonic. Only `torch_network` and `task` need torch."""

@@ -1,8 +1,8 @@
 """The note RNN's configuration and vocabulary.
 
-After TensorFlow's tutorial on music generation (pitch, step since the last note, duration; three heads over an LSTM), with
-one change: there, step and duration are regressed, and a regression answers with a mean that nobody played. Here they are
-counted in sixteenths and put in bins, so that the network can say "either 1 or 4".
+After TensorFlow's tutorial on music generation (pitch, step since the last note, duration; three heads over an LSTM),
+with one change: there, step and duration are regressed, and a regression answers with a mean that nobody played. Here
+they are counted in sixteenths and put in bins, so that the network can say "either 1 or 4".
 """
 
 import dataclasses
@@ -54,7 +54,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.layers) <= MAX_LAYERS or not all(0 < n <= MAX_UNITS for n in self.layers):
-            raise ModelError(f"a note RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {self.layers}")
+            raise ModelError(
+                f"a note RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {self.layers}"
+            )
         if not 1 <= self.window <= 1024:
             raise ModelError(f"a note RNN reads 1 to 1024 notes, not {self.window}")
 
@@ -95,7 +97,10 @@ def shapes(config: Config) -> dict[str, tuple[int, ...]]:
     for name, size in zip(("step", "pitch", "duration"), WIDTHS, strict=True):
         found[f"{name}.kernel"], found[f"{name}.bias"] = (width, size), (size,)
     found["pitch.after_step"] = (WIDTHS[0], WIDTHS[1])
-    found["duration.after_step"], found["duration.after_pitch"] = (WIDTHS[0], WIDTHS[2]), (WIDTHS[1], WIDTHS[2])
+    found["duration.after_step"], found["duration.after_pitch"] = (
+        (WIDTHS[0], WIDTHS[2]),
+        (WIDTHS[1], WIDTHS[2]),
+    )
     return found
 
 

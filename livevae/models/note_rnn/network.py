@@ -25,7 +25,8 @@ class Network:
         """From a checkpoint's tensors, float32."""
         self.config, self._tensors = config, dict(tensors)
         self._layers = [
-            (tensors[f"layers.{i}.kernel"], forgetful(tensors[f"layers.{i}.bias"])) for i in range(len(config.layers))
+            (tensors[f"layers.{i}.kernel"], forgetful(tensors[f"layers.{i}.bias"]))
+            for i in range(len(config.layers))
         ]
 
     def start(self) -> State:
@@ -50,14 +51,13 @@ class Network:
 
     def pitch(self, state: State, step: int) -> Floats:
         """Logits of the next note's pitch, given its step."""
-        return self._head("pitch", state) + self._tensors["pitch.after_step"][step]
+        return np.asarray(self._head("pitch", state) + self._tensors["pitch.after_step"][step])
 
     def duration(self, state: State, step: int, pitch: int) -> Floats:
         """Logits of the next note's duration, given its step and pitch."""
         held = self._tensors
-        return (
-            self._head("duration", state) + held["duration.after_step"][step] + held["duration.after_pitch"][pitch]
-        )
+        given = held["duration.after_step"][step] + held["duration.after_pitch"][pitch]
+        return np.asarray(self._head("duration", state) + given)
 
     def _head(self, name: str, state: State) -> Floats:
         return state.h[-1] @ self._tensors[f"{name}.kernel"] + self._tensors[f"{name}.bias"]

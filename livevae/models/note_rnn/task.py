@@ -40,7 +40,7 @@ class Task:
         return shapes(self.config)
 
     def prepared(self, window: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """A stored window as notes `[MOST, 4]` (bins of step, pitch, duration, place in the bar), and how many there are."""
+        """A stored window as notes `[MOST, 4]` (bins of step, pitch, duration; place in the bar), and their number."""
         rows = np.zeros((MOST, 4), np.int16)
         starts, keys = np.nonzero(window)
         last = 0
@@ -57,7 +57,9 @@ class Task:
             notes = notes.clone()
             notes[..., 1] += torch.randint(-TRANSPOSE, TRANSPOSE + 1, (len(notes), 1))
             notes[..., 1] = notes[..., 1].clamp(0, PITCHES - 1)
-        x = torch.cat([one_hot(notes[:, :-1, i], n) for i, n in enumerate((*WIDTHS, STEPS_PER_BAR))], -1).float()
+        x = torch.cat(
+            [one_hot(notes[:, :-1, i], n) for i, n in enumerate((*WIDTHS, STEPS_PER_BAR))], -1
+        ).float()
         after = notes[:, 1:]
         heads = module(x, after[..., 0], after[..., 1])
         there = torch.arange(1, notes.shape[1], device=notes.device) < count[:, None]

@@ -49,7 +49,8 @@ class NoteRNN(nn.Module):
             x = lstm(x, self._of(f"layers.{i}.kernel"), self._of(f"layers.{i}.bias"), training=self.training)
             x = dropout(x, self.drop, self.training)
         first, second, third = (
-            x @ self._of(f"{name}.kernel") + self._of(f"{name}.bias") for name in ("step", "pitch", "duration")
+            x @ self._of(f"{name}.kernel") + self._of(f"{name}.bias")
+            for name in ("step", "pitch", "duration")
         )
         second = second + self._of("pitch.after_step")[step]
         third = third + self._of("duration.after_step")[step] + self._of("duration.after_pitch")[pitch]
