@@ -12,6 +12,7 @@ BENCHES = (
     "benchmarks.osc_codec",
     "benchmarks.pictures",
     "benchmarks.flood",
+    "benchmarks.mqtt",
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.decode_table",
