@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     for _ in range(BLOCKS):  # in turn, so that what else this machine does meets both alike
         for nodelay, found in trips.items():
             with Broker(nodelay=nodelay):
-                found += asyncio.run(round_trips(arguments.exchanges // BLOCKS, nodelay=nodelay))
+                found.extend(asyncio.run(round_trips(arguments.exchanges // BLOCKS, nodelay=nodelay)))
     for nodelay, found in trips.items():
         print(f"round trip, NODELAY {'on ' if nodelay else 'off'}: {_row(sorted(found))}", flush=True)
     if arguments.seconds > 0:

@@ -30,6 +30,7 @@ def add_commands(commands: Commands) -> None:
     kinds = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _watch(kinds)
     _do(kinds)
+    _parcels(kinds)
     _broker(kinds)
     _worker(commands)
 
@@ -133,6 +134,109 @@ async def _doing(address: Any, arguments: argparse.Namespace) -> int:
         say(f"no room answered within {arguments.wait:g} s{later}")
         return 0 if arguments.at_beat is not None else 1
     return 0 if all(answer.get("ok") for _, answer in asker.answers) else 1
+
+
+def _parcels(commands: Commands) -> None:
+    offer = add(commands, "offer", "put a persona where every room can take it", _run_offer)
+    fetch = add(
+        commands, "fetch", "take a persona that another room offers into the folder of personas", _run_fetch
+    )
+    withdraw = add(commands, "withdraw", "no longer offer a persona", _run_withdraw)
+    for command in (offer, fetch, withdraw):
+        command.add_argument("persona", metavar="PERSONA")
+        _url(command)
+    offer.add_argument(
+        "--licence", default="not stated", help="what others may do with it; default: %(default)s"
+    )
+    fetch.add_argument("--replace", action="store_true", help="even where one of that name is here")
+
+
+def _run_offer(arguments: argparse.Namespace) -> None:
+    from livevae.edges.mqtt import parcels
+    from livevae.models.midime import files
+
+    path = files.find(arguments.persona).path
+    card = files.describe(path)
+    name = files.checked_name(arguments.persona)
+    manifest, pieces = parcels.parcel(name, path.read_bytes(), card.model, arguments.licence)
+    messages = [((str(i),), piece) for i, piece in enumerate(pieces)]
+    asyncio.run(_retain(arguments, name, [*messages, ((), manifest.payload())]))
+    say(
+        f"{name} is offered: {manifest.size} bytes, for models of identity {card.model}; licence: {manifest.licence}"
+    )
+
+
+def _run_withdraw(arguments: argparse.Namespace) -> None:
+    from livevae.models.midime import files
+
+    name = files.checked_name(arguments.persona)
+    asyncio.run(_withdrawing(arguments, name))
+    say(f"{name} is no longer offered")
+
+
+async def _withdrawing(arguments: argparse.Namespace, name: str) -> None:
+    from livevae.edges.mqtt import topics
+    from livevae.edges.mqtt.parcels import Assembler
+
+    address = topics.parse(arguments.url, room=False)
+    assembler = Assembler(address.place, name)
+    async with _connected(address, arguments.mqtt_ca, assembler) as connection:
+        await _online(connection)
+        await asyncio.sleep(1.0)
+    pieces = assembler.manifest.pieces if assembler.manifest is not None else 0
+    await _retain(arguments, name, [((), b""), *(((str(i),), b"") for i in range(pieces))])
+
+
+async def _retain(
+    arguments: argparse.Namespace, name: str, messages: list[tuple[tuple[str, ...], bytes]]
+) -> None:
+    """Let the broker keep these messages, below the persona's topic."""
+    from livevae.edges.mqtt import topics
+    from livevae.edges.mqtt.clients import Asker
+
+    address = topics.parse(arguments.url, room=False)
+    async with _connected(address, arguments.mqtt_ca, Asker(address.place, "nobody")) as connection:
+        await _online(connection)
+        for parts, payload in messages:
+            connection.send(address.place.topic("persona", name, *parts), payload, 1, True)
+            await connection.drained()
+
+
+def _run_fetch(arguments: argparse.Namespace) -> None:
+    from livevae.edges.mqtt import topics
+    from livevae.models.midime import files
+
+    name = files.checked_name(arguments.persona)
+    if not arguments.replace and name in files.entries():
+        raise LivevaeError(
+            f"there is a persona {name} here already; --replace takes the other one all the same"
+        )
+    address = topics.parse(arguments.url, room=False)
+    manifest, data = asyncio.run(_fetching(address, arguments.mqtt_ca, name))
+    with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+        path = Path(folder) / f"{name}{files.SUFFIX}"
+        path.write_bytes(data)
+        persona = files.read(path)
+        if persona.model != manifest.model:
+            raise LivevaeError(f"{name} speaks another model's z than its manifest says; it was not kept")
+        kept = files.save(persona)
+    say(f"{name} is in {kept}; licence: {manifest.licence}. /livevae/persona/load {name} plays it")
+
+
+async def _fetching(address: Any, ca: Path | None, name: str, patience: float = 20.0) -> Any:
+    from livevae.edges.mqtt.parcels import Assembler
+
+    assembler = Assembler(address.place, name)
+    async with _connected(address, ca, assembler) as connection:
+        await _online(connection)
+        try:
+            await asyncio.wait_for(assembler.whole.wait(), patience)
+        except TimeoutError:
+            known = "not all of it came" if assembler.manifest is not None else "nobody offers it"
+            raise LivevaeError(
+                f"{name} was not fetched: {known} (livevae ensemble offer {name} URL)"
+            ) from None
+    return assembler.manifest, assembler.data
 
 
 def _worker(commands: Commands) -> None:

@@ -114,6 +114,14 @@ class Connection:
         self._queue.append((topic, payload, qos, retain))
         self._wake.set()
 
+    async def drained(self) -> None:
+        """Wait until the broker has all that was sent."""
+        while self._queue or self._tasks:
+            if self._tasks:
+                await asyncio.wait(set(self._tasks))
+            else:
+                await asyncio.sleep(0)
+
     async def keep(self, client: Client) -> None:
         """Connect, and connect again whenever the broker is gone, until cancelled; then say farewell."""
         pause = FIRST_PAUSE
