@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import UdpEdge
 from livevae.inputs import Log
+from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -64,6 +65,7 @@ def replay(
     has_model: Callable[[str], bool] = lambda name: name == "",
     takes: Callable[[str], Container[str]] = lambda _: LATENT,
     personas: Book | None = None,
+    crib: Crib | None = None,
     on_report: Callable[[Report], object] | None = None,
     strict: bool = False,
 ) -> Replayed:
@@ -79,12 +81,13 @@ def replay(
         has_model: whether a model of that name can be loaded.
         takes: the parts of a recipe that have an effect on a model, by its name.
         personas: those that voices can blend.
+        crib: riffs that were kept before; nothing is written to it.
         on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.
     """
     with virtual_time() as loop:
         return loop.run_until_complete(
-            _replay(log, scene, load, scenes, has_model, takes, personas, on_report, strict=strict)
+            _replay(log, scene, load, scenes, has_model, takes, personas, crib, on_report, strict=strict)
         )
 
 
@@ -96,6 +99,7 @@ async def _replay(
     has_model: Callable[[str], bool],
     takes: Callable[[str], Container[str]],
     personas: Book | None,
+    crib: Crib | None,
     on_report: Callable[[Report], object] | None,
     *,
     strict: bool,
@@ -114,6 +118,7 @@ async def _replay(
         ports=head.ports,
         clocks=dict.fromkeys((INTERNAL, MIDI, LINK), ""),
         personas=personas,
+        crib=MemoryCrib(crib),
         strict=strict,
     )
     player.on_timeline = session.timeline_changed

@@ -22,6 +22,7 @@ from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import LEARNED
+from livevae.perform.crib import Crib
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -81,6 +82,7 @@ class Options:
         seed: the night's random numbers.
         prior: what riffs are drawn from, where a voice does not say.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
+        crib: where riffs are kept; None forgets them when the server ends.
         mqtt: the ensemble to take part in; None for none.
     """
 
@@ -97,6 +99,7 @@ class Options:
     seed: int = 0
     prior: str = LEARNED
     lead: float | None = None
+    crib: Crib | None = None
     mqtt: Mqtt | None = None
 
 
@@ -189,6 +192,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             has_model=models.known,
             takes=models.takes,
             personas=models.personas,
+            crib=options.crib,
             clocks=why_not(ensemble=options.mqtt is not None),
             ports=names,
             inputs=bool(options.midi_in),

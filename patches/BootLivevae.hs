@@ -42,7 +42,7 @@
 --   /livevae/unsubscribe [topic topic ...] [port value]
 --   /livevae/play [voice]
 --   /livevae/stop [voice]
---   /livevae/sample [voice] name value ...
+--   /livevae/sample [voice] [recipe value] name value ...
 --   /livevae/set voice name value ...
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
@@ -54,8 +54,19 @@
 --   /livevae/scene name
 --   /livevae/blend voice name number ... [over beats]
 --   /livevae/latent voice [u1 u2 ...] [over beats]
---   /livevae/call voice [distance value] [bars bars]
+--   /livevae/call voice [distance value] [bars bars] [riff value]
 --   /livevae/trade [bars] [voice value] [distance value]
+--   /livevae/mute voice [on value]
+--   /livevae/solo voice [on value]
+--   /livevae/keep voice [on value] [name value]
+--   /livevae/recall name [voice value] [once value]
+--   /livevae/crib
+--   /livevae/recipe voice
+--   /livevae/reroll voice
+--   /livevae/undo
+--   /livevae/redo
+--   /livevae/state [slot]
+--   /livevae/persona/take name
 --   /livevae/persona/list
 --   /livevae/persona/record [bars] [stop value] [clear value]
 --   /livevae/persona/train persona [model value] [epochs value]
@@ -76,6 +87,7 @@ livevaeShapes = [OSC "/livevae/{livevae}" (Named {requiredArgs = ["livevae"]})]
 
 livevae what = pS "livevae" what # pI "quiet" 1
 voice = pS "voice"
+recipe = pS "recipe"
 bpm = pF "bpm"
 over = pF "over"
 beats = pF "beats"
@@ -96,6 +108,10 @@ u6 = pF "u6"
 u7 = pF "u7"
 u8 = pF "u8"
 distance = pF "distance"
+riff = pS "riff"
+on = pI "on"
+once_ = pI "once"
+slot = pS "slot"
 stop_ = pI "stop"
 clear = pI "clear"
 persona = pS "persona"

@@ -140,7 +140,7 @@ def _secret(path: Path | None) -> str:
 
 
 def _run_serve(arguments: argparse.Namespace) -> None:
-    from livevae import scene_files, server
+    from livevae import crib, scene_files, server
     from livevae.edges.osc.udp import Door, parse_endpoint
     from livevae.perform.requests import Clock
     from livevae.tempo.timeline import TempoError, checked_bpm
@@ -186,6 +186,9 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     say(f"livevae {__version__}, seed {seed}")
     warn_of_drums(scene, say)
     with contextlib.ExitStack() as stack:
+        kept = crib.FileCrib(crib.folder(), lambda text: say(f"crib    {text}"))
+        stack.callback(kept.close)
+        options = replace(options, crib=kept)
         if arguments.listen:
             from livevae.listen import synth
 
@@ -261,7 +264,7 @@ def _replay(commands: Commands) -> None:
 
 
 def _run_replay(arguments: argparse.Namespace) -> None:
-    from livevae import inputs, scene_files
+    from livevae import crib, inputs, scene_files
     from livevae.music import midi_file
     from livevae.replay import replay
 
@@ -280,6 +283,7 @@ def _run_replay(arguments: argparse.Namespace) -> None:
         has_model=models.known,
         takes=models.takes,
         personas=models.personas,
+        crib=crib.FileCrib(crib.folder()),
     )
     try:
         midi_file.write(arguments.out, done.midi())

@@ -263,24 +263,28 @@ class Cast:
         self.pin(one, riff)
         return riff
 
-    def pin(self, one: Voice, riff: Committed) -> None:
-        """Let a riff take every turn of a voice from its next one on, even if that was handed over already."""
+    def pin(self, one: Voice, riff: Committed) -> int:
+        """Let a riff take every turn of a voice from its next one on, even if that was handed over already.
+
+        Gives the tick from which on it does.
+        """
         one.pin = riff
-        coming = [
-            other for other in one.commits if other.event.start > self.clock.tick() and not other.event.once
-        ]
+        now = self.clock.tick()
+        mine = [other for other in one.commits if not other.event.once]
+        coming = [other for other in mine if other.event.start > now]
         if not one.playing or not coming:
-            return
+            return max((other.event.end for other in mine), default=round(now))
         following = coming[0]
         first = min((note.tick for note in following.notes), default=following.event.start)
         if first <= voices.handed_over(self):
-            return  # too late to take it back: the riff loops from the turn after it
+            return following.event.end  # too late to take it back
         if following.decoded is not None:
             one.walk.spare = following.decoded
         self._take_back(one, following, first)
         if one.task is not None:
             one.task.cancel()
         self._walk(one, following.event.start)
+        return following.event.start
 
     def _take_back(self, one: Voice, riff: Committed, first: int) -> None:
         """Drop a riff that has not begun; what else the voice plays from then on is handed over again."""

@@ -10,7 +10,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from livevae.errors import RequestError
-from livevae.latent.recipe import Recipe
+from livevae.latent.recipe import PRIORS, Recipe
 from livevae.music.notes import TICKS_PER_BAR
 from livevae.perform import blend
 from livevae.perform.settings import BY_NAME
@@ -117,6 +117,12 @@ def _context(value: Any) -> tuple[tuple[int, int, int, int], ...]:
     return tuple((start(s), length(n), pitch(p), velocity(v)) for s, n, p, v in value)
 
 
+def _prior(value: Any) -> str:
+    if value not in PRIORS:
+        raise ValueError(f"{' or '.join(PRIORS)} was expected, not {str(value)[:40]!r}")
+    return str(value)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "seed": _whole(0, 2**63 - 1),
     "temperature": _number(0.0, float(BY_NAME["temp"].high or 0)),
@@ -132,4 +138,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "context": _context,
     "beside": _call,
     "top": _whole(0, int(BY_NAME["top"].high or 0)),
+    "prior": _prior,
 }

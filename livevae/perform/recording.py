@@ -141,6 +141,11 @@ class Recording:
         self._sounding.clear()
         return self._close(take, length)
 
+    def add(self, riff: Riff) -> None:
+        """One more take, on the grid and as a model hears it."""
+        self._takes.append(riff)
+        del self._takes[:-MOST_TAKES]
+
     def clear(self) -> int:
         """Forget all takes; gives how many there were."""
         count = len(self._takes)
@@ -189,8 +194,7 @@ class Recording:
         if not notes:
             return None
         riff = spread(Riff(tuple(quantised(notes)), length), take.meter)
-        self._takes.append(riff)
-        del self._takes[:-MOST_TAKES]
+        self.add(riff)
         return riff
 
 

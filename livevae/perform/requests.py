@@ -52,10 +52,17 @@ class Stop(Request):
 
 @dataclass(frozen=True, slots=True)
 class Sample(Request):
-    """One riff, once: a short-lived voice with `settings` laid over those of `voice` (or of the defaults)."""
+    """One riff, once: a short-lived voice with `settings` laid over those of `voice` (or of the defaults).
+
+    Attributes:
+        voice: whose settings.
+        settings: what is laid over them.
+        recipe: what to decode, as text (see `recipes`); "" makes a recipe from the settings.
+    """
 
     voice: str = ""
     settings: dict[str, object] = field(default_factory=dict)
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +199,102 @@ class Call(Request):
         voice: who answers.
         distance: 0 a copy, 0.5 in the personas' manner, 1 free.
         bars: how much of what was played is the call, and how long the answer is.
+        kept: a riff of the crib that is the call, in place of what was played.
     """
 
     voice: str
     distance: float = 0.5
     bars: int = 2
+    kept: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute(Request):
+    """Let a voice walk on without being heard, at once; `on` None turns it over."""
+
+    voice: str
+    on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solo(Request):
+    """Hear only this voice, and others that are soloed; `on` None turns it over."""
+
+    voice: str
+    on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep(Request):
+    """Let the riff that sounds take every turn of its voice, and put it into the crib; or release it.
+
+    Attributes:
+        voice: whose riff.
+        on: whether to keep or to release; None turns it over.
+        name: what to call it in the crib; "" is a name from its voice and its seed.
+    """
+
+    voice: str
+    on: bool | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Request):
+    """Play a riff of the crib, note for note.
+
+    Attributes:
+        name: its name there.
+        voice: who plays it; "" is the voice that it was kept from.
+        once: play it once, on the next grid point; else it takes every turn until it is released.
+    """
+
+    name: str
+    voice: str = ""
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListCrib(Request):
+    """Which riffs there are in the crib."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeKept(Request):
+    """Add a riff of the crib to the takes that personas are trained on."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRiff(Request):
+    """Which riff of a voice sounds: its seed and its recipe."""
+
+    voice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reroll(Request):
+    """Give a voice a new seed, from its next riff on."""
+
+    voice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo(Request):
+    """Take back the last change of voices' settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo(Request):
+    """Make the change again that was taken back last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swap(Request):
+    """Hear the other of two states, a and b, each with its own settings of all voices; or the named one."""
+
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True)

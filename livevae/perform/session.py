@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from livevae import __version__
 from livevae.errors import LivevaeError, RequestError
-from livevae.latent.recipe import NORMAL
+from livevae.latent.recipe import NORMAL, Recipe
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import picture, requests as ask, voice as voices
+from livevae.perform import picture, recipes, requests as ask, voice as voices
 from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
+from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.engine import Engine
+from livevae.perform.history import History
 from livevae.perform.hub import Hub, Snapshot as Picture
+from livevae.perform.keeping import Keeping
 from livevae.perform.mixer import Mixer
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
@@ -54,6 +57,7 @@ class Session:
         personas: the personas that voices can blend; None where there are none.
         inputs: whether notes can come in at all, to be recorded.
         prior: what riffs are drawn from, where a voice does not say: `normal` or `learned` (see `Recipe`).
+        crib: where riffs are kept; None forgets them with the session.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
@@ -79,6 +83,7 @@ class Session:
         personas: Book | None = None,
         inputs: bool = True,
         prior: str = NORMAL,
+        crib: Crib | None = None,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -112,8 +117,19 @@ class Session:
         self.conductor = Conductor(player, self.clock, clocks, self._at, self.hub)
         self.controls = Controls(self.do, self.clock, lambda: self.cast.names)
         self.controls.listeners.append(self._recorded)
+        self.history = History(self.cast, self.clock, self.hub)
+        self._keeping = Keeping(
+            self.cast,
+            self.clock,
+            MemoryCrib() if crib is None else crib,
+            self.recording,
+            self.hub,
+            self._at,
+            self._changed,
+        )
         self._title = ""
         self._shots = 0
+        self._rolls = 0
         self._requests = 0
         self._errors = 0
         self._later: set[asyncio.TimerHandle] = set()
@@ -154,8 +170,20 @@ class Session:
                 return self._stop(request)
             case ask.Sample():
                 return self._sample(request)
-            case ask.Set():
-                return self._set(request)
+            case ask.Set() | ask.Blend() | ask.Latent() | ask.Reroll():
+                return self._change(request)
+            case (
+                ask.Mute()
+                | ask.Solo()
+                | ask.Keep()
+                | ask.Recall()
+                | ask.ListCrib()
+                | ask.TakeKept()
+                | ask.ShowRiff()
+            ):
+                return self._keeping.do(request)
+            case ask.Undo() | ask.Redo() | ask.Swap():
+                return self.history.do(request)
             case ask.Tempo() | ask.Nudge() | ask.Tap() | ask.Clock():
                 return self.conductor.do(request, later)
             case ask.Map():
@@ -171,8 +199,6 @@ class Session:
                 return self._call(request)
             case ask.Trade():
                 return self._trade(request)
-            case ask.Blend() | ask.Latent():
-                return self._mixer.do(request)
             case ask.PersonaRecord():
                 return self._record(request)
             case (
@@ -186,6 +212,30 @@ class Session:
                 return self.desk.do(request, later)
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
+
+    def _change(self, request: ask.Set | ask.Blend | ask.Latent | ask.Reroll) -> Reply:
+        """Change settings, so that it can be taken back."""
+        before = self.history.state()
+        match request:
+            case ask.Set():
+                reply = self._set(request)
+                kind = f"set {request.voice} {' '.join(request.settings)}"
+            case ask.Reroll():
+                reply = self._reroll(request)
+                kind = ""  # each is one of its own
+            case _:
+                reply = self._mixer.do(request)
+                kind = f"{type(request).__name__} {request.voice}"
+        self.history.changed(before, kind)
+        return reply
+
+    def _reroll(self, request: ask.Reroll) -> Reply:
+        one = self.cast[request.voice]
+        self._rolls += 1
+        seed = voices.derived_seed(self.seed, f"{one.name} rolled {self._rolls}")
+        self.cast.change(one.name, replace(one.settings, seed=seed))
+        self.hub.log("seed", f"{one.name} has seed {seed} from its next riff on")
+        return Reply(pairs=(("voice", one.name), ("seed", seed)), beat=self.beat)
 
     def _play(self, request: ask.Play) -> Reply:
         starting = [self.cast[request.voice]] if request.voice else self.cast.players
@@ -210,7 +260,10 @@ class Session:
         return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
 
     def _call(self, request: ask.Call) -> Reply:
-        heard = self.recording.last(self._tick(request.at), request.bars)
+        if request.kept:
+            heard = self._keeping.call(request.kept)
+        else:
+            heard = self.recording.last(self._tick(request.at), request.bars)
         if not heard:
             raise RequestError(
                 f"nothing was played in the last {request.bars} bars that could be answered (see --midi-in)"
@@ -243,8 +296,25 @@ class Session:
             meter=self.clock.meter,
         )
         recipe = replace(recipe, call=call, distance=distance)
+        if request.recipe:
+            recipe = self._known(recipes.parse(request.recipe))
+            if "bars" not in request.settings:
+                settings = replace(settings, bars=-(-recipe.bars // self.clock.meter.model_bars))
         self.cast.shoot(one, start, settings, recipe)
         return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
+
+    def _known(self, recipe: Recipe) -> Recipe:
+        """A recipe that can be decoded here.
+
+        Raises:
+            RequestError: its model or one of its personas is not here.
+        """
+        if not self._has_model(recipe.model):
+            raise RequestError(f"the recipe's model, {recipe.model[:40]!r}, is not here")
+        for persona, _ in recipe.blend:
+            if persona:
+                self.desk.check(persona, recipe.model)
+        return recipe
 
     def _record(self, request: ask.PersonaRecord) -> Reply:
         if not (self._inputs or request.stop or request.clear):
@@ -352,6 +422,7 @@ class Session:
         for one in self.cast:
             if one.name not in scene.voices:
                 self.cast.remove(one)
+        self.history.forget()
         self._title = scene.title
         if scene.midi is not None:
             self.controls.use(scene.midi)
@@ -406,8 +477,9 @@ class Session:
         """How everything stands now, as the hub tells it; what only the server knows is left out."""
         tick, times = self.clock.tick(), self.engine.times
         playing = any(one.playing for one in self.cast)
+        where = picture.transport(self.clock, self.conductor.followed, self._title, playing=playing)
         return Picture(
-            picture.transport(self.clock, self.conductor.followed, self._title, playing=playing),
+            replace(where, slot=self.history.slot, undos=self.history.undos, redos=self.history.redos),
             picture.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
             picture.takes(self.recording, tick),
             picture.voices(self.cast, tick, self._missing),
@@ -479,8 +551,9 @@ class Session:
             )
 
     def _change_by(self, name: str, values: Mapping[str, object]) -> None:
-        one = self.cast.get(name)
+        one, before = self.cast.get(name), self.history.state()
         self.cast.change(name, (one.settings if one else in_meter(self.clock.meter)).changed(values))
+        self.history.changed(before, f"set {name} {' '.join(values)}")
 
     # Time
 

@@ -22,7 +22,7 @@ PATCHES = ROOT / "patches"
 FILES = sorted(path for path in PATCHES.iterdir() if path.is_file() and path.suffix != ".py")
 NAMES = [setting.name for setting in SETTINGS]
 LAST_HEADING = "names of a voice's settings:"
-TIDALS_OWN = {"cc", "density", "range", "stop", "swing"}
+TIDALS_OWN = {"cc", "density", "once", "range", "stop", "swing"}
 """Names of arguments that are functions in Tidal; ours end in an underscore there."""
 
 

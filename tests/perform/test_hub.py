@@ -1,11 +1,12 @@
 """The hub: whoever listens is told, and whoever does not read costs nobody anything."""
 
 import asyncio
+import dataclasses
 
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from livevae.errors import RequestError
-from livevae.latent.recipe import Recipe
+from livevae.latent.recipe import PRIORS, Recipe
 from livevae.perform import recipes
 from livevae.perform.hub import Bar, Beat, Hub, LogLine
 from livevae.virtual_time import virtual_time
@@ -76,9 +77,20 @@ RECIPES = st.builds(
         max_size=80,
     ).map(tuple),
     distance=st.floats(0.0, 1.0),
+    context=st.lists(
+        st.tuples(st.integers(-4000, -1), st.integers(1, 900), st.integers(0, 127), st.integers(1, 127)),
+        max_size=9,
+    ).map(tuple),
+    top=st.integers(0, 9),
+    prior=st.sampled_from(PRIORS),
 )
 
 
+def test_every_part_of_a_recipe_can_be_read():
+    assert set(recipes._READERS) == {one.name for one in dataclasses.fields(Recipe)}
+
+
+@settings(max_examples=40)
 @given(RECIPES)
 def test_a_recipe_is_the_same_after_its_text(recipe):
     assert recipes.parse(recipes.text(recipe)) == recipe

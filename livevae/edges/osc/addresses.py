@@ -24,10 +24,13 @@ from livevae.perform.requests import (
     Blend,
     Call,
     Clock,
+    Keep,
     Latent,
     Learn,
+    ListCrib,
     LoadScene,
     Map,
+    Mute,
     Nudge,
     Panic,
     PersonaList,
@@ -39,15 +42,23 @@ from livevae.perform.requests import (
     PersonaUndo,
     Ping,
     Play,
+    Recall,
+    Redo,
     Request,
+    Reroll,
     Sample,
     Set,
+    ShowRiff,
+    Solo,
     Status,
     Stop,
     Subscribe,
+    Swap,
+    TakeKept,
     Tap,
     Tempo,
     Trade,
+    Undo,
     Unsubscribe,
 )
 from livevae.perform.settings import BY_NAME, SETTINGS, Setting
@@ -188,6 +199,9 @@ SECONDS = Setting(
 TOKEN = Setting(
     "token", int, 0, 0, 2**31 - 1, "", "from another machine: the number that the first answer brought"
 )
+ON = Setting("on", int, 0, 0, 1, "", "1 or 0; without it, the other of what it is now")
+RIFF = Setting("name", str, "", None, None, "", "a riff in the crib, by its name")
+RECIPE = Setting("recipe", str, "", None, None, "", "what to decode, as the text that a riff comes with")
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
@@ -221,12 +235,20 @@ def _latent(values: Values, at: float | None) -> Request:
     return Latent(_voice(values), position, float(values.get(OVER.name, 0.0)), at=at)
 
 
+def _on(values: Values) -> bool | None:
+    return bool(values[ON.name]) if ON.name in values else None
+
+
 def _topics(values: Values) -> tuple[str, ...]:
     return tuple(topic for topic in SUBJECTS if values.get(topic))
 
 
 def _settings(values: Values) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name != VOICE.name}
+    return {name: value for name, value in values.items() if name not in (VOICE.name, RECIPE.name)}
+
+
+def _sample(values: Values, at: float | None) -> Request:
+    return Sample(_voice(values), _settings(values), str(values.get(RECIPE.name, "")), at=at)
 
 
 ADDRESSES: tuple[Address, ...] = (
@@ -288,11 +310,12 @@ ADDRESSES: tuple[Address, ...] = (
     Address(
         "/livevae/sample",
         "Play one riff, once, on the first grid point at or after the bundle's timetag. Settings are laid"
-        " over those of the voice (without one, over the defaults), for this riff only.",
+        " over those of the voice (without one, over the defaults), for this riff only. With a recipe, that is"
+        " decoded: the same notes again, feel aside.",
         ("voice", "seed"),
-        lambda values, at: Sample(_voice(values), _settings(values), at=at),
+        _sample,
         word=VOICE,
-        settings=SETTINGS,
+        settings=(*SETTINGS, RECIPE),
         example=("lead", "bars", 4, "temp", 0.5),
     ),
     Address(
@@ -409,7 +432,11 @@ ADDRESSES: tuple[Address, ...] = (
         "Answer what was just played into the MIDI input, once, in the manner of a voice's personas.",
         ("voice", "seed", "notes"),
         lambda values, at: Call(
-            _voice(values), float(values.get("distance", 0.5)), int(values.get("bars", 2)), at=at
+            _voice(values),
+            float(values.get("distance", 0.5)),
+            int(values.get("bars", 2)),
+            str(values.get("riff", "")),
+            at=at,
         ),
         word=VOICE,
         needs_word=True,
@@ -418,6 +445,7 @@ ADDRESSES: tuple[Address, ...] = (
                 "distance", float, 0.5, 0.0, 1.0, "", "0 is a copy, 0.5 in the personas' manner, 1 is free"
             ),
             Setting("bars", int, 2, 1, 32, "bars", "how much of what was played is the call"),
+            Setting("riff", str, "", None, None, "", "a riff of the crib that is the call instead"),
         ),
         example=("lead", "distance", 0.4),
     ),
@@ -443,6 +471,106 @@ ADDRESSES: tuple[Address, ...] = (
             ),
         ),
         example=(4, "voice", "lead"),
+    ),
+    Address(
+        "/livevae/mute",
+        "Let a voice walk on without being heard, or hear it again where it is: at once.",
+        ("voice", "muted"),
+        lambda values, at: Mute(_voice(values), _on(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        settings=(ON,),
+        example=("lead",),
+    ),
+    Address(
+        "/livevae/solo",
+        "Hear only this voice, and others that are soloed: at once.",
+        ("voice", "solo"),
+        lambda values, at: Solo(_voice(values), _on(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        settings=(ON,),
+        example=("lead", "on", 1),
+    ),
+    Address(
+        "/livevae/keep",
+        "Loop the riff that sounds until it is released, and put it into the crib with its recipe; again: release it.",
+        ("voice", "kept", "name", "seed", "recipe"),
+        lambda values, at: Keep(_voice(values), _on(values), str(values.get(RIFF.name, "")), at=at),
+        word=VOICE,
+        needs_word=True,
+        settings=(ON, replace(RIFF, help="what to call it in the crib")),
+        example=("lead",),
+    ),
+    Address(
+        "/livevae/recall",
+        "Play a riff of the crib, note for note, until it is released with keep; or once, on the next grid point.",
+        ("voice", "name", "seed"),
+        lambda values, at: Recall(
+            str(values.get(RIFF.name, "")), _voice(values), bool(values.get("once")), at=at
+        ),
+        word=RIFF,
+        needs_word=True,
+        settings=(
+            replace(VOICE, help="who plays it; without one, the voice that it was kept from"),
+            Setting("once", int, 0, 0, 1, "", "1 plays it once"),
+        ),
+        example=("hook", "voice", "lead"),
+    ),
+    Address(
+        "/livevae/crib",
+        "Which riffs are in the crib.",
+        ("riffs", "names"),
+        lambda _, at: ListCrib(at=at),
+        changes=False,
+    ),
+    Address(
+        "/livevae/recipe",
+        "The seed and the recipe of the riff of a voice that sounds.",
+        ("voice", "seed", "recipe", "late", "pinned", "muted"),
+        lambda values, at: ShowRiff(_voice(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        example=("lead",),
+        changes=False,
+    ),
+    Address(
+        "/livevae/reroll",
+        "Give a voice a new seed, from its next riff on; the reply says which.",
+        ("voice", "seed"),
+        lambda values, at: Reroll(_voice(values), at=at),
+        word=VOICE,
+        needs_word=True,
+        example=("lead",),
+    ),
+    Address(
+        "/livevae/undo",
+        "Take back the last change of voices' settings.",
+        ("voices", "undos", "redos"),
+        lambda _, at: Undo(at=at),
+    ),
+    Address(
+        "/livevae/redo",
+        "Make the change again that was taken back last.",
+        ("voices", "undos", "redos"),
+        lambda _, at: Redo(at=at),
+    ),
+    Address(
+        "/livevae/state",
+        "Hear the other of two states, a and b, each with settings of its own; or the named one.",
+        ("slot", "voices"),
+        lambda values, at: Swap(str(values.get("slot", "")).lower(), at=at),
+        word=Setting("slot", str, "", None, None, "", "a or b; without it, the other one"),
+        example=("b",),
+    ),
+    Address(
+        "/livevae/persona/take",
+        "Add a riff of the crib to the takes that personas are trained on.",
+        ("name", "takes"),
+        lambda values, at: TakeKept(str(values.get(RIFF.name, "")), at=at),
+        word=RIFF,
+        needs_word=True,
+        example=("hook",),
     ),
     Address(
         "/livevae/persona/list",
@@ -519,7 +647,7 @@ ADDRESSES: tuple[Address, ...] = (
         "/dirt/play",
         "The same as /livevae/sample, for Strudel's osc(); the voice tells it from SuperDirt's.",
         ("voice", "seed"),
-        lambda values, at: Sample(_voice(values), _settings(values), at=at),
+        _sample,
         word=VOICE,
         needs_word=True,
         settings=SETTINGS,
