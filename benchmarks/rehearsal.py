@@ -1,8 +1,15 @@
 """A rehearsal that nobody plays: the values that a server would tell, for pictures and tests of the UI."""
 
+import asyncio
+import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
 
+from livevae.edges.osc.codec import Message, Value, decode, encode
+from livevae.edges.osc.feed import packets
+from livevae.edges.osc.timetags import Timetags
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Note
 from livevae.perform.hub import (
@@ -147,3 +154,95 @@ def beginning(voices: int, at: float) -> Iterator[Event]:
         yield LogLine(about, text)
     yield LogLine("voice", "drums: a riff came 12 ms too late; the riff before plays again", "warning")
     yield Beat(beat, int(beat // 4) + 1, int(beat % 4) + 1, BPM, at)
+
+
+class FakeServer(asyncio.DatagramProtocol):
+    """Something that answers like a server, and tells subscribers of the rehearsal in real time. No music is made.
+
+    Args:
+        voices: how many.
+        a_second: snapshots a second.
+    """
+
+    def __init__(self, voices: int = 8, a_second: float = 5.0) -> None:
+        self.asked: list[tuple[object, ...]] = []
+        self.subscribers: set[tuple[str, int]] = set()
+        self.port = 0
+        self._voices, self._a_second = voices, a_second
+        self._transport: asyncio.DatagramTransport | None = None
+        self._timetags = Timetags(lambda: asyncio.get_running_loop().time())
+        self._began = 0.0
+        self._numbers = itertools.count(1)
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self, port: int = 0) -> None:
+        """Listen on a port of this machine."""
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", port))
+        self._began = loop.time()
+        self._task = loop.create_task(self._play())
+
+    def close(self) -> None:
+        """Go away."""
+        if self._task is not None:
+            self._task.cancel()
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: open."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """asyncio: a request."""
+        for timed in decode(data):
+            message = timed.message
+            pairs = dict(zip(message.args[-2::-2][::-1], message.args[::-2][::-1], strict=False))
+            answer: list[Value] = ["address", message.address]
+            if "id" in pairs:
+                answer += ["id", pairs["id"]]
+            if message.address == "/livevae/subscribe":
+                self.subscribers.add(addr)
+                at = asyncio.get_running_loop().time() - self._began
+                for event in beginning(self._voices, at):
+                    self._tell(event)
+            elif message.address != "/livevae/ping":
+                self.asked.append((message.address, *message.args))
+            if self._transport is not None:
+                self._transport.sendto(encode(Message("/livevae/reply", tuple(answer))), addr)
+
+    def _tell(self, event: Event) -> None:
+        """Send an event whose moment is counted from the beginning."""
+        if isinstance(event, Snapshot):
+            event = replace(event, transport=replace(event.transport, at=event.transport.at + self._began))
+        elif hasattr(event, "at"):
+            event = replace(event, at=event.at + self._began)  # type: ignore[arg-type]
+        for data in packets(event, self._timetags, next(self._numbers)):
+            for where in self.subscribers:
+                if self._transport is not None:
+                    self._transport.sendto(data, where)
+
+    def log(self, lines: int) -> None:
+        """Tell so many lines of the log at once."""
+        for i in range(lines):
+            self._tell(LogLine("flood", f"line {i}"))
+
+    async def _play(self) -> None:
+        loop = asyncio.get_running_loop()
+        committed = [0] * self._voices
+        beats, pictures = 0, 0
+        while True:
+            now = loop.time() - self._began
+            beat = now * BPM / 60
+            if now * self._a_second >= pictures:
+                self._tell(snapshot(self._voices, now))
+                pictures += 1
+            while beats <= beat + 1:
+                self._tell(Beat(float(beats), beats // 4 + 1, beats % 4 + 1, BPM, beats * 60 / BPM))
+                beats += 1
+            for i in range(self._voices):
+                if (committed[i] * 4 * length(i)) <= beat + 1:
+                    self._tell(riff(i, committed[i], length(i)))
+                    committed[i] += 1
+            await asyncio.sleep(0.05)

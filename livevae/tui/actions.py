@@ -1,6 +1,5 @@
 """What keys and clicks do: each asks the server for something, or changes what is shown."""
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -124,23 +123,30 @@ class Actions:
     def action_reroll(self) -> None:
         """Another seed."""
         if (voice := self._voice()) is not None:
-            seed = 1 + secrets.randbelow(999_999)
-            self.ask("/livevae/set", voice.name, "seed", seed)
-            self.say(f"{voice.name}: seed {seed} from its next riff on")
+            self.ask("/livevae/reroll", voice.name, answer=self._rerolled)
+
+    def _rerolled(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
+        if done:
+            self.say(f"{pairs.get('voice')}: seed {pairs.get('seed')} from its next riff on")
+        else:
+            self.say(str(pairs.get("text", "")), "error")
 
     def action_keep(self) -> None:
         """Keep the riff that sounds, or release it."""
         if (voice := self._voice()) is not None:
             if voice.pinned:
-                self.ask("/livevae/keep", voice.name, "release", 1)
+                self.ask("/livevae/keep", voice.name, "on", 0)
             else:
-                self.ask("/livevae/keep", voice.name, answer=self._kept)
+                self.ask("/livevae/keep", voice.name, "on", 1, answer=self._kept)
 
     def _kept(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         if done:
             self.say(
-                f"kept {pairs.get('riff', pairs.get('name', ''))}: l shows the crib, k releases the loop"
+                f"kept as {pairs.get('name', '?')}: it loops until k releases it; l shows all that is kept"
             )
+            self.look_into_crib()
+        else:
+            self.say(str(pairs.get("text", "")), "error")
 
     def action_recall(self, name: str) -> None:
         """A kept riff again, by the selected voice."""
@@ -262,6 +268,10 @@ class Actions:
         """The next screen, or the one before."""
         here = frame.SCREENS.index(self.state.screen)
         self.action_screen(frame.SCREENS[(here + by) % len(frame.SCREENS)])
+
+    def look_into_crib(self) -> None:
+        """Ask which riffs are kept, without a word in the log."""
+        raise NotImplementedError
 
     def request_line(self, line: str) -> None:
         """Open the line in which requests are typed."""

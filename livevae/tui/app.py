@@ -1,7 +1,7 @@
 """The app: one screen of canvases, drawn from the state; keys and clicks become requests."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,7 +13,7 @@ from livevae.tui import commands, dialogs, frame, keys
 from livevae.tui.actions import Actions, Answered
 from livevae.tui.canvas import Canvas
 from livevae.tui.colours import theme
-from livevae.tui.rows import Row, Span, clean, fit
+from livevae.tui.rows import Row, Span, clean
 from livevae.tui.state import LOST, UP, Line, Scalar, UiState, with_line
 from livevae.tui.views import Views
 
@@ -103,7 +103,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         self._clock, self._online = clock, online
         self._views = Views()
         self._main = Main()
-        self._drawn: UiState | None = None
+        self._made: dict[str, tuple[tuple[object, ...], list[Row]]] = {}
         for ground in ("dark", "light"):
             self.register_theme(theme(ground))
         self.theme = f"livevae-{'light' if self.config.theme == 'light' else 'dark'}"
@@ -137,6 +137,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         """Textual: the end."""
         if self.link is not None:
             self.link.close()
+            await asyncio.sleep(0)  # the socket closes with the loop's next turn
 
     # from the server
 
@@ -151,6 +152,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
         self.state = replace(self.state, link=UP if up else LOST)
         text = f"the server at {self.state.where} " + ("answers" if up else "no longer answers")
         self.state = with_line(self.state, Line(text, "info" if up else "error"))
+        if up:
+            self.look_into_crib()
 
     def answered(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         """An answer that nobody waits for in particular."""
@@ -199,22 +202,40 @@ class Watch(Actions, App[str], inherit_bindings=False):
             if cells > 0 and lines > 0:
                 canvas.show(self._rows(str(canvas.id), state, now, cells, lines))
 
-    def _rows(self, name: str, state: UiState, now: float, cells: int, lines: int) -> list[Row]:
+    def _rows(self, name: str, state: UiState, now: float, cells: int, lines: int) -> Sequence[Row]:
         match name:
             case "transport":
                 return [frame.transport(state, now, cells)]
-            case "tabs":
-                return [frame.tabs(state, cells)]
             case "view":
                 return self._views.rows(state, now, cells, lines)
-            case "health":
-                return [frame.health_strip(state, cells)]
-            case "log":
-                return frame.log_rows(state, cells, lines)
-            case _:
-                return frame.key_rows(
-                    keys.row(self.config), keys.shown(self.config.of(keys.BY_ID["panic"])), cells, lines
+            case "tabs":
+                voice = state.voice.name if state.voice is not None else ""
+                return self._same(
+                    name, (state.screen, state.selected, voice, cells), lambda: [frame.tabs(state, cells)]
                 )
+            case "health":
+                key = (state.link, state.health, state.voices, state.ports, cells)
+                return self._same(name, key, lambda: [frame.health_strip(state, cells)])
+            case "log":
+                return self._same(
+                    name, (state.log, cells, lines), lambda: frame.log_rows(state, cells, lines)
+                )
+            case _:
+                panic = keys.shown(self.config.of(keys.BY_ID["panic"]))
+                return self._same(
+                    name, (cells, lines), lambda: frame.key_rows(keys.row(self.config), panic, cells, lines)
+                )
+
+    def _same(self, name: str, key: tuple[object, ...], make: Callable[[], list[Row]]) -> list[Row]:
+        """What was made last, as long as all that it is made from is the same."""
+        kept = self._made.get(name)
+        if (
+            kept is None
+            or len(kept[0]) != len(key)
+            or any(a is not b and a != b for a, b in zip(kept[0], key, strict=True))
+        ):
+            kept = self._made[name] = (key, make())
+        return kept[1]
 
     # screens over the screen
 
@@ -255,25 +276,26 @@ class Watch(Actions, App[str], inherit_bindings=False):
         """Kept riffs, to play one again."""
         self.ask("/livevae/crib", answer=self._show_crib)
 
+    def look_into_crib(self) -> None:
+        """Ask which riffs are kept, without a word in the log."""
+        if self.link is not None:
+            self.link.ask("/livevae/crib", answer=self._crib_known)
+
+    def _crib_known(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
+        if done:
+            names = str(pairs.get("names", "")).split()
+            self.state = replace(self.state, crib=tuple((name, "") for name in reversed(names)))
+
     def _show_crib(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         if not done:
             self.answered(done, pairs)
             return
-        riffs = [
-            (n, str(v)) for n, v in pairs.items() if n not in ("address", "id", "beat", "riffs", "ignored")
-        ]
-        self.state = replace(self.state, crib=tuple(riffs))
-        rows: list[tuple[Row, str]] = [
-            (
-                (Span(fit(clean(name), 24), "bold"), Span(clean(what), "dim")),
-                name,
-            )
-            for name, what in riffs
-        ]
+        self._crib_known(done, pairs)
+        rows: list[tuple[Row, str]] = [((Span(clean(name)),), name) for name, _ in self.state.crib]
         if not rows:
             rows = [((Span("Nothing is kept yet: k keeps the riff of the selected voice.", "dim"),), "")]
-        foot = "enter plays it on the selected voice   esc goes back"
-        self.push_screen(dialogs.Listing("Crib: kept riffs", rows, foot), self._recalled)
+        foot = "enter plays it on the selected voice until k releases it   esc goes back"
+        self.push_screen(dialogs.Listing("Crib: kept riffs, the newest first", rows, foot), self._recalled)
 
     def _recalled(self, name: str | None) -> None:
         if name:

@@ -28,9 +28,13 @@ class Canvas(Widget):
         self.redrawn = 0
         self._strips: list[Strip | None] = []
         self._ground = ""
+        self._shown: Sequence[Row] | None = None
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows from now on."""
+        if rows is self._shown and self.ground == self._ground and len(rows) == len(self.rows):
+            return
+        self._shown = rows
         ground = self.ground
         if ground != self._ground:
             self._ground, self.rows, self._strips = ground, [], []
@@ -64,8 +68,9 @@ class Canvas(Widget):
         strip = self._strips[y]
         if strip is None:
             row = self.rows[y]
-            segments = [Segment(span.text, style(span.style, self.ground)) for span in row if span.text]
-            strip = Strip(segments, width(row)).adjust_cell_length(self.size.width, style("", self.ground))
+            ground = self.ground
+            segments = [Segment(span.text, style(span.style, ground)) for span in row if span.text]
+            strip = Strip(segments, width(row)).adjust_cell_length(self.size.width, style("", ground))
             self._strips[y] = strip
         return strip
 

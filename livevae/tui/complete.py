@@ -29,7 +29,7 @@ def completions(line: str, names: Mapping[str, Sequence[str]]) -> list[Completio
 
     Args:
         line: what is typed so far.
-        names: names that are known, by the kind of word: `voice`, `persona`, `name` (scenes).
+        names: names that are known, by the kind of word: `voice`, `persona`, `riff`, `name` (of scenes).
     """
     words = line.split()
     if not words or (len(words) == 1 and not line.endswith(" ")):
@@ -76,17 +76,22 @@ def _addresses(typed: str) -> list[Completion]:
 def _words(row: Address, before: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     """What may stand after these words: the address's own word first, then names of arguments, or of a value."""
     table = _table(row)
-    if row.word is not None and not before and names.get(row.word.name):
-        return [(name, row.word.help) for name in names[row.word.name]] + [
+    if row.word is not None and not before and names.get(_kind(row.word)):
+        return [(name, row.word.help) for name in names[_kind(row.word)]] + [
             (name, setting.help) for name, setting in table.items() if name != row.word.name
         ]
     if before and before[-1] in table and _is_name(row, before):
         setting = table[before[-1]]
-        known = names.get(setting.name, ())
+        known = names.get(_kind(setting), ())
         choices = [str(choice) for choice in setting.choices] or list(known)
         return [(choice, setting.help) for choice in choices]
     others = [(name, row.others.help) for name in names.get("persona", ()) if row.others is not None]
     return others + [(n, f"{s.expected}; {s.help}") for n, s in table.items() if n not in before[::1]]
+
+
+def _kind(setting: Setting) -> str:
+    """What a name names: riffs of the crib and scenes are both called `name`."""
+    return "riff" if setting.name in ("name", "riff") and "crib" in setting.help else setting.name
 
 
 def _table(row: Address) -> dict[str, Setting]:

@@ -8,6 +8,9 @@ from livevae.tui.state import LOST, UP, UiState
 SCREENS = ("stage", "voice", "personas", "set", "health")
 """In the order of F2 to F6."""
 
+LEAST_TRANSPORT = 34
+"""Cells that position and tempo need; what is recorded and trained gives way to them."""
+
 LATE_MS = 10.0
 """Notes that leave later than this are heard as late."""
 
@@ -66,6 +69,8 @@ def transport(state: UiState, now: float, cells: int) -> Row:
     )
     if state.letter != "A":
         right.append(Span(f" {state.letter} ", "chosen", "swap"))
+    while right and cells - width(right) < LEAST_TRANSPORT:
+        right.pop(0)
     left = cells - width(parts) - width(right)
     title = clean(state.title)
     if left > 6 and title:

@@ -11,7 +11,7 @@ from livevae.edges.osc.answers import ERROR, REPLY
 from livevae.edges.osc.codec import Message, OscError, Value, decode, encode
 from livevae.edges.osc.feed import EVENTS, Assembler
 from livevae.edges.osc.timetags import Timetags
-from livevae.perform.hub import Event
+from livevae.perform.hub import Event, Snapshot
 from livevae.tui.actions import Answered
 from livevae.tui.state import Scalar
 
@@ -28,6 +28,12 @@ QUIET = 2.5
 
 PATIENCE = 3.0
 """Seconds without any packet after which the server counts as gone."""
+
+REST = 0.45
+"""Seconds for which snapshots are left unread after one was read, unless something was asked: they cost most."""
+
+SNAPSHOT, HEAD = b"/livevae/snapshot", 48
+"""A packet of a snapshot has this among its first bytes."""
 
 WAITS = 64
 """Questions whose answers are still known; a training is answered many times."""
@@ -51,7 +57,7 @@ class Link(asyncio.DatagramProtocol):
         self._ids = itertools.count(1)
         self._waiting: OrderedDict[int, Answered] = OrderedDict()
         self._up = False
-        self._last = self._news = 0.0
+        self._last = self._news = self._rest = 0.0
         self._pinging: asyncio.Task[None] | None = None
 
     async def open(self, host: str, port: int) -> None:
@@ -87,6 +93,7 @@ class Link(asyncio.DatagramProtocol):
     def ask(self, address: str, *args: Scalar, answer: Answered | None = None) -> None:
         """Send a message; `answer` hears each reply or error to it."""
         number = next(self._ids)
+        self._rest = 0.0
         try:
             if answer is None:
                 self.send(address, *args)
@@ -109,11 +116,14 @@ class Link(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, ...]) -> None:  # noqa: ARG002
         """asyncio: one packet came."""
+        self._last = asyncio.get_running_loop().time()
+        if self._up and self._last < self._rest and SNAPSHOT in data[:HEAD]:
+            self._news = self._last
+            return
         try:
             messages = decode(data)
         except OscError:
             return
-        self._last = asyncio.get_running_loop().time()
         if not self._up:
             self._up = True
             self._on_state(True)
@@ -124,6 +134,8 @@ class Link(asyncio.DatagramProtocol):
                 event = self._assembler.take(timed)
                 if event is not None:
                     self._on_event(event)
+                if isinstance(event, Snapshot):
+                    self._rest = self._last + REST
             elif timed.message.address in (REPLY, ERROR):
                 self._answer(timed.message)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from livevae.tui import other_views, voice_view
-from livevae.tui.rows import Row
+from livevae.tui.rows import Row, fit_rows
 from livevae.tui.stage import Stage
 from livevae.tui.state import UiState
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from livevae.perform.settings import Setting
+
+
+NARROWEST = 24
+"""Cells below which lanes are cut, whatever they show."""
 
 
 class Views:
@@ -40,4 +44,5 @@ class Views:
             case "health":
                 return other_views.health(state, cells, lines, self.back)
             case _:
-                return self._stage.rows(state, now, cells, lines)
+                rows = self._stage.rows(state, now, cells, lines)
+                return rows if cells >= NARROWEST else fit_rows(rows, cells, lines)

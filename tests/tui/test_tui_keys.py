@@ -25,8 +25,8 @@ REQUESTS: tuple[tuple[Sequence[str], Sequence[tuple[object, ...]]], ...] = (
     ("s", [("/livevae/solo", "lead", "on", 1)]),
     ("3s", [("/livevae/solo", "bass", "on", 1)]),
     ("p", [("/livevae/stop", "lead")]),
-    ("k", [("/livevae/keep", "lead")]),
-    ("2k", [("/livevae/keep", "tenor", "release", 1)]),
+    ("k", [("/livevae/keep", "lead", "on", 1)]),
+    ("2k", [("/livevae/keep", "tenor", "on", 0)]),
     ("t", [("/livevae/tap",)]),
     (["left_square_bracket"], [("/livevae/nudge", "ms", -10.0)]),
     (["right_square_bracket"], [("/livevae/nudge", "ms", 10.0)]),
@@ -92,10 +92,20 @@ async def test_each_f_key_and_tab_shows_its_screen() -> None:
 
 async def test_a_new_seed_is_asked_for_and_shown() -> None:
     async with screen() as (app, pilot, recorder):
+        recorder.answers["/livevae/reroll"] = (True, {"voice": "lead", "seed": 8123})
         await pilot.press("r")
-        (address, voice, name, seed) = recorder.asked[0]
-        assert (address, voice, name) == ("/livevae/set", "lead", "seed")
-        assert f"seed {seed}" in shown(app)
+        assert recorder.asked == [("/livevae/reroll", "lead")]
+        assert "lead: seed 8123 from its next riff on" in shown(app)
+
+
+async def test_a_kept_riff_is_said_by_name_and_the_crib_is_looked_into() -> None:
+    async with screen() as (app, pilot, recorder):
+        recorder.answers["/livevae/keep"] = (True, {"voice": "lead", "kept": 1, "name": "lead-7"})
+        recorder.answers["/livevae/crib"] = (True, {"riffs": 2, "names": "hook lead-7"})
+        await pilot.press("k")
+        assert "kept as lead-7" in shown(app)
+        await pilot.press("v")
+        assert "- lead-7" in shown(app)
 
 
 async def test_nothing_recorded_means_record_first() -> None:
@@ -145,12 +155,13 @@ async def test_tab_completes_addresses_voices_and_settings() -> None:
         assert app.screen.query_one("#line").value == "/livevae/set tenor drift "  # type: ignore[attr-defined]
 
 
-async def test_a_kept_riff_is_said_and_played_again_from_the_crib() -> None:
+async def test_a_kept_riff_is_played_again_from_the_crib() -> None:
     async with screen() as (app, pilot, recorder):
-        recorder.answers["/livevae/crib"] = (True, {"riffs": 2, "night-3": "lead, 4 bars", "bridge": "tenor"})
-        await pilot.press("l", "down", "enter")
-        assert recorder.asked == [("/livevae/crib",), ("/livevae/recall", "bridge", "voice", "lead")]
-        assert app.state.crib == (("night-3", "lead, 4 bars"), ("bridge", "tenor"))
+        recorder.answers["/livevae/crib"] = (True, {"riffs": 2, "names": "hook night-3"})
+        await pilot.press("l")
+        assert "▶ night-3" in shown(app)
+        await pilot.press("down", "enter")
+        assert recorder.asked == [("/livevae/crib",), ("/livevae/recall", "hook", "voice", "lead")]
 
 
 @pytest.mark.parametrize(("press", "how"), [("enter", "stay"), ("s", "stop"), ("e", "all")])

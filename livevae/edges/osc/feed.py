@@ -85,6 +85,10 @@ PARTS: Mapping[str, tuple[str, type[Any], bool]] = MappingProxyType(
 )
 """Addresses of a snapshot's parts: its field, what is in it, and whether there are several."""
 
+_HINTS: Mapping[type[Any], Mapping[str, Any]] = {
+    kind: typing.get_type_hints(kind) for kind in (*SMALL.values(), *(kind for _, kind, _ in PARTS.values()))
+}
+
 EVENTS = frozenset({*SMALL, RIFF, RECIPE, *PARTS})
 """Every address that subscribers are sent; none of them is a request."""
 
@@ -339,7 +343,7 @@ def _named(message: Message) -> dict[str, Any]:
 
 def _read(kind: type[Any], given: Mapping[str, Any], at: float = 0.0) -> Any:
     """A value from its pairs; fields that did not come are as usual."""
-    hints = typing.get_type_hints(kind)
+    hints = _HINTS[kind]
     values: dict[str, Any] = {}
     for one in fields(kind):
         hint = hints[one.name]

@@ -1,0 +1,118 @@
+"""What the rehearsal UI costs: its share of a core in a terminal of 200x60 while eight voices play, and its start."""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+from benchmarks.rehearsal import FakeServer
+from livevae.children import environment
+
+
+class Terminal:
+    """A terminal with `livevae watch` in it, whose output is read and counted.
+
+    Args:
+        port: of the server.
+        size: columns and rows.
+    """
+
+    def __init__(self, port: int, size: tuple[int, int]) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        command = [sys.executable, "-m", "livevae", "watch", f"127.0.0.1:{port}", "--theme", "dark"]
+        extra = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env={**environment(), **extra}
+        )
+        os.close(slave)
+        os.set_blocking(self._master, False)
+        self.read = 0
+        self.first: float | None = None
+
+    def drain(self) -> None:
+        """Read what it drew; notes when the first picture came."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            while data := os.read(self._master, 65536):
+                self.read += len(data)
+                if self.first is None and b"Stage" in data:
+                    self.first = time.perf_counter() - self.began
+
+    def cpu(self) -> float:
+        """Seconds of processor time that it has used.
+
+        Source: proc(5): numbers 14 and 15 of /proc/PID/stat, in clock ticks.
+        """
+        words = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+async def measure(size: tuple[int, int], voices: int, seconds: float) -> dict[str, float]:
+    """The start, the share of a core, and bytes a second to the terminal."""
+    server = FakeServer(voices)
+    await server.open()
+    terminal = Terminal(server.port, size)
+    try:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 5
+        while loop.time() < until:
+            terminal.drain()
+            await asyncio.sleep(0.01)
+        start_cpu, start_read, start = terminal.cpu(), terminal.read, loop.time()
+        while loop.time() < start + seconds:
+            terminal.drain()
+            await asyncio.sleep(0.02)
+        took = loop.time() - start
+        return {
+            "start_s": terminal.first or float("nan"),
+            "core": (terminal.cpu() - start_cpu) / took,
+            "bytes": (terminal.read - start_read) / took,
+        }
+    finally:
+        terminal.close()
+        server.close()
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of this measurement."""
+    text = "the rehearsal UI's start, and its share of a core while voices play"
+    command = commands.add_parser("tui", help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--seconds", type=float, default=20.0, help="of each row (20)")
+    command.add_argument("--json", type=Path, help="also write the figures to this file")
+    command.set_defaults(run=run)
+
+
+ROWS = (((80, 24), 3), ((120, 40), 4), ((200, 60), 8))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, and show the table."""
+    print(f"{'terminal':<10} {'voices':>6} {'start, s':>9} {'share of a core':>16} {'kB/s':>7}")
+    found = {}
+    for size, voices in ROWS:
+        row = asyncio.run(measure(size, voices, arguments.seconds))
+        name = f"{size[0]}x{size[1]}"
+        found[name] = row
+        print(
+            f"{name:<10} {voices:>6} {row['start_s']:>9.2f} {100 * row['core']:>14.1f} % {row['bytes'] / 1000:>7.1f}",
+            flush=True,
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
