@@ -32,7 +32,7 @@ async def test_every_message_of_the_readme_is_answered_by_the_bundled_scene(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
-    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake", PersonaBook(shelf.DEFAULT))
+    models = Models(lambda _: FakeDecoder(), lambda _: True, "fake", PersonaBook(shelf.DEFAULT))
     async with running(options, models, lambda _: None) as server:
         where = f"127.0.0.1:{server.osc.address[1]}"
         for line in SENDS:

@@ -10,8 +10,11 @@ from typing import Any
 from livevae.budget import check_nesting, reading, shown
 from livevae.errors import LimitError, MusicError, RequestError, SceneError
 from livevae.music.meter import COMMON, Meter, parse as parse_meter
+from livevae.music.notes import TICKS_PER_BEAT
 from livevae.perform import scene_blend
+from livevae.perform.arc import STILL, Arc
 from livevae.perform.controls import Binding, MidiMap, binding
+from livevae.perform.scene_blend import LONGEST_LEG
 from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings, in_meter
 from livevae.tempo.timeline import TempoError, checked_bpm
 
@@ -177,7 +180,7 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
         raise SceneError(f"{source}: {where}: {wrong}")
     if not isinstance(table, dict):
         raise SceneError(f"{source}: {where} must be a table, such as [{where}]")
-    _known(table, (*(s.name for s in SETTINGS), "play", *scene_blend.KEYS), source, where)
+    _known(table, (*(s.name for s in SETTINGS), "play", "arc", *scene_blend.KEYS), source, where)
     play = table.get("play", True)
     if not isinstance(play, bool):
         raise SceneError(f"{source}: {where}.play must be true or false, not {play!r}")
@@ -189,8 +192,47 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
         blend, place = scene_blend.read_blend(table), scene_blend.read_place(table)
     except SceneError as error:
         raise SceneError(f"{source}: {where}.{error}") from None
-    settings = replace(settings, blend=blend, place=place)
+    settings = replace(
+        settings, blend=blend, place=place, arc=_arc(table.get("arc"), settings, source, where)
+    )
     return SceneVoice(settings, play)
+
+
+def _arc(given: object, settings: VoiceSettings, source: str, where: str) -> Arc:
+    """`[voice.drums.arc]`: `beats = 32`, and of each setting the values in turn: `velocity = [0, 80, 96]`."""
+    if given is None:
+        return STILL
+    where = f"{where}.arc"
+    if not isinstance(given, dict):
+        raise SceneError(f"{source}: {where} must be a table of settings and their values, such as [{where}]")
+    _known(given, ("beats", *ARCED), source, where)
+    beats = given.get("beats", 32)
+    if isinstance(beats, bool) or not isinstance(beats, int | float) or not 1 <= beats <= LONGEST_LEG:
+        raise SceneError(f"{source}: {where}.beats must be a number from 1 to {LONGEST_LEG}, not {beats!r}")
+    values = []
+    for name, held in given.items():
+        if name == "beats":
+            continue
+        if not isinstance(held, list) or not 1 <= len(held) <= MOST_LEGS:
+            raise SceneError(
+                f"{source}: {where}.{name} must be a list of up to {MOST_LEGS} values, such as [0, 80, 96]"
+            )
+        try:
+            turns = tuple(getattr(settings.changed({name: value}), name) for value in held)
+        except RequestError as error:
+            raise SceneError(f"{source}: {where}: {error}") from None
+        values.append((name, turns))
+    return Arc(tuple(values), round(beats * TICKS_PER_BEAT))
+
+
+ARCED = tuple(
+    one.name
+    for one in SETTINGS
+    if one.kind is not str and one.name not in ("bars", "channel", "quantum", "low", "high")
+)
+"""Settings that an arc may move: those whose change keeps a voice where it is."""
+
+MOST_LEGS = 64
 
 
 def bad_name(name: str) -> str:

@@ -12,6 +12,7 @@ from livevae.latent.attributes import ATTRIBUTES
 from livevae.latent.recipe import PRIORS
 from livevae.music import general_midi, keys
 from livevae.music.meter import Meter
+from livevae.perform.arc import STILL, Arc
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
 from livevae.tempo.feel import HARDEST, STRAIGHT
 
@@ -168,14 +169,20 @@ class VoiceSettings:
     range: float = 0.0
     blend: Blend | Tour = BASE_ALONE
     place: Place = WALKING
+    arc: Arc = STILL
 
     @property
     def attributes(self) -> tuple[tuple[str, float], ...]:
         """The attributes that are asked for, and how much."""
         return tuple((name, getattr(self, name)) for name in ATTRIBUTES if getattr(self, name))
 
+    def at(self, tick: float) -> "VoiceSettings":
+        """These settings as they are at a tick, where some of them go by an arc."""
+        values: dict[str, Any] = dict(self.arc.at(tick))
+        return replace(self, **values) if values else self
+
     def changed(self, values: Mapping[str, object]) -> "VoiceSettings":
-        """These settings with `values` laid over them; names that are no setting are ignored.
+        """These settings with `values` laid over them, for good; names that are no setting are ignored.
 
         Raises:
             RequestError: a value is of the wrong kind or range, or the register is empty. Nothing is changed.
@@ -183,7 +190,7 @@ class VoiceSettings:
         known: dict[str, Any] = {
             FIELDS.get(k, k): BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME
         }
-        new = replace(self, **known)
+        new = replace(self, **known, arc=self.arc.without(values))
         if new.high - new.low < OCTAVE - 1:
             raise RequestError(
                 f"the register from low {new.low} to high {new.high} must hold an octave, so that every note fits"

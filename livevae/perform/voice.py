@@ -246,7 +246,7 @@ async def play(
     try:
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
-            now = settings()
+            now = settings().at(start)
             if now.source:
                 return start
             meter = stage.clock.meter

@@ -1,0 +1,30 @@
+"""An arc: settings of a voice that take one value after another, so many beats each, and then the first again. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """What changes by itself as the music goes on.
+
+    Attributes:
+        values: by setting, the values in turn; of as many as each has, its own circle.
+        leg: ticks that each value holds.
+    """
+
+    values: tuple[tuple[str, tuple[int | float, ...]], ...] = ()
+    leg: int = 1
+
+    def at(self, tick: float) -> Mapping[str, int | float]:
+        """The values at a tick; tick 0 is at the first."""
+        place = int(tick // self.leg)
+        return {name: held[place % len(held)] for name, held in self.values}
+
+    def without(self, names: Mapping[str, object]) -> "Arc":
+        """The arc less some settings: those that a performer took into their own hands."""
+        return replace(self, values=tuple(one for one in self.values if one[0] not in names))
+
+
+STILL = Arc()
+"""Nothing changes by itself."""
