@@ -22,6 +22,8 @@ BENCHES = (
     "benchmarks.persona_stage",
     "benchmarks.persona_morph",
     "benchmarks.persona_recognition",
+    "benchmarks.prior",
+    "benchmarks.tell_apart",
 )
 """Modules with a measurement each: `add_command(subparsers)`."""
 
