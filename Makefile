@@ -1,13 +1,14 @@
 # make perform   play: makes an environment, installs, starts the bundled scene on the bundled model
 # make test      the tests
 # make check     lint and types
+# make pictures  of the rehearsal screen, for docs/
 # make bench     what is claimed, measured: make bench ARGS=jitter (ARGS=--help lists them)
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: perform test check bench wheel clean
+.PHONY: perform test check bench pictures wheel clean
 
 perform: $(VENV)/installed
 	$(BIN)/livevae serve $(ARGS)
@@ -22,6 +23,9 @@ check: $(VENV)/developing
 
 bench: $(VENV)/developing
 	$(BIN)/python -m benchmarks $(or $(ARGS),--help)
+
+pictures: $(VENV)/developing
+	$(BIN)/python -m benchmarks pictures
 
 wheel: $(VENV)/developing
 	$(BIN)/python -m build --wheel

@@ -87,7 +87,7 @@ class Actions:
 
     def action_swap(self) -> None:
         """The other state of all settings."""
-        self.ask("/livevae/ab")
+        self.ask("/livevae/state")
 
     def action_cue(self, which: str) -> None:
         """Another cue."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from livevae.perform.hub import Event
     from livevae.tui.link import Link
 
-FRAMES = 12.0
+FRAMES = 10.0
 """Looks a second at what changed; only rows that did are redrawn."""
 
 STAY, STOP, ALL = "stay", "stop", "all"

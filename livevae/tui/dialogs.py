@@ -14,6 +14,9 @@ from livevae.tui import keys
 from livevae.tui.canvas import Canvas
 from livevae.tui.rows import Row, Span, clean, fit, fit_row
 
+MOST_WAYS = 10
+"""Ways to go on that are shown at once."""
+
 
 class Typing(ModalScreen[str | None], inherit_bindings=False):
     """A request as a line, with completion. Gives the line, or None.
@@ -38,7 +41,7 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
     Typing > Vertical { height: auto; max-height: 80%; width: 100%; background: $surface; }
     Typing Input { border: none; height: 1; padding: 0 1; background: $panel; color: $foreground; }
     Typing #usage { height: 1; }
-    Typing #ways { height: 10; max-height: 10; }
+    Typing #ways { height: 1; }
     """
 
     def __init__(
@@ -110,7 +113,9 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
         from livevae.tui.complete import usage  # noqa: PLC0415
 
         canvas, text = self.query_one("#ways", Canvas), self.query_one("#usage", Canvas)
-        ways, tall, cells = self._ways(), canvas.size.height, canvas.size.width
+        ways, cells = self._ways(), canvas.size.width
+        tall = max(1, min(MOST_WAYS, len(ways), self.size.height - 4))
+        canvas.styles.height = tall
         first = max(0, min(self._chosen - tall // 2, len(ways) - tall))
         wide = min(28, max(12, cells // 3))
         rows: list[Row] = []

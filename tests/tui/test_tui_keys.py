@@ -42,7 +42,7 @@ REQUESTS: tuple[tuple[Sequence[str], Sequence[tuple[object, ...]]], ...] = (
     (["3", "shift+down"], [("/livevae/blend", "bass", "lied", 0.5, "base", 0.5)]),
     ("u", [("/livevae/undo",)]),
     ("U", [("/livevae/redo",)]),
-    ("a", [("/livevae/ab",)]),
+    ("a", [("/livevae/state",)]),
     ("R", [("/livevae/persona/record", "stop", 1)]),
     ("n", [("/livevae/cue", "next")]),
     ("b", [("/livevae/cue", "back")]),
