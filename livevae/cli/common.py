@@ -67,13 +67,13 @@ def add_mqtt_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
-    """The ensemble that `--mqtt` names; None without it.
+def mqtt_of(arguments: argparse.Namespace, scenes: str = "") -> "Mqtt | None":
+    """The ensemble that `--mqtt` names, else the first scene; None without any.
 
     Raises:
         LivevaeError: the URL or a mapping is none, or is missing.
     """
-    if arguments.mqtt is None:
+    if (url := arguments.mqtt or scenes) == "":
         if arguments.mqtt_ca is not None or arguments.mqtt_map or arguments.decode == "mqtt":
             raise LivevaeError(
                 "--mqtt-ca, --mqtt-map and --decode mqtt are for an ensemble: say which with --mqtt URL"
@@ -88,7 +88,7 @@ def mqtt_of(arguments: argparse.Namespace) -> "Mqtt | None":
         if not topic or not voice or "#" in topic or "+" in topic:
             raise LivevaeError(f"--mqtt-map takes a topic and a voice, as in strudel=lead, not {text!r}")
         mapped[topic] = voice
-    return Mqtt(topics.parse(arguments.mqtt), arguments.mqtt_ca, mapped, arguments.decode == "mqtt")
+    return Mqtt(topics.parse(url), arguments.mqtt_ca, mapped, arguments.decode == "mqtt")
 
 
 def add_prior(command: argparse.ArgumentParser) -> None:

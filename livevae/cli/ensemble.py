@@ -77,9 +77,9 @@ def _table(watcher: "Watcher") -> Any:
     from livevae.edges.mqtt.clients import HEADINGS
 
     line = watcher.line
-    title = (
-        "no conductor yet" if line is None else f"{line.conductor} conducts: {line.bpm:.1f} bpm, {line.meter}"
-    )
+    title = "nobody conducts"
+    if line is not None and watcher.conductor:
+        title = f"{line.conductor} conducts: {line.bpm:.1f} bpm, {line.meter}"
     table = Table(*HEADINGS, title=title if watcher.online else "no broker", title_justify="left")
     for row in watcher.rows:
         table.add_row(*row)

@@ -174,7 +174,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         midi=tuple(arguments.midi or ("virtual",)),
         midi_in=tuple(arguments.midi_in or ()),
         clock=clock,
-        mqtt=mqtt_of(arguments),
+        mqtt=mqtt_of(arguments, scene.mqtt),
         record=arguments.record,
         door=door,
         log=arguments.log,

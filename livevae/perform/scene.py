@@ -59,6 +59,7 @@ class Scene:
         meter: how long a bar is.
         voices: by name, in the file's order.
         midi: knobs and program changes; None leaves those of the scene before.
+        mqtt: the ensemble that a server which begins with this scene takes part in, as for `--mqtt`; "" is none.
     """
 
     title: str = ""
@@ -66,6 +67,7 @@ class Scene:
     voices: Mapping[str, SceneVoice] = field(default_factory=dict)
     midi: MidiMap | None = None
     meter: Meter = COMMON
+    mqtt: str = ""
 
 
 def parse(text: str, source: str = "scene") -> Scene:
@@ -90,10 +92,14 @@ def _scene(text: str, source: str) -> Scene:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SceneError(f"{source}: not TOML: {error}") from None
-    _known(table, ("title", "tempo", "meter", "voice", "midi"), source, "")
+    _known(table, ("title", "tempo", "meter", "voice", "midi", "mqtt"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
         raise SceneError(f"{source}: title must be text, not {shown(repr(title))}")
+    if not isinstance(mqtt := table.get("mqtt", ""), str):
+        raise SceneError(
+            f"{source}: mqtt must be a URL such as mqtt://127.0.0.1/trio/rack, not {shown(repr(mqtt))}"
+        )
     voices = table.get("voice", {})
     if not isinstance(voices, dict):
         raise SceneError(f"{source}: voice must be a table for each voice, such as [voice.lead]")
@@ -106,6 +112,7 @@ def _scene(text: str, source: str) -> Scene:
         {n: _voice(n, v, source, meter) for n, v in voices.items()},
         _midi(table["midi"], voices, source) if "midi" in table else None,
         meter,
+        mqtt,
     )
 
 

@@ -9,7 +9,7 @@ from livevae.edges.mqtt import payloads
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
 from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
-from livevae.edges.mqtt.values import Line, RoomState
+from livevae.edges.mqtt.values import READY, Line, RoomState
 
 MOST_ROOMS = 256
 """Rooms and voices that are shown; more are somebody's flood."""
@@ -109,6 +109,15 @@ class Watcher:
         return self.rooms.setdefault(name, RoomView())
 
     @property
+    def conductor(self) -> str:
+        """The room that conducts; "" while none does."""
+        view = None if self.line is None else self.rooms.get(self.line.conductor)
+        if self.line is None or view is None or view.state is None:
+            return ""
+        here = view.state.state == READY and view.state.follows and view.state.boot == self.line.boot
+        return self.line.conductor if here else ""
+
+    @property
     def rows(self) -> list[tuple[str, ...]]:
         """A row a room: name, state, part, bpm, beat, how far apart, late notes, and what plays."""
         rows: list[tuple[str, ...]] = []
@@ -116,12 +125,12 @@ class Watcher:
             if view.state is None:
                 continue
             health = view.health
-            conducts = self.line is not None and self.line.conductor == name
+            conducts = self.conductor == name
             part = "conducts" if conducts else "follows" if view.state.follows else "own clock"
             playing = [voice for voice, table in sorted(view.voices.items()) if table.get("playing") is True]
             apart = "" if conducts or not view.state.follows else _shown(health, "apart_ms", 2)
             within = "" if not apart else f"{apart} ±{_shown(health, 'within_ms', 2)} ms"
-            here = view.state.state == "ready"
+            here = view.state.state == READY
             rows.append(
                 (
                     name,

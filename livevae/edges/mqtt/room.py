@@ -38,6 +38,7 @@ VOICES_EVERY = 0.2
 """Seconds between two pictures of a voice, at least."""
 
 HEALTH_EVERY = 1.0
+APART_EVERY = 0.25
 
 HELD = 256
 """Commands that wait for their beat; more are refused."""
@@ -127,9 +128,10 @@ class Room:
         self._held: set[asyncio.Task[None]] = set()
         self._number = 0
         self._online = False
-        self._voices: dict[str, tuple[bytes, float]] = {}
+        self._voices: dict[str, tuple[VoiceState | None, float]] = {}
         self._health_at = 0.0
-        self._description = b""
+        self._apart_at = 0.0
+        self._description: object = None
         self._described_at = 0.0
         self._conductor = ""
         self._twin = False
@@ -193,7 +195,7 @@ class Room:
         self._number += 1
         self._online = True
         self._voices.clear()
-        self._description, self._described_at = b"", 0.0
+        self._description, self._described_at = None, 0.0
         self.time.connected(self._loop.time())
         self._birth()
         self.step()
@@ -263,8 +265,9 @@ class Room:
         if self._online:
             self.time.step(now)
             self._describe(now)
-        if not active:
+        if not active or now < self._apart_at:
             return
+        self._apart_at = now + APART_EVERY
         apart = self.time.apart(now)
         conductor.detail(apart.conductor, self.time.election.conducting, apart.ms)
         if apart.conductor != self._conductor:
@@ -462,10 +465,10 @@ class Room:
     def _snapshot(self, event: Snapshot) -> None:
         now = self._loop.time()
         for voice in event.voices:
-            payload = write(voice_table(voice), LONGEST_DOCUMENT)
-            known, since = self._voices.get(voice.name, (b"", 0.0))
-            if payload != known and now - since >= VOICES_EVERY:
-                self._voices[voice.name] = payload, now
+            known, since = self._voices.get(voice.name, (None, 0.0))
+            if voice != known and now - since >= VOICES_EVERY:
+                self._voices[voice.name] = voice, now
+                payload = write(voice_table(voice), LONGEST_DOCUMENT)
                 self._sender.send(self.place.own("voice", voice.name), payload, 1, True)
         for gone in self._voices.keys() - {voice.name for voice in event.voices}:
             del self._voices[gone]
@@ -497,22 +500,25 @@ class Room:
         if self._description and now - self._described_at < HEALTH_EVERY:
             return
         self._described_at = now
+        cast, more = self._session.cast, self._setup.describe()
+        seen = (cast.names, cast.ports, self.meter, more)
+        if self._description == seen:
+            return
+        self._description = seen
         addresses = {row.address: {"help": row.help, "names": list(row.names)} for row in ADDRESSES}
         table = {
             "v": __version__,
-            "voices": list(self._session.cast.names),
-            "ports": list(self._session.cast.ports),
+            "voices": list(cast.names),
+            "ports": list(cast.ports),
             "meter": self.meter,
-            **self._setup.describe(),
+            **more,
             "addresses": addresses,
         }
         try:
             payload = write(table, LONGEST_DOCUMENT)
         except PayloadError:  # thousands of personas
             payload = write({**table, "personas": [], "models": []}, LONGEST_DOCUMENT)
-        if payload != self._description:
-            self._description = payload
-            self._sender.send(self.place.own("$description"), payload, 1, True)
+        self._sender.send(self.place.own("$description"), payload, 1, True)
 
 
 def voice_table(voice: VoiceState) -> dict[str, object]:
