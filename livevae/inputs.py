@@ -7,12 +7,14 @@ Law: a log that is written and read is the same log.
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TextIO
 
 from livevae.budget import json_value, shown
+from livevae.edges.osc.limits import full
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
 from livevae.latent.recipe import NORMAL, PRIORS
@@ -43,8 +45,20 @@ MAX_TICK = 1e12
 MAX_PORTS = 64
 MAX_SEED = 1 << 64
 
-KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "end")
-SPEAKING = ("line", "transport")
+PART = 64 * 2**20
+"""Characters of one file of a log; what comes then goes on in the next, FILE.1, FILE.2 and so on."""
+
+MOST = 2**30
+"""Characters of a whole log. A night of a thousand requests an hour has 2 MB."""
+
+RATE, BURST = 262_144.0, 16 * 2.0**20
+"""Characters a second of packets and MIDI, and at once: two thousand requests a second."""
+
+FLOODING = ("osc", "midi")
+"""Kinds that others can send without end; what is too much of them is left out, and that is said."""
+
+KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "trained", "left", "end")
+SPEAKING = ("line", "transport", "left")
 """Kinds whose data says something of ours."""
 
 Heard = Callable[[bytes, float], None]
@@ -58,8 +72,9 @@ class Input:
         time: when, in seconds since the log began.
         kind: `osc` (a packet), `midi` (a message of an input), `clock` (a byte of a MIDI clock that is followed),
             `line` (where the music is, once another clock has led), `transport` (others begin to play, or stop),
-            `lost` and `back` (a port, by livevae's name), `end`.
-        data: its bytes; of a line JSON `[tick, bpm]`, of transport `[playing, tick]`.
+            `lost` and `back` (a port, by livevae's name), `trained` (a persona, by name, now ready), `left` (how many
+            inputs before this one were left out, for there were too many), `end`.
+        data: its bytes; of a line JSON `[tick, bpm]`, of transport `[playing, tick]`, of left a number.
         when: the moment that it says of itself, where that is another than `time`: a MIDI message's, a line's anchor.
     """
 
@@ -92,6 +107,18 @@ class Input:
         playing, tick = json_value(self.data, 1)
         return bool(playing), _within(tick, MAX_TICK)
 
+    @property
+    def left(self) -> int:
+        """How many inputs were left out, of a `left`.
+
+        Raises:
+            ValueError: its data is no such number.
+        """
+        count = json_value(self.data.decode(), 0)
+        if type(count) is not int or count < 1:
+            raise ValueError("a count of what was left out is a whole number from 1")
+        return count
+
     def check(self) -> None:
         """See that it can be played again.
 
@@ -103,7 +130,7 @@ class Input:
             raise ValueError(f"a kind of input that is none: {self.kind!r}")
         if not 0 <= self.time <= MAX_SECONDS or (self.when is not None and not abs(self.when) <= MAX_SECONDS):
             raise ValueError("a time that is beyond a night")
-        if self.kind in ("lost", "back"):
+        if self.kind in ("lost", "back", "trained"):
             self.data.decode()
         elif self.kind == "midi":
             _check_message(self.data)
@@ -168,6 +195,11 @@ class Log:
     head: Head
     inputs: tuple[Input, ...]
 
+    @property
+    def left_out(self) -> int:
+        """How many inputs are not in it, because too many came."""
+        return sum(item.left for item in self.inputs if item.kind == "left")
+
 
 def line_of(item: Head | Input) -> str:
     """As a line of the log's file, with its end."""
@@ -205,7 +237,7 @@ def read(lines: Iterable[str]) -> Log:
 
 
 def load(path: Path) -> Log:
-    """A log from its file.
+    """A log from its file, and from those in which it goes on.
 
     Raises:
         LivevaeError: it cannot be read, or is no log.
@@ -213,10 +245,20 @@ def load(path: Path) -> Log:
     if path.exists() and not path.is_file():
         raise LivevaeError(f"{path} is no regular file")
     try:
-        with path.open(encoding="utf-8") as file:
-            return read(_lines(file))
+        with ExitStack() as stack:
+            files = [stack.enter_context(part.open(encoding="utf-8")) for part in (path, *_parts(path))]
+            return read(chain.from_iterable(map(_lines, files)))
     except (OSError, UnicodeDecodeError) as error:
         raise LivevaeError(f"{path} cannot be read as a log: {error}") from None
+
+
+def _part(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
+
+
+def _parts(path: Path) -> list[Path]:
+    """The files in which a log goes on, in order."""
+    return list(takewhile(Path.is_file, (_part(path, number) for number in range(1, MOST // PART + 1))))
 
 
 def _lines(file: TextIO) -> Iterator[str]:
@@ -256,19 +298,24 @@ def _check_message(data: bytes) -> None:
 
 
 class LogWriter:
-    """A log that grows while a server plays. Used from the server's loop alone.
+    """A log that grows while a server plays, within a budget. Used from the server's loop alone.
 
     Args:
-        path: the file, which is begun anew.
+        path: the file, which is begun anew; those in which an earlier log of that name went on are removed.
         clock: monotonic seconds.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         try:
+            for part in _parts(path):
+                part.unlink()
             self._file: TextIO = path.open("w", buffering=1, encoding="utf-8")
         except OSError as error:
             raise LivevaeError(f"--log: {path} cannot be written: {error.strerror}") from None
+        self._path, self._number = path, 0
         self._clock, self._begun = clock, clock()
+        self._rate = full(RATE, BURST, self._begun)
+        self._size = self._all = self._left = 0
         self._fails = False
         self._led = False
 
@@ -323,11 +370,33 @@ class LogWriter:
             self._file.close()
 
     def _write(self, item: Head | Input) -> None:
-        """A disk that is full costs the log, and nothing of the music."""
+        """A disk that is full costs the log, and nothing of the music; so does a flood."""
         if self._fails:
             return
+        line = line_of(item)
+        if isinstance(item, Input) and item.kind in FLOODING and not self._has_room(len(line)):
+            if not self._left:
+                logger.warning("--log: more comes in than the log takes, and some of it is left out")
+            self._left += 1
+            return
+        if self._left:
+            count, self._left = self._left, 0
+            self._line(line_of(Input(self._clock() - self._begun, "left", str(count).encode())))
+        self._line(line)
+
+    def _has_room(self, size: int) -> bool:
+        return self._all + size <= MOST and self._rate.take(self._clock(), size)
+
+    def _line(self, line: str) -> None:
         try:
-            self._file.write(line_of(item))
+            if self._size + len(line) > PART and self._number < MOST // PART:
+                self._number += 1
+                self._size = 0
+                self._file.close()
+                self._file = _part(self._path, self._number).open("w", buffering=1, encoding="utf-8")
+            self._file.write(line)
         except OSError as error:
             self._fails = True
             logger.error("--log: the log ends here: %s", error.strerror)  # noqa: TRY400  (the performer's disk, not our fault)
+        self._size += len(line)
+        self._all += len(line)

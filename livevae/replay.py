@@ -22,6 +22,7 @@ from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.reports import Report
 from livevae.reports import follow
 from livevae.tempo.timeline import Timeline
+from livevae.trainings import TrainedAgain
 from livevae.virtual_time import virtual_time
 
 SOURCE = ("log", 1)
@@ -105,6 +106,7 @@ async def _replay(
     strict: bool,
 ) -> Replayed:
     head, loop = log.head, asyncio.get_running_loop()
+    trainings = TrainedAgain(log)
     player = LocalPlayer(timeline=Timeline(0, head.zero, head.bpm or scene.tempo))
     session = Session(
         player,
@@ -117,7 +119,7 @@ async def _replay(
         takes=takes,
         ports=head.ports,
         clocks=dict.fromkeys((INTERNAL, MIDI, LINK), ""),
-        personas=personas,
+        personas=trainings.book(personas) if personas is not None else None,
         crib=MemoryCrib(crib),
         strict=strict,
     )
@@ -146,6 +148,9 @@ async def _replay(
                 session.transport(*one.transport)
             case "lost":
                 player.lose_port(one.data.decode())
+            case "trained":
+                trainings.ready(one.data.decode())
+                await asyncio.sleep(0)
             case "back":
                 player.bring_port_back(one.data.decode())
     await session.close()

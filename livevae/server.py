@@ -38,6 +38,7 @@ from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import Report
 from livevae.reports import follow, lines_of
 from livevae.terminal import backstage
+from livevae.trainings import logged
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +183,13 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if shared is not None:
             # so that what nobody answers is decoded here in time, as it would have been without workers
             shared.patience = max(0.0, lead - LOOKAHEAD - 2 * times.p99 - RESERVE)
+        log = None
+        if options.log is not None:
+            log = LogWriter(options.log, asyncio.get_running_loop().time)
+            stack.callback(log.close)
+        book = models.personas
+        if log is not None and book is not None:
+            book = logged(book, log)
         session = Session(
             player,
             engine,
@@ -191,7 +199,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             scenes=options.shelf,
             has_model=models.known,
             takes=models.takes,
-            personas=models.personas,
+            personas=book,
             crib=options.crib,
             clocks=why_not(ensemble=options.mqtt is not None),
             ports=names,
@@ -199,10 +207,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         )
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
-        log = None
-        if options.log is not None:
-            log = LogWriter(options.log, asyncio.get_running_loop().time)
-            stack.callback(log.close)
+        if log is not None:
             log.head(options.seed, session.cast.timing, player.timeline, names, options.prior)
 
         def reported(report: Report) -> None:

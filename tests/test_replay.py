@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import mido
+import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 from laws import assert_each_on_has_its_off
@@ -14,7 +15,8 @@ from laws import assert_each_on_has_its_off
 from livevae.edges.osc.client import Client
 from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.errors import LivevaeError
-from livevae.inputs import Head, Input, Log, LogWriter, line_of, read
+from livevae.inputs import Head, Input, Log, LogWriter, line_of, load, read
+from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.perform.scene import parse
 from livevae.perform.voice import Timing
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
@@ -295,3 +297,88 @@ async def test_a_night_of_a_running_server_is_played_again_note_for_note(tmp_pat
     assert sorted(one for one in again if one[0] < 13 * BAR) == sorted(
         one for one in live if one[0] < 13 * BAR
     )
+
+
+def test_a_flood_is_left_out_of_the_log_within_its_budget_and_the_log_is_replayed(
+    tmp_path, monkeypatch, caplog
+):
+    """20 MB a second went into the log, twice the bytes that came in."""
+    monkeypatch.setattr("livevae.inputs.BURST", 20_000.0)
+    monkeypatch.setattr("livevae.inputs.RATE", 1_000.0)
+    monkeypatch.setattr("livevae.inputs.PART", 8_000)
+    monkeypatch.setattr("livevae.inputs.MOST", 80_000)
+    now = [5.0]
+    path = tmp_path / "night.log"
+    for _ in range(2):  # the second begins anew
+        writer = LogWriter(path, lambda: now[0])
+        writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.2, 97.0), PORTS)
+        for number in range(4000):
+            now[0] += 0.001
+            writer.request(encode(Message("/livevae/set", ("a", "bars", 1 + number % 4))))
+        now[0] += 10.0
+        writer.came("midi", bytes([0x90, 60, 1]), now[0])
+        writer.close()
+    files = sorted(tmp_path.iterdir())
+    assert sum(file.stat().st_size for file in files) < 26_000
+    assert len(files) == 4
+    assert all(file.stat().st_size <= 8_000 for file in files)
+    log = load(path)
+    kept = sum(item.kind == "osc" for item in log.inputs)
+    assert log.left_out == 4000 - kept > 3000
+    assert [item.kind for item in log.inputs[-3:]] == ["left", "midi", "end"]
+    assert "left out" in caplog.text
+    assert replay(log, SCENES["four"], lambda _: FakeDecoder()).refused == 0
+
+
+def test_a_night_with_a_training_in_it_is_replayed_and_the_persona_is_ready_when_it_was():
+    """It ended in `every task waits, and no timer is set`."""
+    asked = []
+
+    class Book:
+        """Trains in a process of its own; what it has trained is of the one model that there is."""
+
+        def __init__(self):
+            self.personas = Personas()
+
+        def identity(self, model):
+            return "0" * 16
+
+        def checked_name(self, name):
+            return name
+
+        def find(self, name):
+            raise LivevaeError(f"there is no persona {name}")
+
+        keep = names = attributes = find
+
+        async def train(self, name, model, takes, epochs, told):
+            process = await asyncio.create_subprocess_exec("true")
+            await process.wait()
+            asked.append((name, len(takes)))
+            told(1, 1, 0.5)
+            weights = {}
+            for layer, (out, inp) in layer_shapes(4, 2).items():
+                weights[f"{layer}.weight"] = np.zeros((out, inp), np.float32)
+                weights[f"{layer}.bias"] = np.zeros(out, np.float32)
+            return Persona(name, "0" * 16, 4, 2, weights, {"windows": 7})
+
+    notes = [
+        Input(0.1 + number / 2 + off / 10, "midi", bytes([0x90 - 16 * off, 60 + number, 64]))
+        for number in range(7)
+        for off in (0, 1)
+    ]
+    script = [
+        Input(0.01, *osc("/livevae/persona/record", 2)),
+        *notes,
+        Input(7.0, *osc("/livevae/persona/train", "eve")),
+        Input(9.0, *osc("/livevae/blend", "a", "eve", 1.0)),
+        Input(20.0, "trained", b"eve"),
+        Input(30.0, *osc("/livevae/blend", "a", "eve", 1.0)),
+        Input(40.0, "end"),
+    ]
+    done = replay(Log(HEAD, tuple(script)), SCENES["four"], lambda _: FakeDecoder(), personas=Book())
+    assert asked == [("eve", 1)]
+    assert done.refused == 1  # the blend before it was ready
+    early = [item for item in script if item.kind != "trained"]
+    done = replay(Log(HEAD, tuple(early)), SCENES["four"], lambda _: FakeDecoder(), personas=Book())
+    assert done.refused == 0  # a log that says nothing of trainings

@@ -269,6 +269,10 @@ def _run_replay(arguments: argparse.Namespace) -> None:
     from livevae.replay import replay
 
     log = inputs.load(arguments.log)
+    if log.left_out:
+        say(
+            f"log     {log.left_out} inputs of that night were left out, for too much came in: it may sound different"
+        )
     own = (
         Path(arguments.scene).parent
         if arguments.scene and arguments.scene not in scene_files.bundled()
