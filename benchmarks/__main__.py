@@ -18,6 +18,7 @@ BENCHES = (
     "benchmarks.night",
     "benchmarks.decode_table",
     "benchmarks.training_table",
+    "benchmarks.align",
     "benchmarks.persona_speed",
     "benchmarks.persona_stage",
     "benchmarks.persona_morph",

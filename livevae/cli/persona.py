@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import ModelError
 from livevae.latent import attributes
 from livevae.models.checkpoints import shelf
@@ -111,19 +112,26 @@ def _add_train(verbs: Any) -> None:
         "--channel", type=int, default=0, choices=range(17), metavar="1-16", help="of MIDI files"
     )
     train.add_argument("--skyline", action="store_true", help="of chords, take the highest notes")
+    add_alignment_options(train)
     train.add_argument("--dry-run", action="store_true", help="only the report")
     train.set_defaults(run=_train)
 
 
 def _train(args: argparse.Namespace) -> None:
     name = persona_files.checked_name(args.name)
+    alignment = alignment_of(args)
     console = Console(highlight=False)
     with _progress(console) as progress:
         reading = progress.add_task("reading", total=None)
         base = midime_training.Base.open(args.model)
         choice = Choice(args.track, args.channel, args.skyline, args.windows_from)
         found = persona_windows.read(
-            args.paths, base.config, choice, lambda _: progress.advance(reading), isolated=True
+            args.paths,
+            base.config,
+            choice,
+            lambda _: progress.advance(reading),
+            alignment=alignment,
+            isolated=True,
         )
         progress.update(reading, total=1, completed=1, visible=False)
     show_report(console, found)
@@ -153,9 +161,13 @@ def show_report(console: Console, found: Imported) -> None:
     """Which files and tracks gave how many windows, what was left out and why."""
     files = found.files if len(found.files) <= MOST_ROWS else ()
     if files:
-        table = Table("file", "windows", "from", "left out", box=None, pad_edge=False)
+        table = Table("file", "windows", "from", "beats", "left out", box=None, pad_edge=False)
         for file in files:
-            table.add_row(file.name, str(file.windows), "; ".join(file.parts), _reasons(file.left_out))
+            sources = "; ".join(file.parts)
+            table.add_row(
+                *(file.name, str(file.windows), sources, file.beats.removeprefix("beats ")),
+                _reasons(file.left_out),
+            )
         console.print(table)
     else:
         used = [file for file in found.files if file.windows]
@@ -165,7 +177,16 @@ def show_report(console: Console, found: Imported) -> None:
             console.print(f"  {count:>6}  {reason}")
         for file in [file for file in found.files if not file.windows][:6]:
             console.print(f"  nothing of {file.name}: {_reasons(file.left_out)}")
+        beats = Counter(_source(file.beats) for file in used if file.beats)
+        if beats:
+            console.print(
+                "beats: " + ", ".join(f"{words} in {count} files" for words, count in beats.items())
+            )
     console.print(found.expectation)
+
+
+def _source(beats: str) -> str:
+    return "found" if beats.startswith("beats found") else "the file's"
 
 
 def _reasons(left_out: "Counter[str]") -> str:

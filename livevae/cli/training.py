@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from livevae.models.training.evaluate import Evaluation
     from livevae.models.training.trainer import Report
 
+
+MOST_ROWS = 12
+"""Files that a report shows one by one."""
 
 KINDS = ("melody", "songs", "notes", "chords", "drums", "all-drums", "groove", "trio")
 """`livevae.corpus.kinds.KINDS` by name: importing that one costs more than a command line should."""
@@ -42,6 +46,7 @@ def _add_dataset(commands: Any) -> None:
         "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
     )
     build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
+    add_alignment_options(build)
     build.set_defaults(run=_build)
     info = verbs.add_parser("info", help="what is in a data set, what was refused and why")
     info.add_argument("name")
@@ -140,6 +145,7 @@ def _build(args: argparse.Namespace) -> None:
             steps=args.steps,
             share=args.held_out,
             on_file=lambda path: progress.update(task, advance=1, description=shown(path.name, 40)),
+            alignment=alignment_of(args),
             isolated=True,
         )
     _show_info(built)
@@ -170,6 +176,20 @@ def _show_info(data: "Dataset") -> None:
         for reason, count in info["reports"][name]["refused"].items():
             refused.add_row(f"{count:,}", reason)
         console.print(refused)
+        beats = info["reports"][name].get("beats", {})
+        if found := {file: words for file, words in beats.items() if words.startswith("beats found")}:
+            console.print(
+                f"{name}: the file's beats in {len(beats) - len(found)} files, found in {len(found)}:"
+            )
+            for file, words in list(found.items())[:MOST_ROWS]:
+                console.print(f"  {file}: {words}", markup=False)
+        unread = info["reports"][name].get("files_refused", [])
+        for line in unread[:MOST_ROWS]:
+            console.print(f"  refused: {line}", markup=False)
+        if len(unread) > MOST_ROWS:
+            console.print(
+                f"  and {len(unread) - MOST_ROWS} more: see {data.path / 'info.json'}", markup=False
+            )
 
 
 def _train(args: argparse.Namespace) -> None:

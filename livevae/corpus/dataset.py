@@ -12,19 +12,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.budget import shown
 from livevae.corpus import music_files
+from livevae.corpus.align import Alignment
 from livevae.corpus.kinds import KINDS, cut_file
 from livevae.corpus.names import held_out
 from livevae.corpus.reading import cut_all
 from livevae.errors import MusicError
 from livevae.home import home
+
+MOST_NAMED = 1_000
+"""Refused files that a report names."""
+
+AS_WRITTEN = Alignment("off")
 
 SPLITS = ("train", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -96,6 +103,7 @@ def build(
     steps: int = 32,
     share: float = 0.05,
     on_file: Callable[[Path], object] | None = None,
+    alignment: Alignment = AS_WRITTEN,
     isolated: bool = False,
 ) -> Dataset:
     """Read music files, cut them to windows, split them by song, write the data set.
@@ -111,13 +119,14 @@ def build(
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         on_file: called with every file once it is read.
+        alignment: where the beats of MIDI files come from; as the files have them if not given.
         isolated: read in a process with limits of memory and time, as strangers' files should be.
 
     Raises:
         MusicError: a path is not there, or nothing could be used.
     """
     folder = place(name)
-    options = {"music": music, "steps": steps}
+    options = {"music": music, "steps": steps, "align": asdict(alignment)}
     sets: list[str] = []
     reports: dict[str, Any] = {}
     found: dict[str, dict[bytes, int]] = {split: {} for split in SPLITS}
@@ -194,11 +203,16 @@ def _read_set(
     refused: Counter[str] = Counter()
     used = windows = 0
     songs: dict[str, set[str]] = {split: set() for split in SPLITS}
+    beats: dict[str, str] = {}
+    unread: list[str] = []
     for file, cut in cut_all(cut_file, files, options, isolated=isolated):
         if on_file is not None:
             on_file(file)
         refused.update(cut.refused)
+        if cut.found:
+            beats[str(file.relative_to(path)) if path.is_dir() else file.name] = cut.found
         if cut.error:
+            unread.append(shown(f"{file.name}: {cut.error}", 240))
             refused[f"files: {_without(cut.error, file.name)}"] += 1
         elif cut.windows is None:
             refused["files: nothing in it made a window"] += 1
@@ -221,6 +235,8 @@ def _read_set(
         "test_songs": len(songs["test"]),
         "windows_before_removing_duplicates": windows,
         "refused": dict(refused.most_common()),
+        "files_refused": unread[:MOST_NAMED],
+        "beats": {shown(name, 200): words for name, words in beats.items()},
     }
 
 

@@ -20,6 +20,7 @@ from livevae.corpus import (
     note_windows,
     trio_windows,
 )
+from livevae.corpus.align import Alignment, aligned
 from livevae.corpus.lines import Line, runs
 from livevae.corpus.melody_windows import shape_key, windows
 from livevae.corpus.midi_lines import lines_of
@@ -146,7 +147,7 @@ def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
 
     Args:
         path: of the file.
-        options: `music`, a key of `KINDS`, and `steps` of a window.
+        options: `music`, a key of `KINDS`; `steps` of a window; `align`, the fields of `Alignment`.
     """
     cut = Cut()
 
@@ -154,6 +155,7 @@ def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
         music = music_files.read(path)
         if isinstance(music, Score):
             cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
+            music, cut.found = aligned(music, Alignment(**options["align"]))
         yield from KINDS[options["music"]].cut(music, options["steps"], cut.refused)
 
     guarded(cut, found())

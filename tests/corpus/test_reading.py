@@ -12,7 +12,7 @@ from livevae.corpus.reading import Cut, Reader, cut_all
 from livevae.home import home
 
 pytestmark = pytest.mark.real
-OPTIONS = {"music": "melody", "steps": 32}
+OPTIONS = {"music": "melody", "steps": 32, "align": {"mode": "off"}}
 
 
 def write(path, first=60, stride=5):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livevae.corpus import music_files
+from livevae.corpus.align import Alignment, aligned
 from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, runs
 from livevae.corpus.melody_windows import windows as melody_windows
 from livevae.corpus.midi_lines import bars_of
@@ -29,6 +30,9 @@ Window = NDArray[Any]
 Hop = Literal["bar", "beat"]
 
 MOST_FILES = 20_000
+MOST_NAMED = 8
+"""Files that a refusal names."""
+
 LEAST_DRUM_HITS = 4
 
 
@@ -59,6 +63,7 @@ class FileReport:
         windows: how many of its windows are trained on; a window that an earlier file had is not counted.
         parts: what windows were cut from, in words.
         left_out: reasons and how often each.
+        beats: where its beats come from, in words, where that was looked into.
     """
 
     name: str
@@ -66,6 +71,7 @@ class FileReport:
     windows: int = 0
     parts: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    beats: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ def read(
     choice: Choice | None = None,
     on_file: Callable[[Path], object] | None = None,
     *,
+    alignment: Alignment | None = None,
     isolated: bool = False,
 ) -> Imported:
     """Cut a performer's files into the model's windows.
@@ -118,18 +125,23 @@ def read(
         config: of the model whose windows they become.
         choice: which notes.
         on_file: called with each file once it is read.
+        alignment: where the beats of MIDI files come from; as the files have them if None.
         isolated: read in a process with limits of memory and time, as strangers' files should be.
 
     Raises:
         MusicError: a path is not there, or nothing could be used; the text holds the commonest reasons.
     """
-    options = {"config": config.to_json(), "choice": asdict(choice or Choice())}
+    options = {
+        "config": config.to_json(),
+        "choice": asdict(choice or Choice()),
+        "align": asdict(alignment or Alignment("off")),
+    }
     reports: list[FileReport] = []
     kept: dict[bytes, tuple[Window, int]] = {}
     for path, cut in cut_all(cut_file, find(paths), options, isolated=isolated):
         if on_file is not None:
             on_file(path)
-        report = FileReport(path.name, _digest(path), 0, cut.sources, cut.refused)
+        report = FileReport(path.name, _digest(path), 0, cut.sources, cut.refused, cut.found)
         reports.append(report)
         for window in () if cut.windows is None else cut.windows:
             key = window.tobytes()
@@ -154,11 +166,12 @@ def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
 
     Args:
         path: of the file.
-        options: `config`, the model's as JSON, and `choice`, the fields of `Choice`.
+        options: `config`, the model's as JSON; `choice`, the fields of `Choice`; `align`, those of `Alignment`.
     """
     config, choice = Config.from_json(options["config"]), Choice(**options["choice"])
     cut = Cut()
-    guarded(cut, (("", window) for window in _file(path, config, choice, cut)))
+    windows = _file(path, config, choice, Alignment(**options["align"]), cut)
+    guarded(cut, (("", window) for window in windows))
     return cut
 
 
@@ -200,10 +213,12 @@ def _nothing(reports: Sequence[FileReport]) -> str:
     if not reports:
         return "there is no music file in what was named"
     why = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
-    return f"none of {len(reports)} file(s) gave a window: {why or 'they are empty'}"
+    names = ", ".join(report.name for report in reports[:MOST_NAMED])
+    more = f" and {len(reports) - MOST_NAMED} more" if len(reports) > MOST_NAMED else ""
+    return f"none of {len(reports)} file(s) gave a window ({names}{more}): {why or 'they are empty'}"
 
 
-def _file(path: Path, config: Config, choice: Choice, cut: Cut) -> Iterator[Window]:
+def _file(path: Path, config: Config, choice: Choice, alignment: Alignment, cut: Cut) -> Iterator[Window]:
     music = music_files.read(path)
     if isinstance(music, Songbook):
         if config.music != "melody":
@@ -214,6 +229,7 @@ def _file(path: Path, config: Config, choice: Choice, cut: Cut) -> Iterator[Wind
         cut.sources.append(f"{len(music.lines)} line{'s' if len(music.lines) != 1 else ''}")
         return
     cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
+    music, cut.found = aligned(music, alignment)
     if config.music == "melody":
         for part in _melodic(music, choice, cut):
             cut.sources.append(part.title)
