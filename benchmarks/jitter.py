@@ -43,8 +43,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "all": ("decode", "train", "flood", "tui", "busy"),
 }
 """Rows of the table, and what runs meanwhile: decoding of four voices without a pause, training of a network at low
-priority, 2000 OSC messages a second, a screen of the status drawn ten times a second, a thread of the server that
-computes in pure Python."""
+priority, 2000 OSC messages a second, the rehearsal UI at 200x60 while eight muted voices walk, a thread of the server
+that computes in pure Python."""
 
 WAYS = ("livevae", "ordinary", "asyncio", "thread", "isobar")
 """See stage.py."""

@@ -3,9 +3,13 @@
 python -m benchmarks.loads flood HOST PORT RATE | tui HOST PORT | train
 """
 
+import fcntl
 import os
+import pty
 import socket
+import struct
 import sys
+import termios
 import time
 from contextlib import suppress
 
@@ -30,30 +34,21 @@ def flood(host: str, port: int, rate: float) -> None:
 
 
 def tui(host: str, port: int) -> None:
-    """A screen of the server's status, asked for and drawn ten times a second, for ever."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.table import Table
-
-    from livevae.edges.osc.client import Client
-    from livevae.errors import LivevaeError
-
-    with (
-        open(os.devnull, "w") as nowhere,  # noqa: PTH123  (not a file of anybody's)
-        Live(
-            console=Console(file=nowhere, force_terminal=True, width=120, height=40),
-            screen=True,
-            auto_refresh=False,
-        ) as live,
-        Client(host, port, patience=0.5) as livevae,
-    ):
-        while True:
-            table = Table("what", "is")
-            with suppress(LivevaeError, OSError):
-                for name, value in livevae.ask("/livevae/status").items():
-                    table.add_row(name, str(value))
-            live.update(table, refresh=True)
-            time.sleep(0.1)
+    """The rehearsal UI in a terminal of 200x60 that a child of ours reads, until we are killed."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 200, 0, 0))
+    if os.fork() == 0:
+        os.close(slave)
+        with suppress(OSError):
+            while os.read(master, 65_536):
+                pass
+        os._exit(0)
+    os.close(master)
+    for number in range(3):
+        os.dup2(slave, number)
+    terminal = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    command = [sys.executable, "-m", "livevae", "watch", f"{host}:{port}", "--theme", "dark"]
+    os.execve(sys.executable, command, terminal)  # noqa: S606  (this process becomes the UI, so that its end ends it)
 
 
 def train() -> None:

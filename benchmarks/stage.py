@@ -21,10 +21,13 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from livevae.children import environment
+from livevae.edges.osc.subscriptions import Subscriptions
+from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import open_udp
 from livevae.latent.recipe import Recipe
 from livevae.models.checkpoints import shelf
 from livevae.models.live import LiveDecoder
+from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
 from livevae.perform.session import Session
 from livevae.player.client.process import PlayerProcess
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 BPM = 120.0
+VOICES = 8
+"""Voices that walk, muted, while the rehearsal UI shows them."""
 
 LEAD = 0.5
 """Seconds ahead that the player is handed notes."""
@@ -198,10 +203,18 @@ async def main(target: str, loads: list[str], ways: list[str], ticks: int, model
         stack.push_async_callback(session.close)
         osc = await open_udp(session.do, port=0)
         stack.callback(osc.close)
+        loop = asyncio.get_running_loop()
+        osc.serve(Subscriptions(session.hub, Timetags(loop.time), loop.time))
         tasks: list[asyncio.Task[Any]] = []
         if "decode" in loads:
             await engine.warm()
             tasks.append(asyncio.create_task(_decode_for_ever(engine)))
+        if "tui" in loads:
+            await engine.warm()
+            for i in range(VOICES):
+                session.do(ask.Set(f"voice{i}", {"channel": i + 1}))
+                session.do(ask.Mute(f"voice{i}", on=True))
+            session.do(ask.Play())
         if "busy" in loads:
             threading.Thread(target=_busy_for_ever, daemon=True).start()
         where = tuple(map(str, osc.address))

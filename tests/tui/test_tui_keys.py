@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from livevae.edges.osc.addresses import BY_ADDRESS
 from livevae.errors import LivevaeError
 from livevae.perform.hub import Takes
 from livevae.tui import dialogs, keys
@@ -14,6 +15,9 @@ from livevae.tui.rows import span_at
 from tests.tui.stand import screen, shown
 
 pytestmark = pytest.mark.asyncio
+
+COMING = {"/livevae/cue"}
+"""Addresses of servers that have cues."""
 
 REQUESTS: tuple[tuple[Sequence[str], Sequence[tuple[object, ...]]], ...] = (
     ("0", [("/livevae/panic",)]),
@@ -47,7 +51,6 @@ REQUESTS: tuple[tuple[Sequence[str], Sequence[tuple[object, ...]]], ...] = (
     ("n", [("/livevae/cue", "next")]),
     ("b", [("/livevae/cue", "back")]),
     ("l", [("/livevae/crib",)]),
-    (["v", "pagedown", "equals_sign"], [("/livevae/set", "lead", "drift", 0.4)]),
     (["v", "minus"], [("/livevae/set", "lead", "temp", 0.5)]),
 )
 
@@ -69,6 +72,23 @@ async def test_every_key_of_the_table_has_an_action_and_every_action_is_there() 
         for key in keys.KEYS:
             name = key.action.partition("(")[0]
             assert hasattr(app, f"action_{name}"), key.id
+
+
+async def test_page_keys_choose_a_setting_and_minus_and_equals_turn_it() -> None:
+    async with screen() as (app, pilot, recorder):
+        await pilot.press("v")
+        while app.settings[app.state.setting].name != "drift":
+            await pilot.press("pagedown")
+        await pilot.press("equals_sign", "minus", "minus")
+        assert recorder.asked == [("/livevae/set", "lead", "drift", drift) for drift in (0.4, 0.35, 0.3)]
+        while app.settings[app.state.setting].name != "key":
+            await pilot.press("pageup")
+        await pilot.press("enter", "C", "enter")
+        assert recorder.asked[3:] == [("/livevae/set", "lead", "key", "C")]
+
+
+async def test_every_request_of_a_key_is_an_address_of_the_table() -> None:
+    assert {asked[0] for _, several in REQUESTS for asked in several} <= set(BY_ADDRESS) | COMING
 
 
 async def test_each_f_key_and_tab_shows_its_screen() -> None:
