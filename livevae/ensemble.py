@@ -133,7 +133,7 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
         """Our model of that identity, the default one first."""
         if identity not in found:
             found[identity] = next(
-                (name for name in ("", *shelf.entries()) if _identity(book, name) == identity), None
+                (name for name in ("", *shelf.with_latent()) if _identity(book, name) == identity), None
             )
         return found[identity]
 

@@ -16,6 +16,7 @@ GROUPS = (
     "livevae.cli.ensemble",
     "livevae.cli.persona",
     "livevae.cli.model",
+    "livevae.cli.continuing",
     "livevae.cli.training",
 )
 """Modules with a group of commands each: `add_commands(subparsers)`, which sets `run` on its parsers. They are asked in

@@ -140,6 +140,7 @@ def open_models(arguments: argparse.Namespace) -> "Models":
 
 def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
     """Say which voices play drums on a channel on which synths have none."""
+    from livevae.models import stepwise
     from livevae.models.checkpoints import shelf
 
     here = shelf.entries()
@@ -148,7 +149,12 @@ def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
         if model is None or voice.settings.channel == DRUMS:
             continue
         with contextlib.suppress(LivevaeError):
-            if model.describe()[0].music in ("drums", "groove"):
+            stepping = stepwise.takes(model.name)
+            if (
+                stepwise.plays_drums(model.path)
+                if stepping
+                else model.describe()[0].music in ("drums", "groove")
+            ):
                 say(
                     f"scene   voice {name} plays the drums of {model.name} on channel {voice.settings.channel}: most"
                     f" synths have drums on {DRUMS} only, channel = {DRUMS}"

@@ -271,12 +271,27 @@ def _prior(arguments: argparse.Namespace) -> None:
 
 def _sample(arguments: argparse.Namespace) -> None:
     from livevae.latent.recipe import Recipe
+    from livevae.models import stepwise
     from livevae.models.live import LiveDecoder
+    from livevae.models.musicvae.config import configuration
 
     seed = _seed(arguments)
     if arguments.chords:
         config, riffs = _over_chords(arguments, seed)
     else:
+        stepping = stepwise.decoder(arguments.model) if arguments.model else None
+        if stepping is not None:
+            recipes = [
+                Recipe(seed, arguments.temp, arguments.bars or 2, index) for index in range(arguments.n)
+            ]
+            name = stepping.model.name
+            riffs = stepping.decode(recipes)
+            _write(
+                [(f"{name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)],
+                configuration("cat-mel_2bar_small"),
+                arguments,
+            )
+            return
         decoder = LiveDecoder.open(arguments.model, device="cpu")
         config, bars = decoder.config, arguments.bars or decoder.bars
         riffs = decoder.decode(

@@ -255,7 +255,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     import json
 
     from livevae.corpus import dataset
-    from livevae.models.checkpoints import shelf
+    from livevae.models.checkpoints import shelf, step_files
     from livevae.models.checkpoints.identity import identity_at
     from livevae.models.musicvae import assemble as assembling, prior as priors
     from livevae.models.training import crew as training_crew, evaluate, evaluate_groove, prior as fitting
@@ -265,6 +265,10 @@ def _evaluate(args: argparse.Namespace) -> None:
     def opened(name: str) -> Any:
         return assembling.load(name if Path(name).is_file() else shelf.find(name))[0]
 
+    checkpoint = Path(args.model) if Path(args.model).is_file() else shelf.find(args.model)
+    if step_files.is_one(checkpoint):
+        _evaluate_steps(args, checkpoint)
+        return
     data = dataset.load(args.data)
     model = opened(args.model)
     if data.info["music"] != model.config.learns:
@@ -310,15 +314,70 @@ def _evaluate(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     import json
 
+    from livevae.models.checkpoints import step_files
     from livevae.models.musicvae import assemble as assembling
     from livevae.models.training import growth
 
+    if step_files.is_one(args.model):
+        _export_steps(args)
+        return
     model, about = assembling.load(args.model)
     if args.evaluation is not None:
         about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
     if args.licence:
         about = {**about, "licence": args.licence}
     assembling.save(args.file, growth.full_size(model), about, half=args.half)
+
+
+def _export_steps(args: argparse.Namespace) -> None:
+    import json
+    from dataclasses import replace
+
+    import numpy as np
+
+    from livevae.models.checkpoints import step_files
+
+    held = step_files.read(args.model)
+    about = dict(held.about)
+    if args.evaluation is not None:
+        about["evaluation"] = json.loads(args.evaluation.read_text())
+    if args.licence:
+        about["licence"] = args.licence
+    kind = np.float16 if args.half else np.float32
+    tensors = {name: value.astype(kind) for name, value in held.tensors.items()}
+    step_files.write(args.file, replace(held, about=about, tensors=tensors))
+
+
+def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from livevae.corpus import dataset
+    from livevae.models.checkpoints import step_files
+    from livevae.models.training import evaluate_steps, stepwise
+
+    data, held = dataset.load(args.data), step_files.read(path)
+    task = stepwise.task_of(held.config.name)
+    if task is None or data.info["music"] != task.learns:
+        learns = "nothing that is trained here" if task is None else task.learns
+        raise LivevaeError(f"{args.data} is {data.info['music']}; {held.config.name} learns {learns}")
+    found = evaluate_steps.evaluate(
+        held,
+        data.train,
+        data.test,
+        windows=args.windows,
+        samples=min(args.samples, 200),
+        temperature=args.temperature,
+    )
+    table = Table("score", "held out")
+    for name, value in (*found.scores.items(), *found.continuations.items()):
+        table.add_row(name, f"{value:.4f}")
+    Console().print(table)
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
 
 
 def _show_evaluation(found: "Evaluation") -> None:

@@ -60,6 +60,21 @@ def _takes(path: Path, _: int) -> tuple[str, ...]:
     return melody_model.takes(held.config) if held.family == "melody_rnn" else note_model.TAKES
 
 
+def plays_drums(path: Path) -> bool:
+    """Whether the step-wise model at a path plays drums.
+
+    Raises:
+        ModelError: its checkpoint is broken.
+    """
+    held = step_files.describe(path)
+    return held.family == "melody_rnn" and held.config.family == "drums"
+
+
+def drums(decoder: MelodyDecoder | note_model.NoteDecoder) -> bool:
+    """Whether a decoder plays drums."""
+    return isinstance(decoder, MelodyDecoder) and decoder.model.config.family == "drums"
+
+
 def decoder(name: str) -> MelodyDecoder | note_model.NoteDecoder | None:
     """The live decoder of a step-wise model; None where the model is of another family.
 
@@ -67,6 +82,9 @@ def decoder(name: str) -> MelodyDecoder | note_model.NoteDecoder | None:
         ModelError: there is no such model, or its checkpoint is broken.
     """
     model = opened(name)
-    if isinstance(model, note_model.Model):
-        return note_model.NoteDecoder(model)
-    return None if model is None else MelodyDecoder(model)
+    return None if model is None else decoder_of(model)
+
+
+def decoder_of(model: Any) -> MelodyDecoder | note_model.NoteDecoder:
+    """A live decoder around a step-wise model."""
+    return note_model.NoteDecoder(model) if isinstance(model, note_model.Model) else MelodyDecoder(model)

@@ -156,6 +156,8 @@ class Desk:
 
     def gone(self, names: Sequence[str], model: str) -> tuple[str, ...]:
         """Those of `names` that the base model stands in for now."""
+        if not names:
+            return ()
         there = self._book.personas.of(self._book.identity(model))
         return tuple(name for name in names if name not in there)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from livevae.errors import ModelError
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.files import Tensors
 from livevae.models.musicvae.config import Config
@@ -36,4 +37,6 @@ def identity_at(path: Path) -> str:
     Raises:
         ModelError: it is broken.
     """
+    if not checkpoint_files.has_latent(path):
+        raise ModelError(f"{path.stem} goes on step by step and has no latent space: it plays no personas")
     return identity(*checkpoint_files.heads(path, HEADS))

@@ -13,6 +13,9 @@ from livevae.models.musicvae.config import ALIASES, Config
 DEFAULT = "cat-mel_2bar_small"
 """The model that plays when none is named."""
 
+DEFAULT_STEPWISE = "lookback_rnn"
+"""The model that continues when none is named."""
+
 SUFFIX = ".safetensors"
 BUNDLED = Path(__file__).parents[1] / "weights"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

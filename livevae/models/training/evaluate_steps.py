@@ -1,0 +1,252 @@
+"""How good a model that continues is: nats of held-out music beside an n-gram's, and what its continuations are like.
+
+Nats a note and a bar are the only ones that can be compared between vocabularies. Of continuations: how near their
+pitches and rhythms are to their own prompt's, beside the true next bars and beside another song's; and the longest run
+that they share with training music.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from livevae.errors import ModelError
+from livevae.latent.recipe import Recipe
+from livevae.models import stepwise as opening
+from livevae.models.checkpoints.step_files import StepFile
+from livevae.models.note_rnn import config as note_config
+from livevae.models.training import stepwise
+from livevae.models.training.evaluate import spread
+from livevae.music import drums, melody
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
+
+ORDER = 6
+"""Tokens that the n-gram sees."""
+
+RUNS = (8, 12, 16, 24, 32, 48, 64)
+"""Notes of a run that is looked for in training music."""
+
+
+class NGram:
+    """An n-gram with Witten-Bell smoothing: what can be had without a network.
+
+    Args:
+        classes: how many tokens there are.
+        order: how many tokens are seen together.
+    """
+
+    def __init__(self, classes: int, order: int = ORDER) -> None:
+        self._classes, self._order = classes, order
+        self._counts: list[dict[tuple[int, ...], dict[int, int]]] = [defaultdict(dict) for _ in range(order)]
+
+    def learn(self, sequence: Sequence[int]) -> None:
+        """Count a sequence."""
+        for at, token in enumerate(sequence):
+            for length in range(min(self._order, at + 1)):
+                after = self._counts[length][tuple(sequence[at - length : at])]
+                after[token] = after.get(token, 0) + 1
+
+    def nats(self, sequence: Sequence[int], first: int = 1) -> float:
+        """Of all tokens from `first` on."""
+        return -float(sum(np.log(self._chance(sequence, at)) for at in range(first, len(sequence))))
+
+    def _chance(self, sequence: Sequence[int], at: int) -> float:
+        chance = 1 / self._classes
+        for length in range(min(self._order, at + 1)):
+            after = self._counts[length].get(tuple(sequence[at - length : at]))
+            if after is None:
+                break
+            total, kinds = sum(after.values()), len(after)
+            chance = (after.get(sequence[at], 0) + kinds * chance) / (total + kinds)
+        return chance
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvaluation:
+    """What was found; all plain numbers."""
+
+    scores: dict[str, float]
+    continuations: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"held out": self.scores, "continuations": self.continuations}
+
+
+def evaluate(
+    held: StepFile, train: Any, test: Any, *, windows: int = 500, samples: int = 100, temperature: float = 1.0
+) -> StepEvaluation:
+    """Score a checkpoint.
+
+    Args:
+        held: the checkpoint.
+        train: training windows: what the n-gram learns from, and what a copy is a copy of.
+        test: held-out windows.
+        windows: of them to score; 0 for all.
+        samples: continuations to look at.
+        temperature: of those.
+
+    Raises:
+        ModelError: there is no such task.
+    """
+    task = stepwise.task_of(held.config.name)
+    if task is None:
+        raise ModelError(f"{held.config.name} is no configuration that is trained here")
+    task.config = held.config
+    module = task.module(0.0)
+    with torch.no_grad():
+        for name, value in module.tensors().items():
+            value.copy_(torch.from_numpy(held.tensors[name]))
+    some = spread(test, windows or len(test))
+    found = stepwise.scores(task, module, some)
+    found |= _n_gram(task, spread(train, 20 * max(100, len(some))), some)
+    return StepEvaluation(found, _continuations(held, train, test, samples, temperature))
+
+
+def tokens(task: Any, window: NDArray[Any]) -> tuple[list[int], int, int]:
+    """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction."""
+    if task.family == "note_rnn":
+        rows, count = task.prepared(window)
+        widths = (len(note_config.STEPS), len(note_config.DURATIONS), 88)
+        first = (0, widths[0] + widths[1], widths[0])
+        flat = [int(rows[i, k]) + first[k] for i in range(int(count)) for k in (0, 1, 2)]
+        return flat, sum(widths), 3
+    events = task.events(window)
+    if task.config.family == "drums":
+        return events, 512, 1
+    return [event + 2 for event in events], 130, 1
+
+
+def _n_gram(task: Any, train: Any, test: Any) -> dict[str, float]:
+    """Of the same windows, by the same count of notes and bars."""
+    _, classes, first = tokens(task, train[0])
+    model = NGram(classes)
+    for window in train:
+        model.learn(tokens(task, window)[0])
+    total = notes = bars = 0.0
+    for window in test:
+        total += model.nats(tokens(task, window)[0], first)
+        batch = [torch.from_numpy(np.asarray(part)[None]) for part in task.prepared(window)]
+        bars += task.bars(batch)
+        notes += float(batch[1].item()) - 1 if task.family == "note_rnn" else float(batch[2].sum())
+    return {"n_gram_nats_a_note": total / notes, "n_gram_nats_a_bar": total / bars}
+
+
+def riff_of(kind: str, window: NDArray[Any]) -> Riff:
+    """A stored window as a riff."""
+    if kind == "drums":
+        return drums.decode(window.tolist())
+    if kind == "songs":
+        return melody.decode(window.tolist())
+    steps, keys = np.nonzero(window)
+    notes = [
+        Note(int(step) * TICKS_PER_STEP, int(window[step, key]) * TICKS_PER_STEP, int(key) + 21)
+        for step, key in zip(steps, keys, strict=True)
+    ]
+    return Riff(tuple(notes), len(window) * TICKS_PER_STEP)
+
+
+def part(riff: Riff, first: int, bars: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Notes of some bars of a riff, as recipes have them, from the first of these bars on."""
+    begin, end = first * TICKS_PER_BAR, (first + bars) * TICKS_PER_BAR
+    return tuple(
+        (n.start - begin, n.length, n.pitch, n.velocity) for n in riff.notes if begin <= n.start < end
+    )
+
+
+def features(notes: Iterable[tuple[int, int, int, int]], kind: str) -> NDArray[np.float64]:
+    """Where in the bar notes begin, and which pitch classes (drums: which drums) they have; two histograms in one."""
+    found = np.zeros(STEPS_PER_BAR + 128)
+    for start, _, pitch, _ in notes:
+        found[start // TICKS_PER_STEP % STEPS_PER_BAR] += 1
+        found[STEPS_PER_BAR + (pitch if kind == "drums" else pitch % 12)] += 1
+    total = found[:STEPS_PER_BAR].sum()
+    return found / total if total else found
+
+
+def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Total variation of rhythm and pitches together, 0 to 1."""
+    return float(np.abs(a - b).sum() / 4)
+
+
+def _continuations(
+    held: StepFile, train: Any, test: Any, samples: int, temperature: float
+) -> dict[str, float]:
+    task = stepwise.task_of(held.config.name)
+    model = opening.assembled(held)
+    decoder: Any = opening.decoder_of(model)
+    kind = task.learns if task is not None else "songs"
+    riffs = [riff_of(kind, window) for window in spread(test, samples)]
+    half = round(riffs[0].bars) // 2
+    prompts = [part(riff, 0, half) for riff in riffs]
+    truths = [features(part(riff, half, half), kind) for riff in riffs]
+    recipes = [
+        Recipe(
+            i + 1,
+            temperature,
+            half,
+            context=tuple((s - half * TICKS_PER_BAR, n, p, v) for s, n, p, v in prompt),
+        )
+        for i, prompt in enumerate(prompts)
+    ]
+    answers = decoder.decode(recipes)
+    said = [features(part(riff, 0, half), kind) for riff in answers]
+    own = [features(prompt, kind) for prompt in prompts]
+    others = np.roll(np.arange(len(own)), len(own) // 2)
+    known = _runs(riff_of(kind, window) for window in spread(train, 4000))
+    longest = [_longest(riff, known) for riff in answers]
+    return {
+        "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(said, own, strict=True)])),
+        "answer to another's prompt": float(
+            np.mean([apart(a, own[i]) for a, i in zip(said, others, strict=True)])
+        ),
+        "true next bars to the prompt": float(
+            np.mean([apart(a, b) for a, b in zip(truths, own, strict=True)])
+        ),
+        "another's next bars to the prompt": float(
+            np.mean([apart(truths[i], b) for b, i in zip(own, others, strict=True)])
+        ),
+        "nearer to its own than to another's": float(
+            np.mean(
+                [
+                    apart(a, own[i]) < apart(a, own[o])
+                    for i, (a, o) in enumerate(zip(said, others, strict=True))
+                ]
+            )
+        ),
+        "notes a bar": float(np.mean([len(riff.notes) / riff.bars for riff in answers])),
+        "notes a bar of the true next bars": float(
+            np.mean([len(part(riff, half, half)) / half for riff in riffs])
+        ),
+        "silent answers": float(np.mean([not riff.notes for riff in answers])),
+        "longest copied run, notes, at most": float(max(longest)),
+        "longest copied run, notes, mean": float(np.mean(longest)),
+    }
+
+
+def _moves(riff: Riff) -> list[tuple[int, int]]:
+    """Steps and intervals from note to note: the same in every transposition."""
+    return [(b.start - a.start, b.pitch - a.pitch) for a, b in zip(riff.notes, riff.notes[1:], strict=False)]
+
+
+def _runs(riffs: Iterable[Riff]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {length: set() for length in RUNS}
+    for riff in riffs:
+        moves = _moves(riff)
+        for length in RUNS:
+            found[length] |= {hash(tuple(moves[i : i + length - 1])) for i in range(len(moves) - length + 2)}
+    return found
+
+
+def _longest(riff: Riff, known: dict[int, set[int]]) -> int:
+    moves, longest = _moves(riff), 0
+    for length in RUNS:
+        if any(
+            hash(tuple(moves[i : i + length - 1])) in known[length] for i in range(len(moves) - length + 2)
+        ):
+            longest = length
+    return longest
