@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from livevae.models.foreign.crc32c import crc32c, masked
 
 import livevae.models
+from livevae.checksums import crc32c, masked
 from livevae.errors import ModelError, MusicError
 from livevae.models.foreign import generator_bundle, magenta_rnn
 from livevae.models.foreign.import_model import import_model
