@@ -21,6 +21,7 @@ from livevae.player.core import Sent
 from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.reports import Report
 from livevae.reports import follow
+from livevae.scene_files import Overlay
 from livevae.tempo.timeline import Timeline
 from livevae.trainings import TrainedAgain
 from livevae.virtual_time import virtual_time
@@ -105,6 +106,7 @@ async def _replay(
     *,
     strict: bool,
 ) -> Replayed:
+    shelf = Overlay(scenes)
     head, loop = log.head, asyncio.get_running_loop()
     trainings = TrainedAgain(log)
     player = LocalPlayer(timeline=Timeline(0, head.zero, head.bpm or scene.tempo))
@@ -114,7 +116,8 @@ async def _replay(
         timing=Timing(head.lead, head.lookahead),
         seed=head.seed,
         prior=head.prior,
-        scenes=scenes,
+        scenes=shelf.find,
+        writes=shelf.write,
         has_model=has_model,
         takes=takes,
         ports=head.ports,

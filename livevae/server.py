@@ -84,6 +84,7 @@ class Options:
         prior: what riffs are drawn from, where a voice does not say.
         lead: seconds before its sound that a riff is begun; None follows from the decode time measured at the start.
         crib: where riffs are kept; None forgets them when the server ends.
+        writes: writes a scene's text under a name; None where there is no place for it.
         mqtt: the ensemble to take part in; None for none.
     """
 
@@ -101,6 +102,7 @@ class Options:
     prior: str = LEARNED
     lead: float | None = None
     crib: Crib | None = None
+    writes: Callable[[str, str, bool], str] | None = None
     mqtt: Mqtt | None = None
 
 
@@ -197,6 +199,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             seed=options.seed,
             prior=options.prior,
             scenes=options.shelf,
+            writes=options.writes,
             has_model=models.known,
             takes=models.takes,
             personas=book,

@@ -52,6 +52,8 @@
 --   /livevae/learn [voice] [setting value] [least value] [most value]
 --   /livevae/panic
 --   /livevae/scene name
+--   /livevae/scene/write name [replace value]
+--   /livevae/cue [cue]
 --   /livevae/blend voice name number ... [over beats]
 --   /livevae/latent voice [u1 u2 ...] [over beats]
 --   /livevae/call voice [distance value] [bars bars] [riff value]
@@ -99,6 +101,8 @@ setting = pS "setting"
 least = pF "least"
 most = pF "most"
 name = pS "name"
+replace = pI "replace"
+cue = pS "cue"
 u1 = pF "u1"
 u2 = pF "u2"
 u3 = pF "u3"

@@ -23,6 +23,8 @@
 #   /livevae/learn [voice] [setting value] [least value] [most value]
 #   /livevae/panic
 #   /livevae/scene name
+#   /livevae/scene/write name [replace value]
+#   /livevae/cue [cue]
 #   /livevae/blend voice name number ... [over beats]
 #   /livevae/latent voice [u1 u2 ...] [over beats]
 #   /livevae/call voice [distance value] [bars bars] [riff value]

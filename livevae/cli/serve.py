@@ -166,9 +166,11 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     clock = Clock(
         source, device="" if source == "mqtt" else device, conduct=source == "mqtt" and device != ""
     )
+    shelf = scene_files.Shelf(own)
     options = server.Options(
         scene=scene,
-        shelf=scene_files.Shelf(own).find,
+        shelf=shelf.find,
+        writes=shelf.write,
         host=host,
         port=port,
         midi=tuple(arguments.midi or ("virtual",)),

@@ -24,6 +24,9 @@ BASE_WORD = "base"
 MOST_PERSONAS = 16
 """More in one blend are no blend that anyone hears."""
 
+NEARLY = 1e-12
+"""How far from 1 a sum of weights may be by rounding."""
+
 FURTHEST = 8.0
 """Deviations from a persona's middle; beyond, nothing was ever near."""
 
@@ -54,7 +57,9 @@ def weights(given: Iterable[tuple[str, object]]) -> Weights:
         raise RequestError(f"the weights of {', '.join(named(found))[:200]} are all 0: one must be more")
     if len(found) > MOST_PERSONAS:
         raise RequestError(f"a blend has at most {MOST_PERSONAS} names, not {len(found)}")
-    return _plain({name: value / total for name, value in found.items()})
+    if abs(total - 1) > NEARLY:  # weights that were normalised before stay as they are, digit for digit
+        found = {name: value / total for name, value in found.items()}
+    return _plain(found)
 
 
 def named(names: Iterable[str]) -> list[str]:
@@ -171,6 +176,8 @@ def position(values: Iterable[object]) -> tuple[float, ...] | None:
 
 def _plain(shares: Mapping[str, float]) -> Weights:
     total = sum(shares.values())
+    if abs(total - 1) <= NEARLY:
+        total = 1.0
     pairs = tuple((name, shares[name] / total) for name in sorted(shares) if shares[name] > 0)
     return () if [name for name, _ in pairs] == [BASE] else pairs
 

@@ -38,6 +38,22 @@ USUAL = MappingProxyType(
 )
 """What a whole turn of a knob covers where nobody says, and the setting's own range would be no use."""
 
+ACTIONS: Mapping[str, Callable[[str], Request]] = MappingProxyType(
+    {
+        "keep": ask.Keep,
+        "mute": ask.Mute,
+        "solo": ask.Solo,
+        "reroll": ask.Reroll,
+        "next": ask.GoCue,
+        "back": ask.GoCue,
+    }
+)
+"""What a controller does when it is pressed (passes the middle upwards): of a voice, or go to a cue."""
+
+OF_CUES = ("next", "back")
+
+PRESSED = 64
+
 Heard = Callable[[float, bytes], object]
 """Takes a tick and a note-on or note-off as it came."""
 
@@ -69,6 +85,8 @@ class Binding:
 
     def request(self, value: int) -> Request:
         """What turning it to `value` (0 to 127) asks for."""
+        if self.setting in ACTIONS:
+            return ACTIONS[self.setting](self.voice or self.setting)
         row = _row(self.setting)
         if row.choices:
             chosen: float = row.choices[value * len(row.choices) // 128]
@@ -97,6 +115,10 @@ def binding(
         raise RequestError(f"a controller is 0 to {MOST_CONTROLLER}, not {controller}")
     if not 0 <= channel <= 16:
         raise RequestError(f"a MIDI channel is 1 to 16, or 0 for all, not {channel}")
+    if setting in ACTIONS:
+        if (setting in OF_CUES) == bool(voice):
+            raise RequestError(f"{setting} is about no voice" if voice else f"whose {setting}? Name a voice")
+        return Binding(controller, voice, setting, 0.0, 127.0, channel)
     row = _row(setting)
     if (row is TEMPO) == bool(voice):
         raise RequestError("the tempo is nobody's" if voice else f"whose {setting}? Name a voice")
@@ -118,7 +140,9 @@ def _row(setting: str) -> Setting:
         return TEMPO
     if setting not in BY_NAME:
         there = ", ".join(row.name for row in BY_NAME.values() if row.kind is not str)
-        raise RequestError(f"there is no setting {setting[:40]!r}; there are: {there}, tempo")
+        raise RequestError(
+            f"there is no setting {setting[:40]!r}; there are: {there}, tempo, {', '.join(ACTIONS)}"
+        )
     return BY_NAME[setting]
 
 
@@ -220,14 +244,15 @@ class Controls:
             self._said(self._do(ask.LoadScene(name)))
 
     def _turned(self, channel: int, controller: int, value: int) -> None:
-        moved = self._values.get((channel, controller)) != value
+        before = self._values.get((channel, controller))
+        moved, pressed = before != value, (before or 0) < PRESSED <= value
         self._values[channel, controller] = value
         if moved and self._learning is not None:
             self._learn(self._learning, channel, controller)
         there = self._voices()
         for one in self.bindings:
             fits = one.controller == controller and one.channel in (0, channel)
-            if fits and (not one.voice or one.voice in there):
+            if fits and (not one.voice or one.voice in there) and (pressed or one.setting not in ACTIONS):
                 self._said(self._do(one.request(value)))
 
     def _learn(self, wanted: ask.Learn, channel: int, controller: int) -> None:

@@ -174,6 +174,21 @@ class LoadScene(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class GoCue(Request):
+    """Go to a cue on the next bar line that can be met: `next`, `back`, its name, or its number from 1."""
+
+    where: str = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteScene(Request):
+    """Write what is set now as a scene of the performer's; `replace` also over one of that name."""
+
+    name: str
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Blend(Request):
     """Move a voice to other weights over personas, within `over` beats; `base` is the base model."""
 

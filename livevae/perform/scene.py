@@ -13,13 +13,20 @@ from livevae.music.meter import COMMON, Meter, parse as parse_meter
 from livevae.music.notes import TICKS_PER_BEAT
 from livevae.perform import scene_blend
 from livevae.perform.arc import STILL, Arc
+from livevae.perform.blend import Tour
 from livevae.perform.controls import Binding, MidiMap, binding
+from livevae.perform.cue import Cue, CueVoice
 from livevae.perform.scene_blend import LONGEST_LEG
-from livevae.perform.settings import BY_NAME, SETTINGS, VoiceSettings, in_meter
+from livevae.perform.settings import BY_NAME, SETTINGS, Setting, VoiceSettings, in_meter
 from livevae.tempo.timeline import TempoError, checked_bpm
 
 MOST_VOICES = 64
 """Of a scene, and of a session: more are a typing error or a flood."""
+
+MOST_CUES = 200
+
+RAMP = Setting("ramp", float, 0.0, 0.0, 1024.0, "beats", "how long a tempo takes to be reached")
+OVER = Setting("over", float, 0.0, 0.0, 1024.0, "bars", "how long blends take")
 
 MAX_BYTES = 1 << 20
 """Of a scene's file."""
@@ -43,10 +50,11 @@ PARTS_OF_ANSWERS = (".riffs", ".late", ".base_model_for")
 
 @dataclass(frozen=True, slots=True)
 class SceneVoice:
-    """A voice as a scene has it: its settings, and whether it plays from the start."""
+    """A voice as a scene has it: its settings, whether it plays from the start, and whether it is muted."""
 
     settings: VoiceSettings
     play: bool = True
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Scene:
         voices: by name, in the file's order.
         midi: knobs and program changes; None leaves those of the scene before.
         mqtt: the ensemble that a server which begins with this scene takes part in, as for `--mqtt`; "" is none.
+        cues: what is changed on the way, in order.
     """
 
     title: str = ""
@@ -68,6 +77,7 @@ class Scene:
     midi: MidiMap | None = None
     meter: Meter = COMMON
     mqtt: str = ""
+    cues: tuple[Cue, ...] = ()
 
 
 def parse(text: str, source: str = "scene") -> Scene:
@@ -92,7 +102,7 @@ def _scene(text: str, source: str) -> Scene:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SceneError(f"{source}: not TOML: {error}") from None
-    _known(table, ("title", "tempo", "meter", "voice", "midi", "mqtt"), source, "")
+    _known(table, ("title", "tempo", "meter", "voice", "midi", "mqtt", "cue"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
         raise SceneError(f"{source}: title must be text, not {shown(repr(title))}")
@@ -113,6 +123,70 @@ def _scene(text: str, source: str) -> Scene:
         _midi(table["midi"], voices, source) if "midi" in table else None,
         meter,
         mqtt,
+        _cues(table.get("cue", []), voices, source),
+    )
+
+
+def _cues(given: object, voices: Collection[str], source: str) -> tuple[Cue, ...]:
+    """`[[cue]]` after `[[cue]]`, each with `[cue.voice.NAME]` tables."""
+    if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
+        raise SceneError(f"{source}: cues are tables, one after the other: [[cue]]")
+    if len(given) > MOST_CUES:
+        raise SceneError(f"{source}: {MOST_CUES} cues are the most, not {len(given)}")
+    cues = tuple(_cue(table, number, voices, source) for number, table in enumerate(given, 1))
+    for cue in cues:
+        if [other.name for other in cues].count(cue.name) > 1:
+            raise SceneError(f"{source}: two cues are called {shown(cue.name)}")
+    return cues
+
+
+def _cue(table: dict[str, Any], number: int, voices: Collection[str], source: str) -> Cue:
+    where = f"cue {number}"
+    _known(table, ("name", "tempo", "ramp", "meter", "over", "voice"), source, where)
+    name = table.get("name", f"cue-{number}")
+    if not isinstance(name, str) or not VOICE_NAME.fullmatch(name) or name in ("next", "back"):
+        raise SceneError(
+            f"{source}: {where}: a name is 1 to 32 letters, digits, dots, dashes or underscores, not {name!r:.40}"
+        )
+    changes = table.get("voice", {})
+    if not isinstance(changes, dict):
+        raise SceneError(f"{source}: {where}: voice must be a table for each voice, such as [cue.voice.lead]")
+    for voice in changes:
+        if voice not in voices:
+            raise SceneError(f"{source}: {where}: there is no voice {shown(voice)} in this scene")
+    try:
+        ramp, over = RAMP.read(table.get("ramp", 0)), OVER.read(table.get("over", 0))
+    except RequestError as error:
+        raise SceneError(f"{source}: {where}: {error}") from None
+    return Cue(
+        name,
+        _tempo(table["tempo"], f"{source}: {where}") if "tempo" in table else None,
+        float(ramp),
+        _meter(table["meter"], f"{source}: {where}") if "meter" in table else None,
+        float(over),
+        {voice: _cue_voice(change, f"{source}: {where}: voice.{voice}") for voice, change in changes.items()},
+    )
+
+
+def _cue_voice(table: object, where: str) -> CueVoice:
+    if not isinstance(table, dict):
+        raise SceneError(f"{where} must be a table, such as [cue.voice.lead]")
+    _known(table, (*BY_NAME, "play", "muted", *scene_blend.KEYS), where, "")
+    for key in ("play", "muted"):
+        if key in table and not isinstance(table[key], bool):
+            raise SceneError(f"{where}: {key} must be true or false, not {table[key]!r:.40}")
+    try:
+        settings = {key: BY_NAME[key].read(value) for key, value in table.items() if key in BY_NAME}
+        VoiceSettings().changed({key: value for key, value in settings.items() if key not in ("low", "high")})
+        blend, place = scene_blend.read_blend(table), scene_blend.read_place(table)
+    except (RequestError, SceneError) as error:
+        raise SceneError(f"{where}: {error}") from None
+    return CueVoice(
+        settings,
+        (blend if isinstance(blend, Tour) else blend.after) if {"blend", "tour"} & set(table) else None,
+        (place.after or ()) if "latent" in table else None,
+        table.get("play"),
+        table.get("muted"),
     )
 
 
@@ -128,7 +202,13 @@ def _midi(table: object, voices: Collection[str], source: str) -> MidiMap:
         scenes = _programs(table.get("scenes", []))
     except RequestError as error:
         raise SceneError(f"{source}: midi.scenes: {error}") from None
-    return MidiMap(tuple(_knob(key, value, voices, source) for key, value in knobs.items()), scenes)
+    each = [
+        (key, value)
+        for key, given in knobs.items()
+        for value in (given if isinstance(given, list) else [given])
+    ]
+    bindings = [_knob(key, value, voices, source) for key, value in each]
+    return MidiMap(tuple(sorted(bindings, key=lambda one: one.controller)), scenes)
 
 
 def _programs(given: object) -> dict[int, str]:
@@ -187,10 +267,11 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
         raise SceneError(f"{source}: {where}: {wrong}")
     if not isinstance(table, dict):
         raise SceneError(f"{source}: {where} must be a table, such as [{where}]")
-    _known(table, (*(s.name for s in SETTINGS), "play", "arc", *scene_blend.KEYS), source, where)
-    play = table.get("play", True)
-    if not isinstance(play, bool):
-        raise SceneError(f"{source}: {where}.play must be true or false, not {play!r}")
+    _known(table, (*(s.name for s in SETTINGS), "play", "muted", "arc", *scene_blend.KEYS), source, where)
+    play, muted = table.get("play", True), table.get("muted", False)
+    for key, value in (("play", play), ("muted", muted)):
+        if not isinstance(value, bool):
+            raise SceneError(f"{source}: {where}.{key} must be true or false, not {value!r:.40}")
     try:
         settings = in_meter(meter).changed({key: value for key, value in table.items() if key in BY_NAME})
     except RequestError as error:
@@ -202,7 +283,7 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
     settings = replace(
         settings, blend=blend, place=place, arc=_arc(table.get("arc"), settings, source, where)
     )
-    return SceneVoice(settings, play)
+    return SceneVoice(settings, play, muted)
 
 
 def _arc(given: object, settings: VoiceSettings, source: str, where: str) -> Arc:

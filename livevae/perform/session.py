@@ -10,12 +10,13 @@ from livevae.errors import LivevaeError, RequestError
 from livevae.latent.recipe import NORMAL, Recipe
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import picture, recipes, requests as ask, voice as voices
+from livevae.perform import picture, recipes, requests as ask, scene_text, voice as voices
 from livevae.perform.cast import Cast
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import OURS, Conductor
-from livevae.perform.controls import Controls
-from livevae.perform.crib import Crib, MemoryCrib
+from livevae.perform.controls import Controls, MidiMap
+from livevae.perform.crib import Crib, MemoryCrib, checked_name as crib_name
+from livevae.perform.cues import Cues
 from livevae.perform.engine import Engine
 from livevae.perform.history import History
 from livevae.perform.hub import Hub, Snapshot as Picture
@@ -26,7 +27,8 @@ from livevae.perform.protocols import Player
 from livevae.perform.recording import Recording
 from livevae.perform.reporter import Reporter
 from livevae.perform.requests import Later, Reply, Request, nobody
-from livevae.perform.scene import Scene, bad_name
+from livevae.perform.scene import Scene, SceneVoice, bad_name
+from livevae.perform.scene_text import settled
 from livevae.perform.settings import LATENT, VoiceSettings, check_takes, in_meter
 from livevae.perform.snapshot import Snapshot
 from livevae.perform.trading import Trading
@@ -58,6 +60,8 @@ class Session:
         inputs: whether notes can come in at all, to be recorded.
         prior: what riffs are drawn from, where a voice does not say: `normal` or `learned` (see `Recipe`).
         crib: where riffs are kept; None forgets them with the session.
+        writes: writes a scene's text under a name, also over another where told so; gives where it is. Raises
+            LivevaeError.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
@@ -84,6 +88,7 @@ class Session:
         inputs: bool = True,
         prior: str = NORMAL,
         crib: Crib | None = None,
+        writes: Callable[[str, str, bool], str] | None = None,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -104,7 +109,7 @@ class Session:
             hub=self.hub,
             strict=strict,
         )
-        self._scenes = scenes
+        self._scenes, self._writes = scenes, writes
         self._has_model = has_model
         self._inputs = inputs
         self.recording = Recording()
@@ -118,6 +123,7 @@ class Session:
         self.controls = Controls(self.do, self.clock, lambda: self.cast.names)
         self.controls.listeners.append(self._recorded)
         self.history = History(self.cast, self.clock, self.hub)
+        self.cues = Cues(self)
         self._keeping = Keeping(
             self.cast,
             self.clock,
@@ -125,9 +131,9 @@ class Session:
             self.recording,
             self.hub,
             self._at,
-            self._changed,
+            self.changed,
         )
-        self._title = ""
+        self._title = self._mqtt = ""
         self._shots = 0
         self._rolls = 0
         self._requests = 0
@@ -195,6 +201,10 @@ class Session:
                 return Reply(beat=self.beat)
             case ask.LoadScene():
                 return self._scene(request)
+            case ask.WriteScene():
+                return self._write(request)
+            case ask.GoCue():
+                return self.cues.do(request)
             case ask.Call():
                 return self._call(request)
             case ask.Trade():
@@ -241,7 +251,7 @@ class Session:
         starting = [self.cast[request.voice]] if request.voice else self.cast.players
         if not starting:
             raise RequestError("there is no voice to play; load a scene, or make one with /livevae/set")
-        tick = self._tick(request.at)
+        tick = self.tick_of(request.at)
         first = min(self.cast.begin(one, tick) for one in starting)
         if not request.voice:
             self.player.set_playing(True)
@@ -263,7 +273,7 @@ class Session:
         if request.kept:
             heard = self._keeping.call(request.kept)
         else:
-            heard = self.recording.last(self._tick(request.at), request.bars)
+            heard = self.recording.last(self.tick_of(request.at), request.bars)
         if not heard:
             raise RequestError(
                 f"nothing was played in the last {request.bars} bars that could be answered (see --midi-in)"
@@ -278,13 +288,13 @@ class Session:
     ) -> Reply:
         one = self.cast[request.voice] if request.voice else self.cast.get(ONE_SHOT)
         settings = one.settings if one is not None and request.voice else ONE_SHOT_SETTINGS
-        settings = self._changed(settings, request.settings)
+        settings = self.changed(settings, request.settings)
         if one is None:
             one = self.cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
         self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
-        start = self.cast.first(self._tick(request.at), settings)
+        start = self.cast.first(self.tick_of(request.at), settings)
         called = f"{one.name}#{self._shots}"
         recipe = voices.recipe(
             seeded,
@@ -321,7 +331,7 @@ class Session:
             raise RequestError(
                 "there is no MIDI input to record: start with --midi-in NAME, or --midi-in virtual"
             )
-        reply = self.recording.do(request, self._tick(request.at), self.beat)
+        reply = self.recording.do(request, self.tick_of(request.at), self.beat)
         if request.clear:
             self.hub.log("take", "all takes are forgotten")
         elif request.stop:
@@ -333,7 +343,7 @@ class Session:
 
     def _trade(self, request: ask.Trade) -> Reply:
         if request.bars:
-            return self._trading.begin(request, self._tick(request.at))
+            return self._trading.begin(request, self.tick_of(request.at))
         voice = self._trading.voice
         self._at(request.at, self._trading.end)
         return Reply(pairs=(("voice", voice), ("bars", 0)), beat=self.clock.beat_at(request.at))
@@ -343,7 +353,7 @@ class Session:
             raise RequestError(wrong)
         self.cast.check_room(request.voice)
         old = self.cast.get(request.voice)
-        changed = self._changed(old.settings if old else in_meter(self.clock.meter), request.settings)
+        changed = self.changed(old.settings if old else in_meter(self.clock.meter), request.settings)
         if self.clock.future_tick(request.at) is None:
             self.cast.change(request.voice, changed)
         else:
@@ -367,6 +377,34 @@ class Session:
         first = self.load(scene, at=request.at)
         self.hub.log("scene", f"{scene.title or request.name}: {', '.join(scene.voices) or 'no voice'}")
         return Reply(pairs=(("scene", scene.title or request.name),), beat=first)
+
+    def _write(self, request: ask.WriteScene) -> Reply:
+        if self._writes is None:
+            raise RequestError("this session has nowhere to write scenes to")
+        where = self._writes(crib_name(request.name), scene_text.text(self.scene()), request.replace)
+        self.hub.log("scene", f"what is set now is written to {where}")
+        return Reply(pairs=(("scene", request.name), ("file", where)), beat=self.beat)
+
+    def scene(self) -> Scene:
+        """What is set now, as a scene; blends and positions that glide are where they go."""
+        bindings = tuple(sorted(self.controls.bindings, key=lambda one: one.controller))
+        there = {one.name for one in self.cast.players}
+        bindings = tuple(one for one in bindings if not one.voice or one.voice in there)
+        cues = (
+            replace(cue, voices={n: v for n, v in cue.voices.items() if n in there}) for cue in self.cues.cues
+        )
+        return Scene(
+            self._title,
+            self.clock.timeline.bpm,
+            {
+                one.name: SceneVoice(settled(one.settings), play=one.playing, muted=one.muted)
+                for one in self.cast.players
+            },
+            MidiMap(bindings, dict(self.controls.scenes)),
+            self.clock.meter,
+            mqtt=self._mqtt,
+            cues=tuple(cues),
+        )
 
     # Personas
 
@@ -423,17 +461,19 @@ class Session:
             if one.name not in scene.voices:
                 self.cast.remove(one)
         self.history.forget()
-        self._title = scene.title
+        self.cues.use(scene.cues)
+        self._title, self._mqtt = scene.title, scene.mqtt
         if scene.midi is not None:
             self.controls.use(scene.midi)
         if scene.tempo != self.clock.timeline.bpm:
             self.player.set_tempo(scene.tempo, tick=self.clock.future_tick(at))
-        tick, anew = self._tick(at), scene.meter != self.clock.meter
+        tick, anew = self.tick_of(at), scene.meter != self.clock.meter
         if anew:
-            tick = self._change_meter(scene.meter, tick)
+            tick = self.change_meter(scene.meter, tick)
         starts = []
         for name, planned in scene.voices.items():
             one = self.cast.change(name, planned.settings)
+            self.cast.fade(one, muted=planned.muted, solo=False)
             if anew and planned.play and one.playing:
                 self.cast.end(one, round(tick))
             if planned.play and not one.playing:
@@ -442,7 +482,7 @@ class Session:
                 self.cast.end(one)
         return min(starts) / TICKS_PER_BEAT if starts else self.beat
 
-    def _change_meter(self, meter: Meter, tick: float) -> int:
+    def change_meter(self, meter: Meter, tick: float) -> int:
         """Another length of bars; gives the first line of theirs at or after `tick` that can still be met."""
         self.clock.meter = self.recording.meter = meter
         first = self.cast.first(tick, in_meter(meter))
@@ -479,7 +519,15 @@ class Session:
         playing = any(one.playing for one in self.cast)
         where = picture.transport(self.clock, self.conductor.followed, self._title, playing=playing)
         return Picture(
-            replace(where, slot=self.history.slot, undos=self.history.undos, redos=self.history.redos),
+            replace(
+                where,
+                cue=self.cues.names[0],
+                next_cue=self.cues.names[1],
+                cues=len(self.cues.cues),
+                slot=self.history.slot,
+                undos=self.history.undos,
+                redos=self.history.redos,
+            ),
             picture.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
             picture.takes(self.recording, tick),
             picture.voices(self.cast, tick, self._missing),
@@ -495,6 +543,7 @@ class Session:
         for alarm in self._later:
             alarm.cancel()
         self._later.clear()
+        self.cues.stop()
         self.player.panic()
         self.controls.panicked()
 
@@ -505,6 +554,7 @@ class Session:
             BaseException: the first fault of a voice, when the session is strict.
         """
         await self.reporter.close()
+        await self.cues.close()
         self._trading.end()
         await self.cast.close()
         if self._desk is not None:
@@ -522,7 +572,12 @@ class Session:
             except LivevaeError as error:
                 logger.warning("voice %s plays the base model for %s: %s", voice, persona, error)
 
-    def _changed(self, settings: VoiceSettings, values: Mapping[str, object]) -> VoiceSettings:
+    def changed(self, settings: VoiceSettings, values: Mapping[str, object]) -> VoiceSettings:
+        """Settings with values laid over them, which can be played here.
+
+        Raises:
+            RequestError: they cannot.
+        """
         changed = settings.changed(values)
         self._check(changed)
         return changed
@@ -557,7 +612,8 @@ class Session:
 
     # Time
 
-    def _tick(self, at: float | None) -> float:
+    def tick_of(self, at: float | None) -> float:
+        """The tick of a timetag; of now, where there is none."""
         return self.clock.timeline.tick_at(self.clock.now() if at is None else at)
 
     def _at(self, at: float | None, act: Callable[..., None], *args: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from livevae import scene_files
 from livevae.edges.osc.addresses import ADDRESSES
 from livevae.edges.osc.client import Client
+from livevae.perform.cue import Cue
 from livevae.server import Models, Options, running
 from livevae.testing import FakeDecoder
 
@@ -61,7 +63,9 @@ SAYS = {
 
 def server():
     """`livevae serve` on a free port, without MIDI ports and without a network's weights."""
-    options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
+    scene = replace(scene_files.find(scene_files.DEFAULT), cues=(Cue("lift"),))
+    writes = lambda name, *_: name  # noqa: E731
+    options = Options(scene, scene_files.find, port=0, midi=("none",), writes=writes)
     return running(options, Models(lambda _: FakeDecoder(), lambda name: not name, "fake"), lambda _: None)
 
 

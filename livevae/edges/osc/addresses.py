@@ -24,6 +24,7 @@ from livevae.perform.requests import (
     Blend,
     Call,
     Clock,
+    GoCue,
     Keep,
     Latent,
     Learn,
@@ -60,6 +61,7 @@ from livevae.perform.requests import (
     Trade,
     Undo,
     Unsubscribe,
+    WriteScene,
 )
 from livevae.perform.settings import BY_NAME, SETTINGS, Setting
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM
@@ -136,6 +138,16 @@ class Address:
         word = (self.word.name,) if self.word else ()
         numbers = (setting.name for setting in self.numbers)
         return (*word, *numbers, *(setting.name for setting in self.settings), ID, QUIET)
+
+
+class NameOrNumber(Setting):
+    """A name that may come as a number."""
+
+    def read(self, value: object) -> int | float | str:
+        """The name; a whole number as its digits."""
+        if isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer():
+            return str(int(value))
+        return Setting.read(self, value)
 
 
 VOICE = Setting("voice", str, "", None, None, "", "a voice, by its name")
@@ -402,6 +414,26 @@ ADDRESSES: tuple[Address, ...] = (
         word=SCENE,
         needs_word=True,
         example=("first-light",),
+    ),
+    Address(
+        "/livevae/scene/write",
+        "Write what is set now as a scene of yours; with replace, also over one of that name.",
+        ("scene", "file"),
+        lambda values, at: WriteScene(str(values[SCENE.name]), bool(values.get("replace")), at=at),
+        word=replace(SCENE, help="what to call it"),
+        needs_word=True,
+        settings=(Setting("replace", int, 0, 0, 1, "", "1 writes over a scene of that name"),),
+        example=("my-set",),
+    ),
+    Address(
+        "/livevae/cue",
+        "Go to a cue of the scene on the next bar line that can be met: next, back, a name, or a number from 1.",
+        ("cue", "number", "next"),
+        lambda values, at: GoCue(str(values.get("cue", "next")), at=at),
+        word=NameOrNumber(
+            "cue", str, "next", None, None, "", "next, back, a cue's name, or its number from 1"
+        ),
+        example=("next",),
     ),
     Address(
         "/livevae/blend",
