@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -233,6 +233,20 @@ def paired(arrivals: Sequence[tuple[float, int]], one: int, other: int) -> tuple
     return sorted(apart), missing
 
 
+def _seconds(arrivals: Sequence[tuple[float, int]], one: int, other: int) -> str:
+    """When, since the beginning, two rooms were 2 ms and more apart, and how far."""
+    if not arrivals:
+        return "-"
+    began = arrivals[0][0]
+    found = []
+    theirs = [when for when, pitch in arrivals if pitch == other]
+    for when in (when for when, pitch in arrivals if pitch == one):
+        nearest = min(theirs, key=lambda there: abs(there - when), default=when)
+        if 0.002 <= abs(nearest - when) <= 0.2:
+            found.append(f"{when - began:.0f} s: {1000 * (nearest - when):+.1f} ms")
+    return ", ".join(found[:20]) or "none"
+
+
 async def play_beats(name: str, kind: str, pitch: str) -> None:
     """One room: a note on every beat, until SIGTERM; then how late its notes were sent."""
     from livevae.player.client.process import PlayerProcess
@@ -249,7 +263,8 @@ async def play_beats(name: str, kind: str, pitch: str) -> None:
 
     player = await PlayerProcess.start(120.0, [PortSpec("main", RECEIVER)], on_report=report)
     player.begin(loop.time() + 0.2)
-    tasks = await _joined(player, name) if kind == "mqtt" else []
+    lines: list[str] = []
+    tasks = await _joined(player, name, lambda line: lines.append(line.strip())) if kind == "mqtt" else []
     if kind == "link":
         player.set_clock("link")
     beat = 0
@@ -273,9 +288,11 @@ async def play_beats(name: str, kind: str, pitch: str) -> None:
         f" p99 {worst[len(worst) * 99 // 100] if worst else 0.0:.3f} ms, max {worst[-1] if worst else 0.0:.3f} ms;"
         f" {dropped} notes dropped"
     )
+    if lines:
+        print(f"{name} said {len(lines)} lines, the last of them: {'; '.join(lines[-4:])}")
 
 
-async def _joined(player: Any, name: str) -> list["asyncio.Task[None]"]:
+async def _joined(player: Any, name: str, say: Callable[[str], None]) -> list["asyncio.Task[None]"]:
     """A room in the ensemble, without voices."""
     from livevae.edges.mqtt import topics
     from livevae.edges.mqtt.connection import Connection
@@ -288,8 +305,9 @@ async def _joined(player: Any, name: str) -> list["asyncio.Task[None]"]:
 
     address = topics.parse(f"mqtt://127.0.0.1:{PORT}/bench/{name}")
     session = Session(player, Engine(lambda _: FakeDecoder()), clocks=why_not(ensemble=True))
-    connection = Connection(address, f"bench-{name}-{os.getpid()}")
-    room = Room(Setup(address.place, f"{name}-{os.getpid()}", player.follow_line), session, connection)
+    connection = Connection(address, f"bench-{name}-{os.getpid()}", say=say)
+    setup = Setup(address.place, f"{name}-{os.getpid()}", player.follow_line, say=say)
+    room = Room(setup, session, connection)
 
     def changed(timeline: Any) -> None:
         session.timeline_changed(timeline)

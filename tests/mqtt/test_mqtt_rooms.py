@@ -365,7 +365,25 @@ def test_a_room_says_who_it_is_and_how_it_stands() -> None:
 FAR = parse('tempo = 97\n[voice.far]\nfrom = "bass/lead"\nchannel = 5\nlow = 0\nhigh = 127\n')
 
 
-MINUTES = int(os.environ.get("LIVEVAE_MINUTES", "4"))
+def test_sixteen_rooms_at_twenty_messages_a_second_go_by_one_line_and_lose_no_note() -> None:
+    async def play() -> None:
+        broker = FakeBroker(lambda: 0.002)
+        rooms = [stage(broker, f"room-{i:02}", bpm=80 + i, scene=SCENE) for i in range(16)]
+        await asyncio.sleep(8)
+        for _ in range(20):
+            for room in rooms:
+                send(broker, room.name, address="/livevae/set", voice="lead", gate=0.5, reply="desk")
+            await asyncio.sleep(0.05)
+        assert {room.room.time.election.conductor for room in rooms} == {"room-00"}
+        assert max(abs(apart(rooms[0], room)) for room in rooms) < 1e-3
+        assert sum(room.player.counters.dropped_ons for room in rooms) == 0
+        replies = [len([1 for topic, _ in room.connection.sent if topic.endswith("desk")]) for room in rooms]
+        assert min(replies) >= 19
+
+    run(play)
+
+
+MINUTES = int(os.environ.get("LIVEVAE_MINUTES", "2"))
 """Of virtual time; an hour takes some minutes of real time: LIVEVAE_MINUTES=60."""
 
 

@@ -1,28 +1,36 @@
 """How far another machine's clock is from ours, from round trips. Pure: times come in.
 
 Each exchange says: sent at t1 (ours), seen at t2 and answered at t3 (theirs), back at t4 (ours). The middle of their
-times less the middle of ours is the offset, wrong by half of what one way took longer than the other, so of several
-exchanges the one with the least round trip counts (Mills, NTP; Cristian 1989). The clocks drift apart by up to some
-50 parts in a million, so a straight line through the best of a minute says where they are between exchanges.
+times less the middle of ours is the offset, wrong by at most half the round trip (Cristian 1989; Mills, NTP). The
+clocks drift apart by up to some 50 parts in a million, so an exchange says less the older it is. Of the exchanges of
+the last minute that one counts which can be wrong by least, so a busy machine, whose round trips are slow for a while,
+does not move anybody. A straight line through the quickest ones says how the clocks drift, where they are quick enough
+to tell.
 
-Laws: without jitter the offset is exact, whatever the drift; it is never wrong by more than half the least round trip
-of the group that it comes from, plus what drift can do.
+Laws: without jitter the offset is exact, whatever the drift; it is never wrong by more than half the round trip of any
+exchange of the last minute, plus what drift can do since.
 """
 
 from collections import deque
 from dataclasses import dataclass
 
 GROUP = 8
-"""Exchanges of which the one with the least round trip counts."""
+"""Exchanges after which the offset is worth following, and of which the quickest is a point of the line."""
 
 SPAN = 60.0
-"""Seconds that the line is drawn through."""
+"""Seconds that exchanges count."""
+
+MOST = 256
+"""Exchanges that are kept."""
 
 LEAST_SPAN = 30.0
 """Seconds below which a line would say more of the jitter than of the drift."""
 
 MOST_DRIFT = 1e-4
 """Seconds a second: two crystals of 50 parts in a million; more than this is jitter."""
+
+TOLD = MOST_DRIFT / 4
+"""Seconds a second: a slope that may be wrong by more than this says nothing."""
 
 FASTEST, SLOWEST = 0.125, 1.0
 """Seconds between two exchanges: at first, and when a group is full."""
@@ -59,40 +67,41 @@ class Offset:
     """The other clock less ours, at any moment. One for each clock that is followed."""
 
     def __init__(self) -> None:
-        self._recent: deque[Exchange] = deque(maxlen=GROUP)
-        self._best: deque[Exchange] = deque()
-        self._fresh = 0
+        self._known: deque[Exchange] = deque(maxlen=MOST)
+        self._group: list[Exchange] = []
+        self._points: deque[Exchange] = deque()
 
     @property
     def known(self) -> bool:
         """Whether it can be said at all."""
-        return bool(self._recent)
+        return bool(self._known)
 
     @property
     def settled(self) -> bool:
-        """Whether a group of exchanges is full, so that the least round trip means something."""
-        return bool(self._best) or len(self._recent) == GROUP
+        """Whether there were enough exchanges for the quickest of them to mean something."""
+        return bool(self._points)
 
     @property
     def pause(self) -> float:
         """Seconds until the next exchange should be begun."""
         return SLOWEST if self.settled else FASTEST
 
-    @property
-    def round_trip(self) -> float:
-        """The least round trip lately, in seconds: twice what the offset can be wrong by."""
-        return min((one.round_trip for one in self._recent), default=0.0)
+    def uncertainty(self, now: float) -> float:
+        """Seconds that the offset may be wrong by at `now`."""
+        return min((self._doubt(one, now) for one in self._known), default=0.0)
 
     def add(self, measured: Exchange) -> None:
         """One more exchange."""
-        self._recent.append(measured)
-        self._fresh += 1
-        if self._fresh < GROUP:
+        self._known.append(measured)
+        while self._known[-1].when - self._known[0].when > SPAN:
+            self._known.popleft()
+        self._group.append(measured)
+        if len(self._group) < GROUP:
             return
-        self._fresh = 0
-        self._best.append(min(self._recent, key=lambda one: one.round_trip))
-        while self._best[-1].when - self._best[0].when > SPAN:
-            self._best.popleft()
+        self._points.append(min(self._group, key=lambda one: one.round_trip))
+        self._group = []
+        while self._points[-1].when - self._points[0].when > SPAN:
+            self._points.popleft()
 
     def at(self, now: float) -> float:
         """The other clock less ours at `now`, in seconds.
@@ -100,18 +109,20 @@ class Offset:
         Raises:
             ValueError: nothing was measured yet.
         """
-        if not self._recent:
+        if not self._known:
             raise ValueError("no exchange has come back yet")
-        least = min(self._recent, key=lambda one: one.round_trip)
-        slope = self._slope()
-        # the best of the last group, or of the present one where that had a quicker way
-        anchor = min((least, *list(self._best)[-1:]), key=lambda one: one.round_trip)
-        return anchor.offset + slope * (now - anchor.when)
+        surest = min(self._known, key=lambda one: self._doubt(one, now))
+        return surest.offset + self._slope() * (now - surest.when)
+
+    def _doubt(self, one: Exchange, now: float) -> float:
+        """Seconds that an exchange may be wrong by at `now`."""
+        return one.round_trip / 2 + abs(now - one.when) * TOLD
 
     def _slope(self) -> float:
         """Seconds a second by which the clocks drift apart; 0 while not enough is known."""
-        points = list(self._best)
-        if len(points) < 3 or points[-1].when - points[0].when < LEAST_SPAN:
+        points = list(self._points)
+        span = points[-1].when - points[0].when if points else 0.0
+        if span < LEAST_SPAN or max(one.round_trip for one in points) / span > TOLD:
             return 0.0
         middle = sum(one.when for one in points) / len(points)
         level = sum(one.offset for one in points) / len(points)

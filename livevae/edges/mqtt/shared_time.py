@@ -124,7 +124,9 @@ class SharedTime:
         theirs = line.timeline(self._offset.at(now), self.base)
         ticks = self._music.timeline.tick_at(now) - theirs.tick_at(now)
         return Apart(
-            self.election.conductor, 1000 * ticks * theirs.seconds_per_tick, 500 * self._offset.round_trip
+            self.election.conductor,
+            1000 * ticks * theirs.seconds_per_tick,
+            1000 * self._offset.uncertainty(now),
         )
 
     # what comes
