@@ -141,9 +141,7 @@ class Actions:
 
     def _kept(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         if done:
-            self.say(
-                f"kept as {pairs.get('name', '?')}: it loops until k releases it; l shows all that is kept"
-            )
+            self.say(f"{pairs.get('name', 'it')} is kept: k releases the loop, l shows all that is kept")
             self.look_into_crib()
         else:
             self.say(str(pairs.get("text", "")), "error")
@@ -199,7 +197,10 @@ class Actions:
         self.action_turn(row.name, by * step)
 
     def action_type_setting(self, index: int | None = None) -> None:
-        """Type a setting's value."""
+        """Type a setting's value; on other screens, go where one is chosen."""
+        if index is None and self.state.screen != "voice":
+            self.action_screen("voice")
+            return
         voice = self.state.voice
         index = self.state.setting if index is None else index
         if voice is not None and index < len(self.settings):
@@ -245,7 +246,10 @@ class Actions:
     def action_train(self) -> None:
         """Ask for a name, then train."""
         if not self.state.takes.takes:
-            self.say("there is no take to train on yet: R records one from the MIDI input", "warning")
+            self.say(
+                "no take yet: R records one from the MIDI input; : /livevae/persona/take adds a kept riff",
+                "warning",
+            )
             return
         self.request_line("/livevae/persona/train ")
 

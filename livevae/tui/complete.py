@@ -62,15 +62,21 @@ def usage(line: str) -> str:
 
 def _addresses(typed: str) -> list[Completion]:
     wanted = typed.lower().lstrip("/")
-    starts = [row for row in ADDRESSES if row.address.startswith((typed, f"/livevae/{wanted}"))]
-    inside = [row for row in ADDRESSES if row not in starts and wanted in row.address + row.help.lower()]
+    found: list[Address] = []
+    for fits in (
+        lambda row: row.address.startswith((typed, f"/livevae/{wanted}")),
+        lambda row: any(part.startswith(wanted) for part in row.address.split("/")),
+        lambda row: wanted in row.address,
+        lambda row: wanted in row.help.lower(),
+    ):
+        found += [row for row in ADDRESSES if row not in found and fits(row)]
     near: list[Address] = []
-    if not starts and not inside:
+    if not found:
         short = {row.address.removeprefix("/livevae/"): row for row in ADDRESSES}
         near = [
             short[name] for name in difflib.get_close_matches(wanted.removeprefix("livevae/"), short, 5, 0.4)
         ]
-    return [Completion(f"{row.address} ", row.address, row.help) for row in (*starts, *inside, *near)]
+    return [Completion(f"{row.address} ", row.address, row.help) for row in (*found, *near)]
 
 
 def _words(row: Address, before: Sequence[str], names: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:

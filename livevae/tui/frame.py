@@ -126,7 +126,7 @@ def health_strip(state: UiState, cells: int) -> Row:
     add("decode", f"{health.decode_ms_p50:.0f}/{health.decode_ms_p99:.0f}{lead} ms", slow)
     add("sent late", f"{health.late_ms_p99:.1f} ms", health.late_ms_p99 > LATE_MS)
     late = sum(voice.late for voice in state.voices)
-    add("late riffs", str(late), late > 0)
+    add("late riffs", str(late), any(voice.lately for voice in state.voices))
     add("drops", str(health.dropped), health.dropped > 0)
     gone = [port.name for port in state.ports if not port.open]
     if state.ports:

@@ -64,7 +64,7 @@ KEYS: tuple[Key, ...] = (
     Key("setting_down", "pagedown", "setting(1)", "setting", "The setting below.", "Voices"),
     Key("setting_less", "minus", "nudge_setting(-1)", "less", "Turn the chosen setting down.", "Voices"),
     Key("setting_more", "equals_sign,plus", "nudge_setting(1)", "more", "Turn it up.", "Voices"),
-    Key("setting_type", "enter", "type_setting", "type", "Type its value.", "Voices"),
+    Key("setting_type", "enter", "type_setting", "type", "Type its value; elsewhere, show the Voice screen.", "Voices"),
     Key("tap", "t", "tap", "tap", "Tap the tempo.", "Time"),
     Key("nudge_back", "left_square_bracket", "nudge(-10)", "nudge", "Nudge the music 10 ms back.", "Time"),
     Key("nudge_on", "right_square_bracket", "nudge(10)", "nudge", "Nudge it 10 ms on.", "Time"),

@@ -20,6 +20,8 @@ from livevae.tui.state import (
 )
 
 TICKS_PER_BEAT = 960
+LATELY = 64.0
+"""Beats for which a voice is marked after a riff of it was late."""
 
 
 def advance(state: UiState, event: Event) -> UiState:
@@ -72,8 +74,16 @@ def made_from(recipe: Recipe) -> Mapping[str, Scalar]:
 
 def _snapshot(state: UiState, picture: Snapshot) -> UiState:
     transport = picture.transport
+    before = {voice.name: voice.late for voice in state.voices}
+    late = {v.name: transport.beat for v in picture.voices if v.late > before.get(v.name, v.late)}
+    late = {**state.late_beats, **late}
+    voices = tuple(
+        replace(_voice(v), lately=0 <= transport.beat - late.get(v.name, -LATELY) < LATELY)
+        for v in picture.voices
+    )
     state = replace(
-        with_voices(state, tuple(_voice(voice) for voice in picture.voices)),
+        with_voices(state, voices),
+        late_beats=late,
         title=transport.title,
         bpm=transport.bpm,
         anchor=(transport.beat, transport.at),

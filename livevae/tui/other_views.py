@@ -116,7 +116,12 @@ def health(state: UiState, cells: int, lines: int, back: int = 0) -> list[Row]:
         ),
         _measure("decode, 99 in 100", f"{h.decode_ms_p99:.1f} ms", bar(h.decode_ms_p99, 0, lead, size), slow),
         _measure("lead", f"{lead:.0f} ms", "so early a riff is begun: a full bar", False),
-        _measure("late riffs", str(late), "the riff before was played again" if late else "", late > 0),
+        _measure(
+            "late riffs",
+            str(late),
+            "the riff before was played again" if late else "",
+            any(voice.lately for voice in state.voices),
+        ),
         _measure(
             "sent late",
             f"{h.late_ms_p99:.2f} ms",

@@ -120,7 +120,7 @@ def flags(voice: Voice) -> list[Span]:
         out.append(Span("m", "dim"))
     if voice.pinned:
         out.append(Span("K", "ok bold"))
-    if voice.late:
+    if voice.lately:
         out.append(Span("~", "warn bold"))
     if voice.fault:
         out.append(Span("!", "alarm"))

@@ -55,6 +55,7 @@ class Voice:
         audible: whether it is heard, all mutes and solos considered.
         pinned: whether its riff is kept and loops.
         late: riffs that came too late and were replaced by the one before.
+        lately: whether that was of late.
         seed: of the riff that sounds.
         fault: why it stopped, or "".
         missing: personas of its blend that are gone.
@@ -70,6 +71,7 @@ class Voice:
     audible: bool = True
     pinned: bool = False
     late: int = 0
+    lately: bool = False
     seed: int = 0
     fault: str = ""
     missing: tuple[str, ...] = ()
@@ -128,6 +130,7 @@ class UiState:
         cues: how many cues the scene has.
         cue: the name of the cue that was last gone to.
         next_cue: the name of the one that comes.
+        late_beats: by voice, the beat at which a riff was last seen to be late.
         crib: (name, what it is) of kept riffs.
         health: how well the server keeps time.
         ports: its MIDI ports.
@@ -159,6 +162,7 @@ class UiState:
     cues: int = 0
     cue: str = ""
     next_cue: str = ""
+    late_beats: Mapping[str, float] = field(default_factory=dict)
     crib: tuple[tuple[str, str], ...] = ()
     health: Health = field(default_factory=Health)
     ports: tuple[PortState, ...] = ()

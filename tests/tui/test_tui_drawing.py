@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
 from benchmarks.pictures import MOMENT, state
 from benchmarks.rehearsal import snapshot
-from livevae.perform.hub import LogLine, VoiceState
+from livevae.perform.hub import LogLine, Snapshot, Transport, VoiceState
 from livevae.tui import commands, frame
+from livevae.tui.complete import completions, usage
 from livevae.tui.ground import of_answer, of_environment
 from livevae.tui.news import advance
 from livevae.tui.pictures import blend_map, curve
@@ -157,3 +159,37 @@ def test_a_terminal_says_whether_it_is_light() -> None:
     assert of_environment("0;15") == "light"
     assert of_environment("15;default;0") == "dark"
     assert of_environment("") is None
+
+
+def test_a_late_riff_is_marked_for_a_while() -> None:
+    def at(beat: float, late: int) -> Snapshot:
+        return Snapshot(Transport(beat=beat), voices=(VoiceState("a", late=late),))
+
+    known = advance(UiState(), at(0, 5))
+    assert not known.voices[0].lately
+    known = advance(known, at(8, 6))
+    assert known.voices[0].lately
+    assert advance(known, at(40, 6)).voices[0].lately
+    assert not advance(known, at(90, 6)).voices[0].lately
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("take", "/livevae/persona/take"),
+        ("temp", "/livevae/tempo"),
+        ("/livevae/ke", "/livevae/keep"),
+        ("train", "/livevae/persona/train"),
+        ("tepmo", "/livevae/tempo"),
+    ],
+)
+def test_completion_thinks_of_addresses_before_their_help(typed: str, first: str) -> None:
+    assert completions(typed, {})[0].shown == first
+
+
+def test_completion_knows_names_and_says_what_a_value_may_be() -> None:
+    names = {"voice": ["lead"], "riff": ["hook"], "name": ["first-light"], "persona": ["nora"]}
+    assert completions("/livevae/recall ho", names)[0].line == "/livevae/recall hook "
+    assert completions("/livevae/scene ", names)[0].shown == "first-light"
+    assert "nora" in [way.shown for way in completions("/livevae/blend lead ", names)]
+    assert "from 0 to 4" in usage("/livevae/set lead temp ")

@@ -123,7 +123,7 @@ async def test_a_kept_riff_is_said_by_name_and_the_crib_is_looked_into() -> None
         recorder.answers["/livevae/keep"] = (True, {"voice": "lead", "kept": 1, "name": "lead-7"})
         recorder.answers["/livevae/crib"] = (True, {"riffs": 2, "names": "hook lead-7"})
         await pilot.press("k")
-        assert "kept as lead-7" in shown(app)
+        assert "lead-7 is kept" in shown(app)
         await pilot.press("v")
         assert "- lead-7" in shown(app)
 
@@ -131,7 +131,7 @@ async def test_a_kept_riff_is_said_by_name_and_the_crib_is_looked_into() -> None
 async def test_nothing_recorded_means_record_first() -> None:
     async with screen(takes=Takes()) as (app, pilot, recorder):
         await pilot.press("T")
-        assert "no take to train on" in shown(app)
+        assert "no take yet" in shown(app)
         await pilot.press("R")
         assert recorder.asked == [("/livevae/persona/record",)]
 
