@@ -52,7 +52,7 @@ def test_the_scene_of_the_readme_is_a_scene() -> None:
 
 def test_every_command_of_the_readme_is_a_command() -> None:
     parser = cli.parser()
-    known = next(action.choices for action in parser._actions if action.dest == "run" or action.choices)
+    known = cli.commands_of(parser)
     for name in re.findall(r"^\| `livevae (\w+)", README, re.MULTILINE):
         assert name in known
 
@@ -62,4 +62,4 @@ def test_every_option_of_the_readme_is_an_option_of_serve(capsys: pytest.Capture
         cli.main(["serve", "--help"])
     help_ = capsys.readouterr().out
     for option in re.findall(r"`(--[a-z]+)", README):
-        assert option in help_ or option in ("--help", "--bars", "--out")
+        assert option in help_ or option in ("--help", "--bars", "--out", "--wait", "--follow")

@@ -1,6 +1,7 @@
 """The command line. Torch is imported only by the commands that decode or train."""
 
 import argparse
+import difflib
 import importlib
 import logging
 import sys
@@ -28,7 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     What a performer can mend ends with its sentence on stderr and status 1, never with a traceback.
     """
-    argv = sys.argv[1:] if argv is None else argv
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:], "--help"]
+    if unknown := _unknown(argv):
+        print(f"livevae: {unknown}", file=sys.stderr)
+        return 2
     arguments = parser(argv).parse_args(argv)
     arguments.argv = list(argv)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
@@ -42,6 +48,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     return int(result or 0)
+
+
+def _unknown(argv: Sequence[str]) -> str:
+    """What is wrong with the name of the command; "" where it is one."""
+    if not argv or argv[0].startswith("-"):
+        return ""
+    known = commands_of(parser(argv))
+    if argv[0] in known:
+        return ""
+    near = difflib.get_close_matches(argv[0], known, 1)
+    hint = f"did you mean {near[0]}?" if near else "`livevae help` lists those there are"
+    return f"there is no command {argv[0]!r}; {hint}"
+
+
+def commands_of(top: argparse.ArgumentParser) -> tuple[str, ...]:
+    """The names of a parser's commands."""
+    groups = (action.choices for action in top._actions if action.nargs == argparse.PARSER and action.choices)  # noqa: SLF001  (argparse has no public way)
+    return tuple(str(name) for names in groups for name in names)
 
 
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:

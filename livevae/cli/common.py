@@ -4,7 +4,7 @@ import argparse
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from livevae.errors import LivevaeError
 
@@ -32,6 +32,11 @@ def add(
     command = commands.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
     command.set_defaults(run=run)
     return command
+
+
+def old_name(command: argparse.ArgumentParser, name: str, **options: Any) -> None:
+    """An option as it was called before: it works, and no help shows it."""
+    command.add_argument(name, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **options)
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """`livevae ports`, `doctor`, `osc`, `send`: what is here, and what a server answers."""
 
 import argparse
+import math
 
 from livevae.cli.common import Commands, add, add_model_options, open_models, say
 
@@ -58,6 +59,14 @@ def _send(commands: Commands) -> None:
         "arguments", nargs="*", help="numbers are sent as numbers; put -- before negative ones"
     )
     command.add_argument("--osc", metavar="HOST:PORT", default="127.0.0.1:7770", help="default: %(default)s")
+    command.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="print what is answered later, too, for so long: which knob was learned, how a training goes",
+    )
+    command.add_argument("--follow", action="store_true", help="the same until Ctrl-C")
 
 
 def _run_send(arguments: argparse.Namespace) -> None:
@@ -67,8 +76,10 @@ def _run_send(arguments: argparse.Namespace) -> None:
     host, port = parse_endpoint(arguments.osc)
     with Client(host, port) as livevae:
         answer = livevae.ask(arguments.address, *(typed(word) for word in arguments.arguments))
-    for name, value in answer.items():
-        say(f"{name:<16} {value}")
+        for name, value in answer.items():
+            say(f"{name:<16} {value}")
+        for message in livevae.later(math.inf if arguments.follow else arguments.wait):
+            say(" ".join((message.address, *map(str, message.args))))
 
 
 def typed(word: str) -> int | float | str:

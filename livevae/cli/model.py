@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from livevae.cli.common import add_prior
+from livevae.cli.common import add_prior, old_name
 from livevae.errors import LivevaeError, ModelError
 
 if TYPE_CHECKING:
@@ -26,13 +26,18 @@ GROOVES = {
 """What `groove` can do, with which model."""
 
 
+MOST_WINDOWS = 8000
+"""More music says little more about a direction."""
+
+
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this room's commands to a command line; `args.run(args)` does what was asked."""
     _add_model(commands.add_parser("model", help="the models that can be played: list, import, pull, remove"))
+    _add_export(commands.add_parser("export"))  # where they were before; without help, no list shows them
+    _add_attributes(commands.add_parser("attributes"))
     sample = commands.add_parser("sample", help="write riffs from a model to MIDI files")
-    sample.add_argument(
-        "model", nargs="?", default="", metavar="MODEL", help="default: the default melody model"
-    )
+    old_name(sample, "model", nargs="?")
+    _add_model_option(sample)
     sample.add_argument("-n", type=_positive, default=8, help="how many riffs (default: %(default)s)")
     sample.add_argument("--bars", type=_positive, help="length of each; default: the model's own")
     sample.add_argument("--chords", nargs="+", metavar="CHORD", help="for a model over chords: C Am F G ...")
@@ -42,7 +47,14 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     between = commands.add_parser("interpolate", help="write the riffs on the way from one file to another")
     between.add_argument("a", type=Path, metavar="A.mid")
     between.add_argument("b", type=Path, metavar="B.mid")
-    between.add_argument("--steps", type=_positive, default=9, help="how many riffs, both ends included")
+    between.add_argument(
+        "-n",
+        dest="steps",
+        type=_positive,
+        default=9,
+        help="how many riffs, both ends included (default: %(default)s)",
+    )
+    old_name(between, "--steps", dest="steps", type=_positive)
     _add_model_option(between)
     _add_playing(between, 0.0)
     add_prior(between)
@@ -63,7 +75,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(required=True, metavar="list|info|import|pull|remove|prior")
+    verbs = parser.add_subparsers(
+        required=True, metavar="list|info|import|pull|remove|prior|export|attributes"
+    )
     listing = verbs.add_parser("list", help="the models that are here, and those that can be pulled")
     listing.set_defaults(run=_list)
     info = verbs.add_parser("info", help="what is known about a model")
@@ -80,6 +94,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     remove = verbs.add_parser("remove", help="delete one of your own models")
     remove.add_argument("name")
     remove.set_defaults(run=_remove)
+    _add_export(verbs.add_parser("export", help="a trained model as a checkpoint to give away"))
+    _add_attributes(
+        verbs.add_parser(
+            "attributes", help="find a model's directions of density, height, syncopation and range in music"
+        )
+    )
     fit = verbs.add_parser(
         "prior", help="fit a model's learned prior to music: what its riffs are drawn from"
     )
@@ -111,6 +131,21 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", help="default: your own priors, where models look first"
     )
     fit.set_defaults(run=_prior)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="a run's model.safetensors")
+    parser.add_argument("file", type=Path, help="the checkpoint to write")
+    parser.add_argument("--half", action="store_true", help="store the weights as float16")
+    parser.add_argument("--evaluation", type=Path, help="evaluation.json of `livevae evaluate --out`")
+    parser.add_argument("--licence", default="", help="of the weights")
+    parser.set_defaults(run=_export)
+
+
+def _add_attributes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a model's name or path")
+    parser.add_argument("paths", nargs="+", type=Path, help="files or folders of music that the model knows")
+    parser.set_defaults(run=_attributes)
 
 
 def _add_model_option(command: argparse.ArgumentParser) -> None:
@@ -264,6 +299,65 @@ def _prior(arguments: argparse.Namespace) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     priors.save(place, tensors, about, called)
     _say(f"{about['steps']:,} steps; {place}: {model.config.name} draws from it now")
+
+
+def _export(args: argparse.Namespace) -> None:
+    import json
+
+    from livevae.models.checkpoints import step_files
+    from livevae.models.musicvae import assemble as assembling
+    from livevae.models.training import growth
+
+    if step_files.is_one(args.model):
+        _export_steps(args)
+        return
+    model, about = assembling.load(args.model)
+    if args.evaluation is not None:
+        about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
+    if args.licence:
+        about = {**about, "licence": args.licence}
+    assembling.save(args.file, growth.full_size(model), about, half=args.half)
+
+
+def _export_steps(args: argparse.Namespace) -> None:
+    import json
+    from dataclasses import replace
+
+    import numpy as np
+
+    from livevae.models.checkpoints import step_files
+
+    held = step_files.read(args.model)
+    about = dict(held.about)
+    if args.evaluation is not None:
+        about["evaluation"] = json.loads(args.evaluation.read_text())
+    if args.licence:
+        about["licence"] = args.licence
+    kind = np.float16 if args.half else np.float32
+    tensors = {name: value.astype(kind) for name, value in held.tensors.items()}
+    step_files.write(args.file, replace(held, about=about, tensors=tensors))
+
+
+def _attributes(args: argparse.Namespace) -> None:
+    from rich.progress import Progress
+
+    from livevae.latent import attributes
+    from livevae.models.midime import train as midime_training, windows as persona_windows
+    from livevae.models.musicvae import directions
+
+    with Progress(transient=True) as progress:
+        task = progress.add_task("reading", total=None)
+        base = midime_training.Base.open(args.model)
+        windows = persona_windows.read(
+            args.paths, base.config, on_file=lambda _: progress.advance(task), isolated=True
+        ).windows
+        windows = windows[:: -(-len(windows) // MOST_WINDOWS)]
+        progress.update(task, description="encoding", total=len(windows))
+        z = base.encode(windows, lambda done: progress.update(task, completed=done)).mu
+    found = attributes.found(z, directions.table(base.config, windows))
+    path = directions.place(base.identity)
+    directions.save(path, found, base.identity)
+    _say(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")
 
 
 # riffs

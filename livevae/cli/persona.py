@@ -13,13 +13,11 @@ from rich.table import Table
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import ModelError
-from livevae.latent import attributes
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime import files as persona_files, train as midime_training, windows as persona_windows
 from livevae.models.midime.network import FEW, PUBLISHED_EPOCHS, Losses, Options, usual_epochs
 from livevae.models.midime.windows import Choice, Imported
-from livevae.models.musicvae import directions
 
 MOST_WINDOWS = 8000
 """Windows that directions are found in; more change nothing."""
@@ -38,7 +36,6 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add `persona` to a command line; `args.run(args)` does what was asked."""
     parser = commands.add_parser("persona", help="train personas on a performer's riffs, and keep them")
     verbs = parser.add_subparsers(required=True, metavar="train|list|show|rename|remove|export|import")
-    _add_attributes(commands)
     _add_train(verbs)
     listing = verbs.add_parser("list", help="the personas that can be played")
     listing.set_defaults(run=_list)
@@ -61,32 +58,6 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     bring.add_argument("--name", help="default: the file's")
     bring.add_argument("--force", action="store_true", help="replace a persona of that name")
     bring.set_defaults(run=_import)
-
-
-def _add_attributes(commands: Any) -> None:
-    parser = commands.add_parser(
-        "attributes", help="find a model's directions of density, height, syncopation and range in music"
-    )
-    parser.add_argument("model", help="a model's name or path")
-    parser.add_argument("paths", nargs="+", type=Path, help="files or folders of music that the model knows")
-    parser.set_defaults(run=_attributes)
-
-
-def _attributes(args: argparse.Namespace) -> None:
-    console = Console(highlight=False)
-    with _progress(console) as progress:
-        task = progress.add_task("reading", total=None)
-        base = midime_training.Base.open(args.model)
-        windows = persona_windows.read(
-            args.paths, base.config, on_file=lambda _: progress.advance(task), isolated=True
-        ).windows
-        windows = windows[:: -(-len(windows) // MOST_WINDOWS)]
-        progress.update(task, description="encoding", total=len(windows))
-        z = base.encode(windows, lambda done: progress.update(task, completed=done)).mu
-    found = attributes.found(z, directions.table(base.config, windows))
-    path = directions.place(base.identity)
-    directions.save(path, found, base.identity)
-    console.print(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")
 
 
 def _add_train(verbs: Any) -> None:

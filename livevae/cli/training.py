@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
+from livevae.cli.common import old_name
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_dataset(commands)
     _add_train(commands)
     _add_evaluate(commands)
-    _add_export(commands)
 
 
 def _add_dataset(commands: Any) -> None:
@@ -43,8 +43,14 @@ def _add_dataset(commands: Any) -> None:
     build.add_argument("paths", nargs="+", type=Path, help="folders or files: .mxl .musicxml .abc .mid")
     build.add_argument("--music", choices=KINDS, default="melody", help="chords: melodies over them")
     build.add_argument(
-        "--steps", type=int, default=32, help="sixteenths a window (default 32; 4 bars are 64)"
+        "--window",
+        dest="steps",
+        type=int,
+        default=32,
+        metavar="STEPS",
+        help="sixteenths (default 32; 4 bars are 64)",
     )
+    old_name(build, "--steps", dest="steps", type=int)
     build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
     add_alignment_options(build)
     build.set_defaults(run=_build)
@@ -113,23 +119,14 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--data", required=True, help="a data set's name or folder")
     parser.add_argument("--windows", type=int, default=2000, help="held-out windows to score, 0 for all")
     parser.add_argument("--samples", type=int, default=2000, help="from the prior")
-    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--temp", type=float, default=1.0, help="of the samples (default: %(default)s)")
+    old_name(parser, "--temperature", dest="temp", type=float)
     parser.add_argument(
         "--beside", action="append", default=[], metavar="MODEL", help="another, only sampled from"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="pictures and evaluation.json go there")
     parser.add_argument("--threads", type=int, default=1)
     parser.set_defaults(run=_evaluate)
-
-
-def _add_export(commands: Any) -> None:
-    parser = commands.add_parser("export", help="a trained model as a checkpoint to give away")
-    parser.add_argument("model", type=Path, help="a run's model.safetensors")
-    parser.add_argument("file", type=Path, help="the checkpoint to write")
-    parser.add_argument("--half", action="store_true", help="store the weights as float16")
-    parser.add_argument("--evaluation", type=Path, help="evaluation.json of `livevae evaluate --out`")
-    parser.add_argument("--licence", default="", help="of the weights")
-    parser.set_defaults(run=_export)
 
 
 def _build(args: argparse.Namespace) -> None:
@@ -286,16 +283,16 @@ def _evaluate(args: argparse.Namespace) -> None:
         data.test,
         windows=args.windows,
         samples=args.samples,
-        temperature=args.temperature,
+        temperature=args.temp,
         beside={Path(name).stem: opened(name) for name in args.beside},
         latents=latents,
     )
     _show_evaluation(found)
     if args.out is not None:
-        from livevae.models.training import pictures
-
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
+        from livevae.models.training import pictures
+
         pictures.statistics(found.statistics, args.out / "statistics.png")
         if model.config.music == "melody":
             lines = found.samples if found.samples.ndim == 2 else found.samples[..., 0]
@@ -309,43 +306,6 @@ def _evaluate(args: argparse.Namespace) -> None:
         log = Path(args.model).parent / "log.jsonl"
         if log.is_file():
             pictures.curves(log, args.out / "curves.png")
-
-
-def _export(args: argparse.Namespace) -> None:
-    import json
-
-    from livevae.models.checkpoints import step_files
-    from livevae.models.musicvae import assemble as assembling
-    from livevae.models.training import growth
-
-    if step_files.is_one(args.model):
-        _export_steps(args)
-        return
-    model, about = assembling.load(args.model)
-    if args.evaluation is not None:
-        about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
-    if args.licence:
-        about = {**about, "licence": args.licence}
-    assembling.save(args.file, growth.full_size(model), about, half=args.half)
-
-
-def _export_steps(args: argparse.Namespace) -> None:
-    import json
-    from dataclasses import replace
-
-    import numpy as np
-
-    from livevae.models.checkpoints import step_files
-
-    held = step_files.read(args.model)
-    about = dict(held.about)
-    if args.evaluation is not None:
-        about["evaluation"] = json.loads(args.evaluation.read_text())
-    if args.licence:
-        about["licence"] = args.licence
-    kind = np.float16 if args.half else np.float32
-    tensors = {name: value.astype(kind) for name, value in held.tensors.items()}
-    step_files.write(args.file, replace(held, about=about, tensors=tensors))
 
 
 def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
@@ -369,7 +329,7 @@ def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
         data.test,
         windows=args.windows,
         samples=min(args.samples, 200),
-        temperature=args.temperature,
+        temperature=args.temp,
     )
     table = Table("score", "held out")
     for name, value in (*found.scores.items(), *found.continuations.items()):

@@ -597,7 +597,7 @@ class Session:
             for name, _ in settings.attributes:
                 if name not in there:
                     raise RequestError(
-                        f"this model has no direction for {name}: `livevae attributes` finds them"
+                        f"this model has no direction for {name}: `livevae model attributes` finds them"
                     )
         if settings.port and settings.port not in self.cast.ports:
             there = ", ".join(self.cast.ports)

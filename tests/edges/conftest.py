@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from livevae.edges.osc.udp import UdpEdge, open_udp
-from livevae.perform.requests import Later, Reply, Request
+from livevae.perform.requests import Later, Learn, Reply, Request
 
 SOON = 5.0
 
@@ -22,10 +22,12 @@ class Heard:
     errors: list[str] = field(default_factory=list)
     port: int = 0
 
-    def do(self, request: Request, _: Later) -> Reply:
+    def do(self, request: Request, later: Later) -> Reply:
         now = asyncio.get_running_loop().time()
         self.requests.append(request)
         self.ahead.append((request.at or now) - now)
+        if isinstance(request, Learn):
+            asyncio.get_running_loop().call_later(0.01, later, Reply(pairs=(("cc", 74),)))
         return Reply(beat=float(len(self.requests)), pairs=(("voice", "lead"),))
 
 

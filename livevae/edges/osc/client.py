@@ -8,8 +8,10 @@ It blocks, so it is for scripts, examples and tests; a program with an event loo
 
 import contextlib
 import itertools
+import math
 import socket
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -104,6 +106,14 @@ class Client:
                 if answer.message.address == REPLY:
                     return pairs_back
         raise OscError(f"no livevae answers on {self._where}; `livevae serve` starts one")
+
+    def later(self, seconds: float = math.inf) -> Iterator[Message]:
+        """What comes within so many seconds besides: more answers to what was asked, and what was subscribed to."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._socket.settimeout(min(left, 3600.0))
+            with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                yield from (timed.message for timed in decode(self._socket.recv(65_536)))
 
 
 def _pairs(message: Message) -> dict[str, Scalar]:
