@@ -187,8 +187,7 @@ def phases(seconds: float, kills: int, kinds: Sequence[str]) -> None:
             if kind in kinds
         ]
         try:
-            time.sleep(SETTLE)
-            receiver.take()
+            _settled(receiver, {pitch for _, kind, pitch in ROOMS if kind in kinds})
             arrivals = _listen(receiver, seconds, kills, broker)
         finally:
             for room in rooms:
@@ -201,8 +200,23 @@ def phases(seconds: float, kills: int, kinds: Sequence[str]) -> None:
         print(
             f"{kind}: two rooms apart at JACK: {_row(apart)}; {missing} beats without their other", flush=True
         )
+        print(f"{kind}: beats 2 ms and more apart: {_seconds(arrivals, pitches[0], pitches[1])}", flush=True)
     for text in reports:
         print(text.strip(), flush=True)
+
+
+def _settled(receiver: "Receiver", pitches: set[int]) -> None:
+    """Wait until every room plays, and has had time to find the others; what came until then does not count."""
+    played: set[int] = set()
+    for _ in range(int(6 * SETTLE)):
+        played |= {pitch for _, pitch, _ in receiver.take()}
+        if played >= pitches:
+            break
+        time.sleep(1.0)
+    else:
+        raise LivevaeError("not all rooms play: nothing was measured")
+    time.sleep(SETTLE)
+    receiver.take()
 
 
 def _listen(receiver: "Receiver", seconds: float, kills: int, broker: Broker) -> list[tuple[float, int]]:
