@@ -11,6 +11,8 @@ from safetensors.numpy import save_file
 from livevae import inputs
 from livevae.errors import LivevaeError, ModelError, RequestError
 from livevae.latent.recipe import Recipe
+from livevae.models.checkpoints import shelf
+from livevae.models.checkpoints.identity import identity_of
 from livevae.models.live import LiveDecoder
 from livevae.models.musicvae import prior as priors
 from livevae.models.musicvae.config import configuration
@@ -94,6 +96,7 @@ def test_a_file_is_read_back_and_a_broken_one_is_refused(tmp_path) -> None:
         ({"layers": 3, "temper": [1, 7]}, {}),
         ({"layers": 3, "temper": None}, {}),
         (ABOUT, {"w_mid.1": np.zeros((3, 3), np.float32)}),
+        (ABOUT, {"linear.2": np.zeros((6, 6), np.float32)}),
         (ABOUT, {"axes": np.full((10, 10), np.nan, np.float32)}),
     )
     for about, changed in wrong:
@@ -204,3 +207,14 @@ def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:
     assert small.config.encoder == (9,)
     for a, b in zip(fitting.posterior(model, music), fitting.posterior(small, music), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_every_prior_that_ships_is_of_a_model_that_ships_and_comes_back_from_z() -> None:
+    bundled = {identity_of(name) for name, entry in shelf.entries().items() if entry.bundled}
+    shipped = sorted(priors.SHIPPED.glob("*.safetensors"))
+    assert shipped
+    for path in shipped:
+        assert path.stem in bundled
+        prior = priors.read(path, path.stem)
+        u = np.random.default_rng(0).normal(size=(4, prior.latent))
+        np.testing.assert_allclose(prior.u(prior.z(u)), u, atol=0.02)

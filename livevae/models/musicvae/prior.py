@@ -85,7 +85,15 @@ class Prior:
             whole and 2 <= self.dim <= latent and np.isfinite(self.axes).all() and (self.spread > 0).all()
         ):
             raise ModelError("this prior is broken: its directions are of other shapes")
-        self._back = [np.linalg.inv(layer[0]).astype(np.float32) for layer in self._layers]
+        # scale and shift in one product: what a z costs is reading the weights, and calls
+        self._layers = [
+            (*layer[:5], np.concatenate([layer[5], layer[7]]), np.concatenate([layer[6], layer[8]]))
+            for layer in self._layers
+        ]
+        try:
+            self._back = [np.linalg.inv(layer[0]).astype(np.float32) for layer in self._layers]
+        except np.linalg.LinAlgError:
+            raise ModelError("this prior is broken: a layer has no way back") from None
         self._temper = np.concatenate(
             [np.full(self.dim, temper[0]), np.full(latent - self.dim, temper[1])]
         ).astype(np.float32)
@@ -132,12 +140,12 @@ def _floats(values: NDArray[Any]) -> Floats:
 
 def _coupling(kept: Floats, layer: tuple[Floats, ...]) -> tuple[Floats, Floats]:
     """The log scale and shift of the moved components, from those that are kept."""
-    _, w_in, b_in, w_mid, b_mid, w_scale, b_scale, w_shift, b_shift = layer
+    _, w_in, b_in, w_mid, b_mid, w_out, b_out = layer
     hidden = w_in @ kept + b_in
     hidden = w_mid @ np.maximum(hidden, 0) + b_mid + hidden
     np.maximum(hidden, 0, out=hidden)
-    scale: Floats = STEEPEST * np.tanh(w_scale @ hidden + b_scale)
-    return scale, w_shift @ hidden + b_shift
+    scale, shift = (w_out @ hidden + b_out).reshape(2, -1)
+    return _floats(STEEPEST * np.tanh(scale)), _floats(shift)
 
 
 def place(identity: str) -> Path:
