@@ -17,6 +17,7 @@ from livevae.corpus import (
     groove_windows,
     melody_songs,
     music_files,
+    note_sequences,
     note_windows,
     trio_windows,
 )
@@ -150,13 +151,25 @@ def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
         options: `music`, a key of `KINDS`; `steps` of a window; `align`, the fields of `Alignment`.
     """
     cut = Cut()
+    kind = KINDS[options["music"]]
 
     def found() -> Iterator[tuple[str, Window]]:
-        music = music_files.read(path)
-        if isinstance(music, Score):
-            cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
-            music, cut.found = aligned(music, Alignment(**options["align"]))
-        yield from KINDS[options["music"]].cut(music, options["steps"], cut.refused)
+        for music in music_files.read_all(path):
+            if isinstance(music, Score) and path.suffix.lower() in music_files.MIDI:
+                cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
+                score, cut.found = aligned(music, Alignment(**options["align"]))
+                yield from kind.cut(score, options["steps"], cut.refused)
+            else:
+                yield from several(music)
+
+    def several(music: Score | Songbook) -> Iterator[tuple[str, Window]]:
+        """Of a file with several songs one that does not fit costs itself alone."""
+        try:
+            yield from kind.cut(music, options["steps"], cut.refused)
+        except MusicError as error:
+            if path.suffix.lower() not in note_sequences.SUFFIXES:
+                raise
+            cut.refused[f"sequences: {error}"] += 1
 
     guarded(cut, found())
     return cut

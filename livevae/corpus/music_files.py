@@ -1,16 +1,16 @@
 """Music files of any kind: which there are, and what each is read as."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from livevae.corpus import abc_tunes, midi, musicxml
+from livevae.corpus import abc_tunes, midi, musicxml, note_sequences
 from livevae.corpus.lines import Line
 from livevae.corpus.score import Score
 from livevae.errors import MusicError
 
 MIDI = frozenset({".mid", ".midi"})
-SUFFIXES = frozenset({".mxl", ".musicxml", ".xml", ".abc", *MIDI})
+SUFFIXES = frozenset({".mxl", ".musicxml", ".xml", ".abc", *MIDI, *note_sequences.SUFFIXES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,18 @@ def read(path: Path) -> Score | Songbook:
         lines, faults = abc_tunes.read(path)
         return Songbook(tuple(lines), tuple(faults))
     return Songbook(tuple(musicxml.read(path)))
+
+
+def read_all(path: Path) -> Iterator[Score | Songbook]:
+    """What a file holds: of a TFRecord file of NoteSequences each as a score, of others the one that `read` gives.
+
+    Raises:
+        MusicError: nothing of the file can be read, or no more of it.
+    """
+    if path.suffix.lower() in note_sequences.SUFFIXES:
+        yield from note_sequences.read(path)
+    else:
+        yield read(path)
 
 
 def inside(folder: Path) -> list[Path]:

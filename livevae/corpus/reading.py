@@ -32,6 +32,9 @@ MAX_SECONDS = 60
 MAX_MEMORY = 2 << 30
 """Bytes of address space, numpy's own included."""
 
+SECONDS_A_MEGABYTE = 10
+"""More for large files."""
+
 _HEAD = struct.Struct(">II")
 
 
@@ -92,7 +95,7 @@ class Reader:
     def __init__(
         self, work: Work, options: Mapping[str, Any], seconds: int = MAX_SECONDS, memory: int = MAX_MEMORY
     ) -> None:
-        self._request = {"options": dict(options), "seconds": seconds}
+        self._options = dict(options)
         self._command = [
             *(sys.executable, "-m", "livevae.corpus.reading"),
             *(f"{work.__module__}:{work.__qualname__}", str(memory)),
@@ -116,7 +119,7 @@ class Reader:
                 asked += 1
             cut = self._answer()
             if cut is None:
-                cut = Cut(error=f"{path.name} cannot be read: {self._fate()}")
+                cut = Cut(error=f"{path.name} cannot be read: {self._fate(path)}")
                 self._start()
                 asked = index + 1
             yield path, cut
@@ -141,7 +144,8 @@ class Reader:
         return process.wait()
 
     def _ask(self, path: Path) -> None:
-        line = json.dumps({**self._request, "path": os.fsencode(path).hex()}).encode() + b"\n"
+        request = {"options": self._options, "seconds": self._allowed(path), "path": os.fsencode(path).hex()}
+        line = json.dumps(request).encode() + b"\n"
         with suppress(OSError):  # it is gone: the answer that does not come says so
             assert self._process is not None  # noqa: S101
             assert self._process.stdin is not None  # noqa: S101
@@ -156,12 +160,19 @@ class Reader:
         except EOFError:
             return None
 
-    def _fate(self) -> str:
+    def _allowed(self, path: Path) -> int:
+        """Seconds of computing for a file; a file of many songs gets more by its size."""
+        try:
+            return self._seconds + SECONDS_A_MEGABYTE * (path.stat().st_size >> 20)
+        except OSError:
+            return self._seconds
+
+    def _fate(self, path: Path) -> str:
         assert self._process is not None  # noqa: S101
         code = self._process.wait()
         self._stop()
         if code == -signal.SIGXCPU:
-            return f"it takes more than {self._seconds} seconds of computing"
+            return f"it takes more than {self._allowed(path)} seconds of computing"
         return f"its reading ended with {signal.Signals(-code).name if code < 0 else f'exit status {code}'}"
 
 

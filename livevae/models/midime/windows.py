@@ -219,7 +219,13 @@ def _nothing(reports: Sequence[FileReport]) -> str:
 
 
 def _file(path: Path, config: Config, choice: Choice, alignment: Alignment, cut: Cut) -> Iterator[Window]:
-    music = music_files.read(path)
+    for music in music_files.read_all(path):
+        yield from _music(music, config, choice, alignment, cut)
+
+
+def _music(
+    music: Score | Songbook, config: Config, choice: Choice, alignment: Alignment, cut: Cut
+) -> Iterator[Window]:
     if isinstance(music, Songbook):
         if config.music != "melody":
             raise MusicError(f"{config.music} is read from MIDI files")
