@@ -157,11 +157,15 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def answered(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         """An answer that nobody waits for in particular."""
+        if done and "epoch" in pairs:
+            return  # the top of the screen shows how far a training is
         if done:
-            shown = "  ".join(
-                f"{name} {value}" for name, value in pairs.items() if name not in ("address", "id", "beat")
-            )
-            text = f"{pairs.get('address', '')} {shown}".rstrip()
+            words = [
+                f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in pairs.items()
+                if name not in ("address", "id", "beat")
+            ]
+            text = "  ".join([str(pairs.get("address", "")), *words])
             self.state = with_line(self.state, Line(text, "answer"))
         else:
             self.state = with_line(self.state, Line(str(pairs.get("text", "")), "error"))

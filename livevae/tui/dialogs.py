@@ -30,11 +30,11 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
 
     BINDINGS: ClassVar = [
         Binding("escape,ctrl+q,ctrl+c", "dismiss(None)", show=False),
-        Binding("tab", "take", show=False, priority=True),
-        Binding("up", "move(-1)", show=False, priority=True),
-        Binding("down", "move(1)", show=False, priority=True),
-        Binding("pageup", "move(-8)", show=False, priority=True),
-        Binding("pagedown", "move(8)", show=False, priority=True),
+        Binding("tab", "take", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "move(-8)", show=False),
+        Binding("pagedown", "move(8)", show=False),
     ]
     CSS = """
     Typing { align: center bottom; background: $background 40%; }
