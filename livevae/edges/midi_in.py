@@ -11,7 +11,6 @@ Python sees it, and what is broken is left out by `MessageStream`.
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from livevae.errors import PortError
 from livevae.midi import open_input
 from livevae.music.stream import SYSEX, MessageStream
+from livevae.tempo.arrivals import Arrivals
 
 CLIENT = "livevae-in"
 """What ALSA, JACK and CoreMIDI call our inputs; outputs belong to the player's process, under another name."""
@@ -34,43 +34,13 @@ LOOK_EVERY = 2.0
 AT_ONCE = 128
 """Messages after which the loop is given a chance to do something else."""
 
-MEMORY = 2.0
-"""Seconds for which a telling is remembered; clocks drift by 0.1 ms in them."""
-
 FARTHEST = 0.2
-"""Seconds between two tellings' lateness after which the system's time has a gap, and we begin anew."""
+"""Seconds of lateness after which the system's time has a gap, and we begin anew."""
 
 Heard = Callable[[bytes, float], None]
 """Takes a whole channel message and when it arrived, in seconds of the loop's clock."""
 
 _log = logging.getLogger(__name__)
-
-
-class Arrivals:
-    """When messages arrived: the system's own time between them, freed from how late we looked.
-
-    We look late, never early, so of the messages of the last seconds the one that was seen soonest is believed. Law:
-    for messages that are seen in order, however late, the answer is never later than the seeing, nor earlier than the
-    message by more than the clocks drift in `MEMORY`.
-    """
-
-    __slots__ = ("_recent", "_sum")
-
-    def __init__(self) -> None:
-        self._sum = 0.0
-        self._recent: deque[tuple[float, float]] = deque()
-
-    def at(self, seen: float, since_last: float) -> float:
-        """When the message arrived that was seen at `seen`, `since_last` seconds after the one before it."""
-        self._sum += since_last
-        offset = seen - self._sum
-        recent = self._recent
-        while recent and (seen - recent[0][0] > MEMORY or abs(offset - recent[-1][1]) > FARTHEST):
-            recent.popleft()
-        while recent and recent[-1][1] >= offset:
-            recent.pop()
-        recent.append((seen, offset))
-        return self._sum + recent[0][1]
 
 
 class MidiInput:
@@ -89,7 +59,7 @@ class MidiInput:
         self.target = target
         self.name = ""
         self._heard = heard
-        self._stream, self._arrivals = MessageStream(), Arrivals()
+        self._stream, self._arrivals = MessageStream(), Arrivals(FARTHEST)
         self._client: Any = None
         self._dead: list[Any] = []
 
@@ -99,7 +69,7 @@ class MidiInput:
         Raises:
             PortError: there is no such output, or no MIDI system opens.
         """
-        self._stream, self._arrivals = MessageStream(), Arrivals()
+        self._stream, self._arrivals = MessageStream(), Arrivals(FARTHEST)
         client, self.name = open_input(self.target, CLIENT, "in")
         # what rtmidi leaves out is left out of its time between messages, too; of sysex, a flood would cost more
         client.ignore_types(sysex=True, timing=False, active_sense=False)

@@ -12,10 +12,11 @@ from hypothesis import given, strategies as st
 from benchmarks.clock_jack import follow_livevae, follow_loop
 from benchmarks.graph import priority_is_granted
 from livevae.player.client.process import PlayerProcess
-from livevae.player.clocks.midi import Arrivals, ClockIn
+from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore
 from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import ClockChanged, Transport
+from livevae.tempo.arrivals import Arrivals
 from livevae.tempo.timeline import Timeline
 
 BAR = 3840
@@ -138,7 +139,7 @@ def test_arrivals_are_never_later_than_they_were_seen_and_late_by_the_best_look_
     first = True
     for interval, seen_after in steps:
         true += 0 if first else interval
-        at = arrivals.at(0.0 if first else interval, true + seen_after)
+        at = arrivals.at(true + seen_after, 0.0 if first else interval)
         least = min(least, seen_after)
         assert at <= true + seen_after + 1e-9
         assert abs(at - true - least) <= 0.0061

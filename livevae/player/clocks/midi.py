@@ -11,6 +11,7 @@ from typing import Any
 from livevae.errors import PortError
 from livevae.midi import open_input
 from livevae.player.clocks.clock import ClockError, Told
+from livevae.tempo.arrivals import Arrivals
 from livevae.tempo.follower import TICKS_PER_PULSE, ClockFollower
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline, next_grid
@@ -26,9 +27,6 @@ TELL = 2e-4
 
 MOST_AT_ONCE = 64
 """Messages that are taken at one look; a flood waits in rtmidi's queue, which drops what is too much."""
-
-RELAX = 1e-4
-"""Seconds a second by which the shortest way is forgotten, for systems whose MIDI has a clock of its own."""
 
 
 class ClockIn:
@@ -100,22 +98,6 @@ class ClockIn:
         return apart * line.seconds_per_tick > TELL
 
 
-class Arrivals:
-    """From the times between messages to when each arrived, in seconds of our clock."""
-
-    def __init__(self) -> None:
-        self._total = 0.0
-        self._offset: float | None = None
-
-    def at(self, since_last: float, now: float) -> float:
-        """When a message arrived that came `since_last` seconds after the one before and is seen at `now`."""
-        self._total += since_last
-        way = now - self._total
-        known = way if self._offset is None else self._offset + RELAX * since_last
-        self._offset = min(way, known)
-        return self._total + self._offset
-
-
 class MidiClock:
     """`ClockIn` on an input of rtmidi's.
 
@@ -165,7 +147,7 @@ class MidiClock:
                 if event is None:
                     break
                 data, since_last = event
-                self._heard.hear(bytes(data), self._arrivals.at(since_last, now))
+                self._heard.hear(bytes(data), self._arrivals.at(now, since_last))
         return self._heard.told(now, pace)
 
     def play(self, playing: bool, now: float) -> None:
