@@ -3,12 +3,13 @@
 # make check     lint and types
 # make pictures  of the rehearsal screen, for docs/
 # make bench     what is claimed, measured: make bench ARGS=jitter (ARGS=--help lists them)
+# make soak      the promises under random faults: make soak MINUTES=10; needs JACK
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: perform test check bench pictures wheel clean
+.PHONY: perform test check bench pictures soak wheel clean
 
 perform: $(VENV)/installed
 	$(BIN)/livevae serve $(ARGS)
@@ -26,6 +27,9 @@ bench: $(VENV)/developing
 
 pictures: $(VENV)/developing
 	$(BIN)/python -m benchmarks pictures
+
+soak: $(VENV)/developing
+	$(BIN)/python -m benchmarks soak --minutes $(or $(MINUTES),10) $(ARGS)
 
 wheel: $(VENV)/developing
 	$(BIN)/python -m build --wheel

@@ -16,6 +16,7 @@ BENCHES = (
     "benchmarks.tui",
     "benchmarks.clock",
     "benchmarks.night",
+    "benchmarks.soak",
     "benchmarks.decode_table",
     "benchmarks.training_table",
     "benchmarks.align",

@@ -33,25 +33,20 @@ def test_a_connection_is_new_once():
 def test_after_a_port_went_its_connections_are_made_again_once_each_as_their_receivers_are_there():
     connections = Connections()
     connections.seen("", [TO_SYNTH, TO_TAPE])
-    assert connections.complete("")
     connections.lost("")
-    assert not connections.complete("")
     assert not connections.seen("", [])
     assert connections.to_make([], ["synth:in"]) == [], "our own port is not there yet"
     assert connections.to_make(OURS, ["synth:in", "other:in"]) == [TO_SYNTH]
     assert connections.to_make(OURS, ["synth:in", "other:in"]) == []
     assert connections.seen("", [TO_SYNTH])
-    assert not connections.complete("")
     assert connections.to_make(OURS, ["synth:in", "tape:in"]) == [TO_TAPE]
     assert connections.seen("", [TO_SYNTH, TO_TAPE])
-    assert connections.complete("")
 
 
 def test_a_connection_that_somebody_else_takes_away_is_not_made_again():
     connections = Connections()
     connections.seen("", [TO_SYNTH])
     connections.seen("", [])
-    assert connections.complete("")
     assert connections.to_make(OURS, ["synth:in"]) == []
 
 

@@ -26,10 +26,6 @@ class Connections:
         self._former[port] = self._former.get(port, frozenset()) - self._now[port]
         return bool(self._now[port] - before)
 
-    def complete(self, port: str) -> bool:
-        """Whether whoever was connected when the port went is connected again."""
-        return not self._former.get(port)
-
     def to_make(self, outputs: Collection[str], inputs: Collection[str]) -> list[Pair]:
         """Former connections that can be made again, as both ends are there; each is given once, until an end goes."""
 

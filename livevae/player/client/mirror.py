@@ -6,7 +6,7 @@ Laws, for every history of commands, reports, deaths and lost ports:
     a note that was cancelled is not sent again; what is sent again lies in the future
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from livevae.player.ledger import Key
@@ -90,7 +90,7 @@ class Mirror:
         self._begun = {}
         self._owe(begun)
         owed = tuple(self._owed.values())
-        commands: list[Command] = [Release(owed, number)] if owed else []
+        commands: list[Command] = [*releases(owed, number)]
         commands.extend(_rest_of(tempo, tick) for tempo in self._tempos)
         commands.extend(other for other in self._others if other.tick > tick)
         commands.extend(chunked(self._waiting))
@@ -131,6 +131,11 @@ class Mirror:
             self._waiting = [note for note in self._waiting if note.tick > tick]
         self._others = [other for other in self._others if other.tick >= past]
         self._tempos = [tempo for tempo in self._tempos if (tempo.tick or 0) + tempo.over > past]
+
+
+def releases(notes: Sequence[PlayNote], number: int, size: int = 64) -> list[Command]:
+    """The offs of notes as commands that are each quick to decode."""
+    return [Release(tuple(notes[i : i + size]), number) for i in range(0, len(notes), size)]
 
 
 def _key(note: PlayNote) -> Key:

@@ -13,7 +13,7 @@ from livevae.errors import LivevaeError
 from livevae.midi import find_name
 from livevae.player.client.child import PATIENCE, Child
 from livevae.player.client.connections import Connections, of_port
-from livevae.player.client.mirror import Mirror, chunked
+from livevae.player.client.mirror import Mirror, chunked, releases
 from livevae.player.client.seen import PortsSeen
 from livevae.player.clocks.clock import INTERNAL, MIDI
 from livevae.player.ports import CLIENT
@@ -29,7 +29,6 @@ from livevae.player.wire.commands import (
     Panic,
     PortSpec,
     Quit,
-    Release,
     Send,
     SetClock,
     SetMeter,
@@ -50,16 +49,13 @@ from livevae.player.wire.reports import (
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
-SHORT_LIFE = 5.0
+SHORT_LIFE = 1.0
 """Seconds below which a player's life is a sign of trouble: the next one is started after a pause."""
 
-LONGEST_PAUSE = 5.0
+LONGEST_PAUSE = 2.0
 
 UNPAUSED = 3
 """Short lives after which the next player still starts at once: a stage that stumbles is no player that cannot run."""
-
-MOST_RELEASED = 64
-"""Notes of one release: a command is decoded in one piece."""
 
 REPEATED = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between releases at a virtual port where the system does not let us see who is connected."""
@@ -338,26 +334,23 @@ class PlayerProcess:
         if notes := self._mirror.owed(ports):
             self._number += 1
             self._releases[self._number] = ports
-            for part in range(0, len(notes), MOST_RELEASED):
-                self._do(Release(notes[part : part + MOST_RELEASED], self._number))
+            self._do(*releases(notes, self._number))
 
     def _settle(self, number: int) -> None:
-        """The releases up to `number` have left: forget what was owed where they have surely arrived."""
+        """The releases up to `number` have left: forget what was owed where they have surely arrived.
+
+        That is never sure of a port of our own: somebody may have been connected whom the watch had not seen yet.
+        """
         for done in [other for other in self._releases if other <= number]:
-            for port in self._releases.pop(done):
-                system = self._system_of(port)
-                if not system or (port in self._virtual and not self._connections.complete(port)):
-                    continue
-                if port in self._virtual and system not in self._seen.links:
-                    continue
-                self._mirror.settle(port)
+            for port in self._releases.pop(done) - self._virtual:
+                if self._system_of(port):
+                    self._mirror.settle(port)
 
     async def _repeat(self, port: str) -> None:
         """Send what is owed at a virtual port until somebody is likely to be connected; we cannot see who is."""
         for pause in REPEATED:
             await asyncio.sleep(pause)
             self._release({port})
-        self._mirror.settle(port)
 
     def _watch_ports(self) -> None:
         """Watch the system's ports, where any of them is ours, and the clock that we go by."""
@@ -391,7 +384,7 @@ class PlayerProcess:
             self._seen.ask(pairs)
 
     def _begin_repeating(self, port: str) -> None:
-        if self._mirror.owed({port}) and not self._repeats:
+        if self._mirror.owed({port}) and not self._repeats:  # where connections cannot be seen
             task = self._loop.create_task(self._repeat(port), name="releases")
             self._repeats.add(task)
             task.add_done_callback(self._repeats.discard)

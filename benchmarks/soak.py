@@ -1,0 +1,499 @@
+"""`benchmarks soak`: the README's promises under faults that follow one another at random, for as long as one likes.
+
+Each round is a night in small: `livevae serve` plays to a receiver on JACK, through a port by name or its own, while
+processes are killed, stopped and starved, JACK crashes, the disk is full, and floods of OSC come in. Counted are notes
+that hang at the receiver, files that are broken, personas that are lost, and processes and files that are left over.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import mido
+
+from benchmarks.graph import JackServer, jack_server
+from livevae.children import environment
+from livevae.edges.osc.client import Client
+from livevae.errors import LivevaeError
+from livevae.models.midime import files as persona_files
+
+MARK = "LIVEVAE_SOAK"
+"""In the environment of every process of a soak, so that what is left over can be told."""
+
+SOON = 20.0
+"""Seconds in which what is promised has to be so, on a busy machine."""
+
+FAULTS = 14
+"""Of a round, with the last one, which ends the server."""
+
+SCENE = """
+tempo = 120
+[voice.drone]
+bars = 2
+[voice.lead]
+channel = 1
+bars = 1
+[voice.bass]
+channel = 2
+bars = 2
+temp = 1.2
+"""
+
+MODULES = {
+    "player": "livevae.player ",
+    "watch": "livevae.player.watch",
+    "recorder": "livevae.player.recorder",
+    "worker": "livevae.models.midime.worker",
+}
+
+FAULT_WEIGHTS = {
+    "player": 30,
+    "watch": 6,
+    "recorder": 1,
+    "worker": 4,
+    "stop": 3,
+    "flood": 3,
+    "disk": 3,
+    "starve": 2,
+    "jack": 1,
+    "keys": 2,
+}
+"""Faults, and how often each comes beside the others."""
+
+BROKEN = ("broken file", "hanging note", "lost persona", "left process", "left file", "no answer")
+"""What must not be."""
+
+
+def choose(random: random.Random) -> str:
+    """The next fault."""
+    return random.choices(tuple(FAULT_WEIGHTS), tuple(FAULT_WEIGHTS.values()))[0]
+
+
+class Ears:
+    """The receiver's process, and how to ask it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.soak_receiver", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment(),
+        )
+        self.ask("counts")
+
+    def ask(self, word: str) -> Any:
+        """Its answer to a word; see soak_receiver."""
+        assert self._process.stdin is not None  # noqa: S101  (for the type checker)
+        assert self._process.stdout is not None  # noqa: S101
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline() or "[]")
+
+    def held(self, before: float = 1e18) -> set[tuple[int, int]]:
+        """(channel, pitch) of what sounds since before that moment."""
+        return {(channel, pitch) for channel, pitch, since in self.ask("sounding") if since < before}
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+class Soak:
+    """A soak: its random numbers, its log and its counts.
+
+    Args:
+        seed: of everything that is random.
+        log: where every fault and finding goes, a line each.
+        jack: the server that the ears are on.
+    """
+
+    def __init__(self, seed: int, log: Path, jack: JackServer) -> None:
+        self._random = random.Random(seed)  # noqa: S311
+        self.log_path = log
+        self._log = log.open("a", buffering=1)
+        self._jack = jack
+        self._began = time.monotonic()
+        self.counts: Counter[str] = Counter()
+        self.saved: set[str] = set()
+        self.home = Path(tempfile.mkdtemp(prefix="soak-"))
+        for name in ("temporary", "records", "home"):
+            (self.home / name).mkdir()
+        self._small = self._mount()
+        self._mark = f"{os.getpid()}-{seed}"
+        self.say(f"seed {seed}, {jack.how}")
+
+    def say(self, text: str) -> None:
+        """A line of the log."""
+        self._log.write(f"{time.monotonic() - self._began:9.2f} {text}\n")
+
+    def found(self, what: str, text: str) -> None:
+        """Something that must not be."""
+        self.counts[what] += 1
+        self.say(f"FOUND {what}: {text}")
+
+    def close(self) -> None:
+        """Take everything away again."""
+        if self._small is not None:
+            subprocess.run(["umount", "-l", self._small], check=False, capture_output=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self._log.close()
+
+    def _mount(self) -> Path | None:
+        """A disk that is soon full, where we may mount one."""
+        small = self.home / "small"
+        small.mkdir()
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], check=False, capture_output=True
+        )
+        if done.returncode:
+            self.say("no small disk can be mounted: the full disk is left out")
+            return None
+        return small
+
+    # a round
+
+    def round(self, number: int) -> None:
+        """A night in small."""
+        virtual = self._random.random() < 0.5
+        folder = (
+            self._small if self._small is not None and self._random.random() < 0.5 else self.home / "records"
+        )
+        record = folder / f"{number}.mid"
+        self.say(f"round {number}, {'virtual' if virtual else 'by name'}, in {folder.name}")
+        ears = Ears("soak")
+        night = _Night(self, ears, record, virtual=virtual)
+        try:
+            night.start()
+            for _ in range(FAULTS - 1):
+                if not night.runs:
+                    self.found("no answer", "the server ended by itself: " + night.said[-300:])
+                    break
+                ears = self._fault(night)
+            night.end(self._random.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+        finally:
+            night.ears.close()
+            night.clear()
+        self.look_at_files(record, folder)
+
+    def _fault(self, night: "_Night") -> Ears:
+        kind = choose(self._random)
+        time.sleep(self._random.random() * 0.5)
+        getattr(night, f"do_{kind}")(self._random)
+        self.counts[f"fault: {kind}"] += 1
+        return night.ears
+
+    def look_at_files(self, record: Path, folder: Path) -> None:
+        """Whether the recording is whole, personas are kept, and nothing is left beside them."""
+        if record.exists():
+            with suppress(OSError):
+                try:
+                    _check(record)
+                except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
+                    self.found("broken file", f"{record.name}: {error!r}")
+                record.unlink()
+        for name in sorted(self.saved):
+            kept = next((self.home / "home").rglob(f"{name}.*"), None)
+            try:
+                persona_files.read(kept or self.home / name)
+            except LivevaeError as error:
+                self.found("lost persona", f"{name}: {error}")
+        for path in [*folder.glob(".*"), *(self.home / "home").rglob(".*")]:
+            self.found("left file", str(path.relative_to(self.home)))
+            path.unlink()
+
+    # what the nights need
+
+    def environment(self) -> dict[str, str]:
+        """Of the server and of all that it starts."""
+        return environment() | {
+            MARK: self._mark,
+            "LIVEVAE_HOME": str(self.home / "home"),
+            "TMPDIR": str(self.home / "temporary"),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def processes(self) -> dict[int, str]:
+        """Command lines of this soak's processes that are alive, by id."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if f"{MARK}={self._mark}".encode() in (path / "environ").read_bytes().split(b"\0"):
+                    words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if words:
+                        found[int(path.name)] = words
+        return found
+
+    def restart_jack(self) -> None:
+        """JACK crashes, and is started again."""
+        self._jack.crash()
+        time.sleep(self._random.random())
+        self._jack.start_again()
+
+
+class _Night:
+    """One server, and what is done to it."""
+
+    def __init__(self, soak: Soak, ears: Ears, record: Path, *, virtual: bool) -> None:
+        self._soak = soak
+        self.ears = ears
+        self._record = record
+        self._virtual = virtual
+        self._log = soak.home / "serve.log"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def runs(self) -> bool:
+        return self._server is not None and self._server.poll() is None
+
+    def start(self) -> None:
+        scene = self._soak.home / "scene.toml"
+        scene.write_text(SCENE)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        midi = "virtual" if self._virtual else self.ears.name
+        command = [
+            sys.executable, "-m", "livevae", "serve", str(scene), "--osc", f"127.0.0.1:{self._port}",
+            "--midi", midi, "--record", str(self._record), "--seed", "1", "--midi-in", "soak-keys",
+        ]  # fmt: skip
+        with self._log.open("wb") as log:
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, env=self._soak.environment())
+        _wait(lambda: "\nplaying " in self.said or not self.runs, 60)
+        self._connect()
+        _wait(lambda: self.ears.held() or not self.runs)
+
+    def _connect(self) -> None:
+        if self._virtual:
+            _wait(lambda: self._jack_connect() or not self.runs)
+            time.sleep(0.7)  # the watch looks twice a second
+
+    def _jack_connect(self) -> bool:
+        done = subprocess.run(
+            ["jack_connect", "livevae:livevae", f"{self.ears.name}:in"], capture_output=True, check=False
+        )
+        return done.returncode == 0
+
+    def _of(self, kind: str) -> list[int]:
+        return [pid for pid, words in self._soak.processes().items() if MODULES[kind] in words]
+
+    def _kill(self, kind: str) -> bool:
+        for pid in self._of(kind)[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self._soak.counts[f"killed: {kind}"] += 1
+                self._soak.say(f"kill {kind} {pid}")
+                return True
+        return False
+
+    def _released(self, before: float, why: str) -> None:
+        """What sounded before that moment was released: a voice strikes most keys anew meanwhile, a drone does not."""
+        if _wait(lambda: not self.ears.held(before) or not self.runs, 8):
+            return
+        if self._virtual and self._jack_connect():
+            self._soak.say("connected by hand")  # it was killed before the watch had seen who was connected
+        if not _wait(lambda: not self.ears.held(before) or not self.runs):
+            self._soak.found("hanging note", f"{sorted(self.ears.held(before))} {why}")
+
+    # faults
+
+    def do_player(self, random: random.Random) -> None:
+        for _ in range(random.choice((1, 2, 3, 5, 8))):
+            _wait(lambda: bool(self._of("player")) or not self.runs)
+            self._kill("player")
+            time.sleep(random.choice((0.0, 0.02, 0.1, 0.3, 0.6)))
+        self._released(time.monotonic(), "after deaths of the player")
+
+    def do_watch(self, _: random.Random) -> None:
+        self._kill("watch")
+
+    def do_recorder(self, _: random.Random) -> None:
+        self._kill("recorder")
+
+    def do_keys(self, _: random.Random) -> None:
+        """Play something in, and train a persona of it."""
+        self._ask("/livevae/persona/record", 1)
+        self.ears.ask("play")
+        self._ask("/livevae/persona/record", stop=1)
+        name = f"soaked{len(self._soak.saved)}"
+        self._ask("/livevae/persona/train", name, epochs=60)
+        if _wait(lambda: self._ask("/livevae/persona/save", name) or not self.runs, 6) and self.runs:
+            self._soak.saved.add(name)
+            self._soak.say(f"saved {name}")
+        self._ask("/livevae/persona/train", "soaked", epochs=2000)
+
+    def do_worker(self, random: random.Random) -> None:
+        if not self._of("worker"):
+            self.do_keys(random)
+        _wait(lambda: bool(self._of("worker")) or not self.runs, 3)
+        self._kill("worker")
+
+    def do_stop(self, random: random.Random) -> None:
+        pids = self._of(random.choice(("player", "watch", "recorder")))
+        if self._server is not None and random.random() < 0.3:
+            pids = [self._server.pid]
+        for pid in pids[:1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(random.random() * 2)
+                os.kill(pid, signal.SIGCONT)
+                self._soak.say(f"stopped {pid}")
+
+    def do_flood(self, random: random.Random) -> None:
+        until, count = time.monotonic() + 1.0, 0
+        good = b"/livevae/status\0,\0\0\0"
+        bundle = b"#bundle\0" + bytes(7) + b"\1" + (len(good).to_bytes(4, "big") + good) * 400
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while time.monotonic() < until:
+                packet = random.choice((good, bundle, random.randbytes(64), bundle[:-7], good[:-2] + b"i"))
+                with suppress(OSError):
+                    sender.sendto(packet, ("127.0.0.1", self._port))
+                count += 1
+                time.sleep(0.001)
+        self._soak.counts["packets"] += count
+        self._answers("after a flood")
+
+    def do_disk(self, random: random.Random) -> None:
+        """Fill the small disk for some seconds."""
+        if self._record.parent.name != "small":
+            return
+        filler = self._record.parent / "filler"
+        with suppress(OSError), filler.open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+        time.sleep(1 + random.random() * 2)
+        filler.unlink(missing_ok=True)
+        self._soak.say("the disk was full")
+
+    def do_starve(self, random: random.Random) -> None:
+        busy = [
+            subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
+        ]
+        time.sleep(0.5 + random.random())
+        for process in busy:
+            process.kill()
+            process.wait()
+
+    def do_jack(self, _: random.Random) -> None:
+        self._soak.restart_jack()
+        self.ears.close()
+        self.ears = Ears("soak")
+        if not _wait(lambda: bool(self.ears.held()) or not self.runs, 30):
+            self._soak.found("no answer", "after JACK's crash nothing is heard")
+
+    def end(self, how: signal.Signals) -> None:
+        """End the server; then nothing sounds, and nothing is left."""
+        if self._server is None:
+            return
+        if how == signal.SIGKILL:
+            self._soak.counts["killed: server"] += 1
+        self._soak.say(f"end by {how.name}")
+        self._server.send_signal(how)
+        self._server.wait(60)
+        if not _wait(lambda: not self.ears.held()):
+            self._soak.found("hanging note", f"{sorted(self.ears.held())} after {how.name} of the server")
+        if not _wait(lambda: not self._soak.processes(), 60):
+            self._soak.found("left process", "; ".join(self._soak.processes().values()))
+
+    def clear(self) -> None:
+        """Whatever happened: nothing of this night runs on."""
+        for pid in self._soak.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self._server is not None:
+            self._server.wait()
+
+    def _answers(self, why: str) -> None:
+        until = time.monotonic() + SOON
+        while self.runs:
+            with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
+                client.ask("/livevae/status")
+                return
+            if time.monotonic() > until:
+                self._soak.found("no answer", why)
+                return
+
+    def _ask(self, address: str, *words: Any, **pairs: Any) -> bool:
+        """Whether a request was done."""
+        with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
+            client.ask(address, *words, **pairs)
+            return True
+        return False
+
+
+def _check(path: Path) -> None:
+    """A MIDI file is whole, and each on has its off."""
+    for track in mido.MidiFile(path).tracks:
+        sounding: set[tuple[int, int]] = set()
+        for message in track:
+            if message.type == "note_on" and message.velocity:
+                assert (message.channel, message.note) not in sounding, "struck twice"  # noqa: S101
+                sounding.add((message.channel, message.note))
+            elif message.type in ("note_on", "note_off"):
+                sounding.remove((message.channel, message.note))
+        assert not sounding, "no off"  # noqa: S101
+
+
+def _wait(what: Callable[[], Any], seconds: float = SOON) -> bool:
+    until = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command line of this measurement."""
+    text = "the promises under random faults, for as long as one likes; needs JACK"
+    command = commands.add_parser("soak", help=text, description=text[0].upper() + text[1:] + ".")
+    command.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
+    command.add_argument("--seed", type=int, default=None, help="of the faults; default: a new one")
+    command.add_argument("--log", type=Path, default=Path("soak.log"), help="gets a line a fault (soak.log)")
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Soak, and say what was done and found; 1 where something was found that must not be."""
+    seed = random.SystemRandom().randrange(1 << 31) if arguments.seed is None else arguments.seed
+    until = time.monotonic() + 60 * arguments.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
+    with jack_server() as jack:
+        soak = Soak(seed, arguments.log, jack)
+        print(f"seed {seed}; every fault is in {arguments.log}", flush=True)
+        number = 0
+        try:
+            while time.monotonic() < until:
+                soak.round(number)
+                number += 1
+        finally:
+            counts = soak.counts
+            soak.say(f"{number} rounds: {dict(counts)}")
+            soak.close()
+    kills = sum(count for what, count in counts.items() if what.startswith("killed"))
+    print(f"{number} rounds, {kills} kills, {counts['packets']} packets")
+    for what, count in sorted(counts.items()):
+        print(f"  {what}: {count}")
+    print("found: " + ", ".join(f"{what} {counts[what]}" for what in BROKEN))
+    return 1 if any(counts[what] for what in BROKEN) else 0
