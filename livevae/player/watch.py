@@ -84,8 +84,10 @@ def alsa_links(text: str) -> dict[str, list[str]]:
         elif head := re.match(r'\s+Port\s+(\d+) : "(.*)" \(', line):
             port = f"{client}:{head[2]}"
             names[f"{number}:{head[1]}"] = port
+            if client.rstrip("-0123456789") == OURS:
+                found[port] = []
         elif line.strip().startswith("Connecting To:") and client.rstrip("-0123456789") == OURS:
-            found.setdefault(port, []).extend(re.findall(r"(\d+:\d+)", line.split(":", 1)[1]))
+            found[port].extend(re.findall(r"(\d+:\d+)", line.split(":", 1)[1]))
     return {source: sorted(names.get(to, to) for to in targets) for source, targets in found.items()}
 
 

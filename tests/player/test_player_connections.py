@@ -65,5 +65,8 @@ def test_our_port_is_found_by_its_label_whatever_number_its_client_got():
 
 
 def test_alsa_connections_are_read_with_names_in_place_of_numbers():
-    assert alsa_links(ALSA) == {"livevae:drums": ["130:1", "FLUID Synth (12):Synth input port (12:0)"]}
+    assert alsa_links(ALSA) == {
+        "livevae:drums": ["130:1", "FLUID Synth (12):Synth input port (12:0)"],
+        "livevae:lead": [],
+    }
     assert alsa_links("") == {}

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,6 +57,9 @@ LONGEST_PAUSE = 2.0
 UNPAUSED = 3
 """Short lives after which the next player still starts at once: a stage that stumbles is no player that cannot run."""
 
+AGAIN = (0.5, 1.5)
+"""Seconds between releases after somebody was connected: what is sent in the cycle of JACK's that connects is lost."""
+
 REPEATED = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between releases at a virtual port where the system does not let us see who is connected."""
 
@@ -103,6 +106,7 @@ class PlayerProcess:
         self._releases: dict[int, set[str]] = {}
         self._number = 0
         self._repeats: set[asyncio.Task[None]] = set()
+        self._repeating = False
         self._clock_gone = False
 
     @classmethod
@@ -262,7 +266,7 @@ class PlayerProcess:
                 self.timeline = self.timeline.with_tempo(self._bpm, born)
             self._number += 1
             resumption = self._mirror.resume(self.timeline, born, self._number)
-            self._releases = {self._number: {spec.name for spec in self._specs}}
+            self._releases = {}
             self._child = child = Child(self._tape, realtime=self._realtime)
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
@@ -318,7 +322,7 @@ class PlayerProcess:
         self._ready.set()
         self._watch_ports()
         self._release(new)
-        if new & self._virtual:
+        if new:
             self._seen.ask()
 
     @property
@@ -330,11 +334,28 @@ class PlayerProcess:
         return dict(self.ports.opened).get(port, "").rpartition("(")[2].rstrip(")")
 
     def _release(self, ports: set[str]) -> None:
-        """Send the offs that are owed at these ports (again)."""
-        if notes := self._mirror.owed(ports):
+        """Send the offs that are owed at these ports, where somebody was connected, and again after a moment."""
+        if self._send_owed(ports):
+            self._later(self._release_again(ports))
+
+    def _send_owed(self, ports: set[str]) -> bool:
+        """Send the offs that are owed at these ports; whether there are any."""
+        notes = self._mirror.owed(ports)
+        if notes:
             self._number += 1
-            self._releases[self._number] = ports
             self._do(*releases(notes, self._number))
+        return bool(notes)
+
+    async def _release_again(self, ports: set[str]) -> None:
+        for pause in AGAIN:
+            await asyncio.sleep(pause)
+            self._send_owed(ports)
+        self._releases[self._number] = ports
+
+    def _later(self, what: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(what, name="releases")
+        self._repeats.add(task)
+        task.add_done_callback(self._repeats.discard)
 
     def _settle(self, number: int) -> None:
         """The releases up to `number` have left: forget what was owed where they have surely arrived.
@@ -350,7 +371,8 @@ class PlayerProcess:
         """Send what is owed at a virtual port until somebody is likely to be connected; we cannot see who is."""
         for pause in REPEATED:
             await asyncio.sleep(pause)
-            self._release({port})
+            self._send_owed({port})
+        self._repeating = False
 
     def _watch_ports(self) -> None:
         """Watch the system's ports, where any of them is ours, and the clock that we go by."""
@@ -359,9 +381,18 @@ class PlayerProcess:
             self._seen.begin(inputs=self._clock_by_name)
 
     def _compare(self) -> None:
+        self._compare_clients()
         self._compare_ports()
         self._compare_links()
         self._compare_clock()
+
+    def _compare_clients(self) -> None:
+        """Notice that a MIDI system's server went and came while nobody watched: our ports are not on it."""
+        if not self._seen.fresh:
+            return
+        for system, links in self._seen.links.items():
+            if len(links) < sum(self._system_of(spec.name) == system for spec in self._specs):
+                self._system_gone(system)
 
     def _compare_links(self) -> None:
         """Release at virtual ports what is owed to whoever is connected anew, and connect those who were before."""
@@ -384,10 +415,9 @@ class PlayerProcess:
             self._seen.ask(pairs)
 
     def _begin_repeating(self, port: str) -> None:
-        if self._mirror.owed({port}) and not self._repeats:  # where connections cannot be seen
-            task = self._loop.create_task(self._repeat(port), name="releases")
-            self._repeats.add(task)
-            task.add_done_callback(self._repeats.discard)
+        if self._mirror.owed({port}) and not self._repeating:
+            self._repeating = True
+            self._later(self._repeat(port))
 
     def _system_gone(self, system: str) -> None:
         """A MIDI system's server went away, with every port of ours on it; they are opened when it is back."""
