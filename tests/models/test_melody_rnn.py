@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 import livevae.models
 from livevae.errors import ModelError, MusicError
 from livevae.latent.recipe import Recipe
+from livevae.models import stepwise
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.melody_rnn import chord_inputs, encodings, events
@@ -17,6 +18,8 @@ from livevae.models.melody_rnn.layout import shapes
 from livevae.models.melody_rnn.model import Model, limited
 from livevae.models.melody_rnn.torch_network import StepRNN
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP
+from livevae.perform.scene import parse
+from livevae.render import render
 
 SMALL = {
     name: config.replace(layers=(12,) * len(config.layers), attention_length=min(6, config.attention_length))
@@ -301,3 +304,36 @@ def test_a_model_is_kept_and_found_again(tmp_path, monkeypatch):
 def test_a_configuration_that_is_none_is_an_error(text):
     with pytest.raises(ModelError):
         Config.from_json(text)
+
+
+# the one that ships
+
+
+def test_the_shipped_model_goes_on_nearer_to_the_tune_than_by_chance():
+    shipped = livevae.models.load("lookback_rnn")
+    scale = [e for pitch in (60, 62, 64, 65, 67, 69, 71, 72) for e in (pitch, -2, -2, -2)]
+    at_random = [e for pitch in (48, 83, 49, 78, 54, 73, 61, 82) for e in (pitch, -2, -2, -2)]
+    assert shipped.log_likelihood(scale) > shipped.log_likelihood(at_random) > -40 * 31
+    assert {e % 12 for e in shipped.continued(scale * 2, 64, 0.5, seed=1).tolist() if e >= 0} <= {
+        0,
+        2,
+        4,
+        5,
+        7,
+        9,
+        11,
+    }
+    assert shipped.about["licence"] == "Apache-2.0"
+
+
+def test_a_scene_of_two_that_continue_is_rendered_the_same_twice():
+    scene = parse(
+        '[voice.lead]\nmodel = "lookback_rnn"\n[voice.echo]\nmodel = "lookback_rnn"\nfollow = "lead"\n'
+    )
+
+    def render_once():
+        return render(
+            scene, stepwise.decoder, bars=8, has_model=shelf.exists, takes=stepwise.takes, seed=3
+        ).midi()
+
+    assert render_once() == render_once()

@@ -69,7 +69,7 @@ def attributes_of(base: midime_training.Base, music: list[Path], console: Consol
     windows = persona_windows.read(music, base.config).windows
     windows = windows[:: max(1, len(windows) // MOST_WINDOWS)]
     found = attributes.found(base.encode(windows).mu, directions.table(base.config, windows))
-    bundled = {identity_at(path) for path in shelf.BUNDLED.glob(f"*{shelf.SUFFIX}")}
+    bundled = {identity_at(entry.path) for entry in shelf.with_latent().values() if entry.bundled}
     for old in directions.SHIPPED.glob(f"*{shelf.SUFFIX}"):
         if old.stem not in bundled:
             old.unlink()
