@@ -26,7 +26,7 @@ async def test_every_message_of_the_page_is_answered(
 ) -> None:
     """All but Link itself, which would multicast: it is asked for where it is not installed, and says so."""
     monkeypatch.setattr(
-        "livevae.server.why_not", lambda: {"internal": "", "midi": "", "link": opening.NO_LINK}
+        "livevae.server.why_not", lambda **_: {"internal": "", "midi": "", "link": opening.NO_LINK}
     )
     options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
     models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
@@ -55,7 +55,7 @@ def test_every_serve_of_the_page_is_understood() -> None:
 def test_a_clock_that_there_is_not_is_no_option(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.parser().parse_args(["serve", "--clock", words])
-    assert "none of internal, link, midi and midi:NAME" in capsys.readouterr().err
+    assert "none of internal, link, midi, midi:NAME, mqtt and mqtt:conduct" in capsys.readouterr().err
 
 
 def test_the_scene_of_the_page_is_a_scene() -> None:
