@@ -29,7 +29,7 @@ async def test_every_message_of_the_page_is_answered(
         "livevae.server.why_not", lambda **_: {"internal": "", "midi": "", "link": opening.NO_LINK}
     )
     options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
-    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
+    models = Models(lambda _: FakeDecoder(), lambda _: True, "fake")
     assert len(SENDS) > 10
     async with running(options, models, lambda _: None) as server:
         where = f"127.0.0.1:{server.osc.address[1]}"

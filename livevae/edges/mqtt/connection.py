@@ -221,10 +221,10 @@ class Connection:
             client.disconnected()
         for task in self._tasks:
             task.cancel()
-        if why != self._why:
+        if not self._why:  # once an outage, for its first reason
             where = f"{self._address.host}:{self._address.port}"
             self._say(f"mqtt    no broker at {where}: {why}; the music plays on, and it is tried again")
-        self._why = why
+        self._why = self._why or why
 
 
 def _tls(ca: Path | None) -> ssl.SSLContext:
