@@ -100,7 +100,7 @@ def _settings(path: Path) -> dict[str, Any]:
     """The config.json beside a checkpoint, where there is one."""
     try:
         held = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 
