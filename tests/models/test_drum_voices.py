@@ -46,7 +46,7 @@ def test_no_key_and_no_register_moves_what_a_drum_model_plays(name):
 def test_a_shipped_drum_model_plays_in_a_scene(name):
     if not shelf.BUNDLED.joinpath(f"{name}{shelf.SUFFIX}").exists():
         pytest.skip(f"{name} is not shipped here")
-    scene = parse(f"[voice.beat]\nmodel = '{name}'\nchannel = 10\nbars = 4\nkey = 'Dm'\nlow = 60\nhigh = 80")
+    scene = parse(f"[voice.kit]\nmodel = '{name}'\nchannel = 10\nbars = 4\nkey = 'Dm'\nlow = 60\nhigh = 80")
     done = render(
         scene, lambda model: LiveDecoder.open(model, device="cpu"), bars=8, seed=3, has_model=shelf.exists
     )
