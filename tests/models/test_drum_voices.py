@@ -52,7 +52,7 @@ def test_a_shipped_drum_model_plays_in_a_scene(name):
     )
     file = mido.MidiFile(file=io.BytesIO(done.midi()))
     now, struck = 0, []
-    for message in file.tracks[0]:
+    for message in mido.merge_tracks(file.tracks):
         now += message.time
         if message.type == "note_on" and message.velocity:
             struck.append((now, message))
