@@ -1,8 +1,10 @@
 """The app: one screen of canvases, drawn from the state; keys and clicks become requests."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib import resources
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, ComposeResult
@@ -126,7 +128,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
         self.settings = self._views.settings = SETTINGS
         usual = next(i for i, setting in enumerate(SETTINGS) if setting.name == "temp")
-        self.state = replace(self.state, setting=usual)
+        self.state = replace(self.state, setting=usual, scenes=self.state.scenes or bundled_scenes())
         if self._online:
             from livevae.tui.link import Link  # noqa: PLC0415
 
@@ -157,6 +159,11 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def answered(self, done: bool, pairs: Mapping[str, Scalar]) -> None:
         """An answer that nobody waits for in particular."""
+        if done and pairs.get("address") == "/livevae/scene/write":
+            written = str(pairs.get("scene", ""))
+            self.state = replace(
+                self.state, scenes=(*(n for n in self.state.scenes if n != written), written)
+            )
         if done and "epoch" in pairs:
             return  # the top of the screen shows how far a training is
         if done:
@@ -320,6 +327,14 @@ class Watch(Actions, App[str], inherit_bindings=False):
         if how == STOP and self.link is not None:
             self.link.ask("/livevae/stop", "quiet", 1)
         self.exit(how)
+
+
+def bundled_scenes() -> tuple[str, ...]:
+    """Names of the scenes that come with livevae, which every server has."""
+    with contextlib.suppress(ModuleNotFoundError):
+        found = resources.files("livevae.scenes").iterdir()
+        return tuple(sorted(file.name.removesuffix(".toml") for file in found if file.name.endswith(".toml")))
+    return ()
 
 
 def _same(line: str, other: str) -> bool:

@@ -24,7 +24,7 @@ class Columns:
 
 def columns(cells: int) -> Columns:
     """The division for a screen of so many cells."""
-    head = 19 if cells < 100 else 26 if cells < 160 else 34
+    head = 20 if cells < 100 else 26 if cells < 160 else 34
     head = min(head, max(6, cells // 2))
     rest = max(0, cells - head - 1)
     coming = 0 if rest < 30 else rest // 4

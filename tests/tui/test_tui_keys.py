@@ -16,9 +16,6 @@ from tests.tui.stand import screen, shown
 
 pytestmark = pytest.mark.asyncio
 
-COMING = {"/livevae/cue"}
-"""Addresses of servers that have cues."""
-
 REQUESTS: tuple[tuple[Sequence[str], Sequence[tuple[object, ...]]], ...] = (
     ("0", [("/livevae/panic",)]),
     (["f12"], [("/livevae/panic",)]),
@@ -88,7 +85,7 @@ async def test_page_keys_choose_a_setting_and_minus_and_equals_turn_it() -> None
 
 
 async def test_every_request_of_a_key_is_an_address_of_the_table() -> None:
-    assert {asked[0] for _, several in REQUESTS for asked in several} <= set(BY_ADDRESS) | COMING
+    assert {asked[0] for _, several in REQUESTS for asked in several} <= set(BY_ADDRESS)
 
 
 async def test_each_f_key_and_tab_shows_its_screen() -> None:
@@ -144,6 +141,18 @@ async def test_training_and_writing_ask_for_a_name_and_take_it_as_typed() -> Non
         assert recorder.asked == [("/livevae/persona/train", "ada")]
         await pilot.press("w", *"late0", "enter")
         assert recorder.asked[1:] == [("/livevae/scene/write", "late0")]
+
+
+async def test_a_scene_that_was_written_can_be_loaded_by_a_click() -> None:
+    async with screen(scenes=("first-light",)) as (app, pilot, recorder):
+        recorder.answers["/livevae/scene/write"] = (
+            True,
+            {"address": "/livevae/scene/write", "scene": "late"},
+        )
+        await pilot.press("w", *"late", "enter", "f5")
+        assert app.state.scenes == ("first-light", "late")
+        await pilot.click("#view", offset=(44, 2))
+        assert recorder.asked[-1] == ("/livevae/scene", "late")
 
 
 async def test_while_one_types_a_nought_is_a_digit_and_f12_panics() -> None:
