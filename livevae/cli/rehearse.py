@@ -36,7 +36,6 @@ def add_commands(commands: Commands) -> None:
 
 
 def _run_watch(arguments: argparse.Namespace) -> int:
-    from livevae.edges.osc.udp import parse_endpoint
     from livevae.tui import keys
 
     config = keys.load(keys.place())
@@ -44,8 +43,22 @@ def _run_watch(arguments: argparse.Namespace) -> int:
         say(f"# put this into {keys.place()}, and change what you like")
         say(keys.as_toml(config))
         return 0
-    watch(*parse_endpoint(arguments.osc), theme=arguments.theme)
+    watch(*endpoint(arguments.osc), theme=arguments.theme)
     return 0
+
+
+def endpoint(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, `:PORT` or `HOST` as host and port, without what OSC takes to load: the screen is there sooner.
+
+    Raises:
+        LivevaeError: the port is no number from 1 to 65535.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = text, "7770"
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) <= 0xFFFF):
+        raise LivevaeError(f"watch takes HOST:PORT, as in 127.0.0.1:7770, not {text!r}")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
 def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False) -> str:
