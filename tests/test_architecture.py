@@ -92,9 +92,10 @@ def test_commands_that_do_not_decode_start_without_torch(command: list[str]) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_the_player_starts_without_numpy_torch_or_asyncio() -> None:
+@pytest.mark.parametrize("module", ["livevae.player.loop", "livevae.player.recorder.__main__"])
+def test_the_player_and_the_recorder_start_without_numpy_torch_mido_or_asyncio(module: str) -> None:
     code = (
-        "import sys\nimport livevae.player.loop\n"
+        f"import sys\nimport {module}\n"
         "bad = {'numpy', 'torch', 'asyncio', 'mido'} & set(sys.modules)\n"
         "assert not bad, bad\n"
     )

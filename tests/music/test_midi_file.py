@@ -72,3 +72,34 @@ def test_writing_replaces_the_file_whole_and_leaves_nothing_else(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(OSError, match="No such file"):
         midi_file.write(tmp_path / "nowhere" / "a.mid", b"x")
+
+
+@pytest.mark.parametrize(
+    ("number", "encoded"),
+    [
+        (0, "00"),
+        (0x7F, "7f"),
+        (0x80, "8100"),
+        (0x3FFF, "ff7f"),
+        (0x200000, "81808000"),
+        (0x0FFFFFFF, "ffffff7f"),
+    ],
+)
+def test_delta_times_are_encoded_as_the_standard_shows_them(number: int, encoded: str) -> None:
+    assert midi_file.variable_length(number).hex() == encoded
+
+
+@given(messages, st.lists(st.tuples(st.integers(0, 5000), st.floats(20, 999)), max_size=4))
+def test_the_bytes_are_those_that_mido_writes(
+    several: list[tuple[int, bytes]], tempos: list[tuple[float, float]]
+) -> None:
+    data = midi_file.encode_tracks(
+        [("lead ü", several), ("", [])], tempos, 6000, [(960, 7, 8), (0, 3, 4)], "night"
+    )
+    again = io.BytesIO()
+    mido.MidiFile(file=io.BytesIO(data), charset="utf-8").save(file=again)
+    assert again.getvalue() == data
+
+
+def test_the_slowest_tempo_that_a_file_can_hold_stands_for_slower_ones() -> None:
+    assert midi_file.tempo_event(3.0) == b"\xff\x51\x03\xff\xff\xff"

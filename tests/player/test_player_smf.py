@@ -3,10 +3,9 @@
 import io
 
 import mido
-import pytest
 from hypothesis import given, strategies as st
 
-from livevae.player.recorder.smf import MidiFile, variable_length
+from livevae.player.recorder.smf import MidiFile
 
 
 def read(file):
@@ -130,18 +129,3 @@ def test_a_time_signature_that_is_told_ahead_is_in_the_file_when_it_is_due():
     ]
     signature = tempo[2][1]
     assert (signature.numerator, signature.denominator, signature.clocks_per_click) == (6, 8, 12)
-
-
-@pytest.mark.parametrize(
-    ("number", "encoded"),
-    [
-        (0, "00"),
-        (0x7F, "7f"),
-        (0x80, "8100"),
-        (0x3FFF, "ff7f"),
-        (0x200000, "81808000"),
-        (0x0FFFFFFF, "ffffff7f"),
-    ],
-)
-def test_delta_times_are_encoded_as_the_standard_shows_them(number, encoded):
-    assert variable_length(number).hex() == encoded

@@ -1,47 +1,25 @@
 """A standard MIDI file that grows: format 1, 960 ticks a beat, one track a voice, the first one for tempo.
 
-Source: The Complete MIDI 1.0 Detailed Specification, Standard MIDI Files 1.0. The bytes of each track are
-kept encoded, so that writing the file again after an hour costs what copying it costs. For every history of
-messages: delta times are never negative, each on has an off, and the file can be closed at any moment.
+Its bytes are written by `livevae.music.midi_file`. For every history of messages: each on has an off, and the file
+can be closed at any moment.
 """
 
-import struct
 from collections.abc import Iterable
 
-from livevae.tempo.timeline import TICKS_PER_BEAT
-
-END_OF_TRACK = b"\xff\x2f\x00"
-LARGEST_DELTA = 0x0FFFFFFF
-"""Four bytes of seven bits: 80 hours at 120 beats a minute, after which a pause is cut."""
+from livevae.music.midi_file import Track, signature_event, tempo_event, variable_length, whole_file
 
 _Key = tuple[str, int, int]
 """Port, channel (from 0) and pitch."""
 
 
-def variable_length(number: int) -> bytes:
-    """A delta time: seven bits a byte, the highest first, all but the last with bit 7 set."""
-    out = [number & 0x7F]
-    while number := number >> 7:
-        out.append(number & 0x7F | 0x80)
-    return bytes(reversed(out))
+class _Track(Track):
+    """A track, and which keys (port, channel, pitch) of it sound."""
 
-
-class _Track:
-    """The encoded events of one track, and which keys (port, channel, pitch) of it sound."""
-
-    __slots__ = ("data", "sounding", "tick")
+    __slots__ = ("sounding",)
 
     def __init__(self, name: str) -> None:
-        text = name.encode()
-        self.data = bytearray(b"\x00\xff\x03" + variable_length(len(text)) + text)
-        self.tick = 0
+        super().__init__(name)
         self.sounding: dict[_Key, None] = {}
-
-    def add(self, tick: int, event: bytes) -> None:
-        """An event at `tick`; earlier than the one before is at the same tick: it was sent after it."""
-        delta = min(max(0, tick - self.tick), LARGEST_DELTA)
-        self.tick += delta
-        self.data += variable_length(delta) + event
 
     def begin(self, tick: int, key: _Key, data: bytes) -> None:
         """The key sounds."""
@@ -53,15 +31,9 @@ class _Track:
         del self.sounding[key]
         self.add(tick, _off(key))
 
-    def chunk(self, end: int) -> bytes:
+    def closed(self, end: int) -> bytes:
         """The track as a chunk, with offs for what still sounds, ended at `end` or its own last event."""
-        delta = variable_length(min(max(0, end - self.tick), LARGEST_DELTA))
-        tail = b""
-        for key in self.sounding:
-            tail += delta + _off(key)
-            delta = b"\x00"
-        tail += delta + END_OF_TRACK
-        return b"MTrk" + struct.pack(">I", len(self.data) + len(tail)) + bytes(self.data) + tail
+        return self.chunk(end, [_off(key) for key in self.sounding])
 
 
 class MidiFile:
@@ -84,15 +56,13 @@ class MidiFile:
 
     def tempo(self, tick: float, bpm: float) -> None:
         """From `tick` on, `bpm` beats a minute."""
-        micros = min(round(60e6 / bpm), 0xFFFFFF)
         self._sign(round(tick) - self._origin)
-        self._tempo.add(round(tick) - self._origin, b"\xff\x51\x03" + micros.to_bytes(3, "big"))
+        self._tempo.add(round(tick) - self._origin, tempo_event(bpm))
 
     def signature(self, tick: int, beats: int, unit: int) -> None:
         """From the bar line `tick` on, a time signature; it may be told ahead, and is in the file when it is due."""
-        event = bytes((0xFF, 0x58, 4, beats, unit.bit_length() - 1, 24 * 4 // unit, 8))
         self._signatures = [one for one in self._signatures if one[0] < tick - self._origin]
-        self._signatures.append((tick - self._origin, event))
+        self._signatures.append((tick - self._origin, signature_event(beats, unit)))
 
     def _sign(self, tick: int) -> None:
         """Put down the time signatures that are due."""
@@ -126,8 +96,7 @@ class MidiFile:
         self._sign(self.last_tick)
         end = self.last_tick
         tracks = [self._tempo, *self._tracks.values()]
-        header = b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), TICKS_PER_BEAT)
-        return header + b"".join(track.chunk(end) for track in tracks)
+        return whole_file(1, [track.closed(end) for track in tracks])
 
 
 def _off(key: _Key) -> bytes:
