@@ -314,7 +314,7 @@ def test_a_groove_model_is_evaluated_beside_its_music(tmp_path):
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     for name in ("teacher_forced", "free_running", "hits_free_running", "struck_teacher_forced", "exact"):
         assert 0 <= found["scores"][name] <= 1
-    assert set(found["distances"]) == {"training", "samples"}
+    assert set(found["distances"]) == {"training", "samples", "posterior", "full Gaussian"}
     assert found["distances"]["samples"]["velocities"] > 0
     for histogram in evaluate_groove.statistics(groove_windows.rows(performances(4))).values():
         assert histogram.sum() == pytest.approx(1)

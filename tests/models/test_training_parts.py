@@ -284,7 +284,7 @@ def test_a_model_is_evaluated_beside_its_music_and_other_models():
     )
     assert set(found.distances) == {"training", "training, transposed", "samples", "other"}
     assert found.samples.shape == (8, 32)
-    assert set(found.as_json()) == {"scores", "distances", "distinct"}
+    assert set(found.as_json()) == {"scores", "distances", "distinct", "copies"}
 
 
 def test_a_model_of_another_length_is_refused():
