@@ -1,11 +1,11 @@
-"""The settings of a voice: one table. Scenes, OSC, help and docs are read off it."""
+"""The settings of a voice: one table, the fields of `VoiceSettings`. Scenes, OSC, help and docs are read off it."""
 
 import math
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from livevae.errors import RequestError
 from livevae.latent.attributes import ATTRIBUTES
@@ -82,91 +82,101 @@ class Setting:
         return RequestError(f"{self.name} must be {self.expected}, not {shown}")
 
 
-# fmt: off
-SETTINGS: tuple[Setting, ...] = (
-    Setting("model", str, "", None, None, "", "the model that decodes; empty is the one the server was started with"),
-    Setting("port", str, "", None, None, "", "the MIDI port; empty is the server's first"),
-    Setting("channel", int, 1, 1, 16, "", "the MIDI channel"),
-    Setting("from", str, "", None, None, "", "plays the riffs of another room's voice, such as rack/lead (--mqtt)"),
-    Setting("bars", int, 2, 1, 32, "bars", "how long a riff is; it is cut from, or joined of, the model's own bars"),
-    Setting("quantum", float, 4.0, 0.0, 256.0, "beats", "starts on a multiple of this, else a bar; 0 is off the grid"),
-    Setting("temp", float, 0.8, 0.0, 4.0, "", "temperature: 0 is the model's first choice, 1 its own spread"),
-    Setting("follow", str, "self", None, None, "", "whom a model that continues hears: self, midi, or another voice"),
-    Setting("top", int, 0, 0, 512, "", "so many of the likeliest choices are sampled from; 0 is all of them"),
-    Setting("drift", float, 0.5, 0.0, 1.0, "", "how far from riff to riff: 0 repeats it note for note, 1 forgets it"),
-    Setting("prior", str, "", None, None, "", "what riffs are drawn from: learned or normal; empty: the server's"),
-    Setting("seed", int, 0, 0, 2**31 - 1, "", "the same seed plays the same music; 0 leaves the choice to the server"),
-    Setting("key", str, "", None, None, "", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them"),
-    Setting("transpose", int, 0, -48, 48, "semitones", "moves every note but drums, after the key"),
-    Setting("low", int, 21, 0, 127, "MIDI pitch", "the register's lowest note; notes below are folded up by octaves"),
-    Setting("high", int, 108, 0, 127, "MIDI pitch", "the register's highest note; notes above are folded down"),
-    Setting("velocity", int, 96, 0, 127, "", "how hard notes are played where the model does not say; 0 mutes"),
-    Setting(
-        "program", int, -1, -1, 127, "", "the sound, by its General MIDI name or number from 0; -1 leaves it as it is",
-        names=general_midi.program,
-    ),
-    Setting("bank", int, -1, -1, 16383, "", "the bank that the program is of; -1 leaves it as it is"),
-    Setting("level", int, -1, -1, 127, "", "the channel's volume (controller 7); -1 leaves it as it is"),
-    Setting("gate", float, 1.0, 0.05, 1.0, "", "the part of its length that a note sounds"),
-    Setting(
-        "swing", float, STRAIGHT, STRAIGHT, HARDEST, "",
-        "how late every second step comes: 0.5 is straight, 0.6667 triplets, 0.75 dotted",
-    ),
-    Setting("swing_at", int, 16, 8, 16, "", "which steps swing: 8 for eighths, 16 for sixteenths", choices=(8, 16)),
-    Setting("humanise", float, 0.0, 0.0, 30.0, "ms", "how early or late a note may come, most of them much less"),
-    Setting("touch", int, 0, 0, 40, "", "how much harder or softer a note may be played, in velocity"),
-    Setting("shift", float, 0.0, -50.0, 50.0, "ms", "plays behind the beat; negative is ahead of it"),
-    *(
-        Setting(name, float, 0.0, -1.0, 1.0, "", f"{more}; negative: {less}")
-        for name, (more, less) in ATTRIBUTES.items()
-    ),
-)
-# fmt: on
-"""One row a setting, in the order in which help shows them."""
+ROW, NAME = "row", "name"
+"""What the metadata of a field say of a setting: the rest of its row, and its name where that is not the field's."""
 
-FIELDS: Mapping[str, str] = MappingProxyType({"from": "source"})
-"""Settings whose names are words of Python, and what they are called in `VoiceSettings`."""
+Kind = TypeVar("Kind", int, float, str)
+
+
+def _setting(
+    default: Kind,
+    meaning: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    *,
+    name: str = "",
+    choices: tuple[int, ...] = (),
+    names: Callable[[str], int] | None = None,
+) -> Kind:
+    """A field of `VoiceSettings` that is a setting, with the rest of its row; typed as what the field holds.
+
+    Args:
+        default: what it is where nobody says.
+        meaning: a line for help.
+        low: the least that a number may be.
+        high: the most.
+        unit: of a number.
+        name: what performers call it, where that is no name in Python; else the field's own.
+        choices: the numbers that it may be, where they are few.
+        names: reads names of numbers.
+    """
+    row = {"help": meaning, "low": low, "high": high, "unit": unit, "choices": choices, "names": names}
+    return field(default=default, metadata={ROW: row, NAME: name})
+
+
+def _attribute(attribute: str) -> float:
+    """A field that is an amount of an attribute, from -1 to 1."""
+    more, less = ATTRIBUTES[attribute]
+    return _setting(0.0, f"{more}; negative: {less}", -1.0, 1.0)
+
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}/[\w.-]{1,32}")
 """A room of an ensemble, and a voice of it."""
 
-BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
-
 
 @dataclass(frozen=True, slots=True)
 class VoiceSettings:
-    """What one voice plays and how; frozen, replaced whole."""
+    """What one voice plays and how; frozen, replaced whole.
 
-    model: str = ""
-    port: str = ""
-    channel: int = 1
-    source: str = ""
-    bars: int = 2
-    quantum: float = 4.0
-    temp: float = 0.8
-    follow: str = "self"
-    top: int = 0
-    drift: float = 0.5
-    prior: str = ""
-    seed: int = 0
-    key: str = ""
-    transpose: int = 0
-    low: int = 21
-    high: int = 108
-    velocity: int = 96
-    program: int = -1
-    bank: int = -1
-    level: int = -1
-    gate: float = 1.0
-    swing: float = STRAIGHT
-    swing_at: int = 16
-    humanise: float = 0.0
-    touch: int = 0
-    shift: float = 0.0
-    density: float = 0.0
-    height: float = 0.0
-    syncopation: float = 0.0
-    range: float = 0.0
+    Its fields are the table of settings, in the order in which help shows them: each with its default, what it
+    means, its range and its unit. A new setting is a line here.
+    """
+
+    # fmt: off
+    model: str = _setting("", "the model that decodes; empty is the one the server was started with")
+    port: str = _setting("", "the MIDI port; empty is the server's first")
+    channel: int = _setting(1, "the MIDI channel", 1, 16)
+    source: str = _setting("", "plays the riffs of another room's voice, such as rack/lead (--mqtt)", name="from")
+    bars: int = _setting(2, "how long a riff is; it is cut from, or joined of, the model's own bars", 1, 32, "bars")
+    quantum: float = _setting(
+        4.0, "starts on a multiple of this, else a bar; 0 is off the grid", 0.0, 256.0, "beats"
+    )
+    temp: float = _setting(0.8, "temperature: 0 is the model's first choice, 1 its own spread", 0.0, 4.0)
+    follow: str = _setting("self", "whom a model that continues hears: self, midi, or another voice")
+    top: int = _setting(0, "so many of the likeliest choices are sampled from; 0 is all of them", 0, 512)
+    drift: float = _setting(0.5, "how far from riff to riff: 0 repeats it note for note, 1 forgets it", 0.0, 1.0)
+    prior: str = _setting("", "what riffs are drawn from: learned or normal; empty: the server's")
+    seed: int = _setting(0, "the same seed plays the same music; 0 leaves the choice to the server", 0, 2**31 - 1)
+    key: str = _setting("", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them")
+    transpose: int = _setting(0, "moves every note but drums, after the key", -48, 48, "semitones")
+    low: int = _setting(
+        21, "the register's lowest note; notes below are folded up by octaves", 0, 127, "MIDI pitch"
+    )
+    high: int = _setting(108, "the register's highest note; notes above are folded down", 0, 127, "MIDI pitch")
+    velocity: int = _setting(96, "how hard notes are played where the model does not say; 0 mutes", 0, 127)
+    program: int = _setting(
+        -1, "the sound, by its General MIDI name or number from 0; -1 leaves it as it is", -1, 127,
+        names=general_midi.program,
+    )
+    bank: int = _setting(-1, "the bank that the program is of; -1 leaves it as it is", -1, 16383)
+    level: int = _setting(-1, "the channel's volume (controller 7); -1 leaves it as it is", -1, 127)
+    gate: float = _setting(1.0, "the part of its length that a note sounds", 0.05, 1.0)
+    swing: float = _setting(
+        STRAIGHT, "how late every second step comes: 0.5 is straight, 0.6667 triplets, 0.75 dotted",
+        STRAIGHT, HARDEST,
+    )
+    swing_at: int = _setting(
+        16, "which steps swing: 8 for eighths, 16 for sixteenths", 8, 16, choices=(8, 16)
+    )
+    humanise: float = _setting(0.0, "how early or late a note may come, most of them much less", 0.0, 30.0, "ms")
+    touch: int = _setting(0, "how much harder or softer a note may be played, in velocity", 0, 40)
+    shift: float = _setting(0.0, "plays behind the beat; negative is ahead of it", -50.0, 50.0, "ms")
+    density: float = _attribute("density")
+    height: float = _attribute("height")
+    syncopation: float = _attribute("syncopation")
+    range: float = _attribute("range")
+    # fmt: on
     blend: Blend | Tour = BASE_ALONE
     place: Place = WALKING
     arc: Arc = STILL
@@ -187,9 +197,7 @@ class VoiceSettings:
         Raises:
             RequestError: a value is of the wrong kind or range, or the register is empty. Nothing is changed.
         """
-        known: dict[str, Any] = {
-            FIELDS.get(k, k): BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME
-        }
+        known: dict[str, Any] = {FIELDS[k]: BY_NAME[k].read(v) for k, v in values.items() if k in BY_NAME}
         new = replace(self, **known, arc=self.arc.without(values))
         if new.high - new.low < OCTAVE - 1:
             raise RequestError(
@@ -212,9 +220,23 @@ class VoiceSettings:
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:
         """Names and values, in the table's order."""
-        return tuple(
-            (setting.name, getattr(self, FIELDS.get(setting.name, setting.name))) for setting in SETTINGS
-        )
+        return tuple((name, getattr(self, called)) for name, called in FIELDS.items())
+
+
+_SETTING_FIELDS = tuple(one for one in fields(VoiceSettings) if ROW in one.metadata)
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {one.metadata[NAME] or one.name: one.name for one in _SETTING_FIELDS}
+)
+"""What a setting is called in `VoiceSettings`, by the name that performers use: the same but for words of Python."""
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    Setting(name, cast("Any", one.type), cast("Any", one.default), **one.metadata[ROW])
+    for name, one in zip(FIELDS, _SETTING_FIELDS, strict=True)
+)
+"""One row a setting, read off the fields of `VoiceSettings`, in their order."""
+
+BY_NAME: Mapping[str, Setting] = {setting.name: setting for setting in SETTINGS}
 
 
 def in_meter(meter: Meter) -> VoiceSettings:
