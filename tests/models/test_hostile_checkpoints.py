@@ -14,9 +14,19 @@ from safetensors.numpy import save
 
 from livevae import scene_files
 from livevae.errors import LivevaeError, ModelError, SceneError
-from livevae.models.checkpoints import files as checkpoint_files
-from livevae.models.foreign import import_model as foreign_import, js_checkpoint, tf_bundle, tf_checkpoint
+from livevae.models.checkpoints import files as checkpoint_files, step_files
+from livevae.models.foreign import (
+    generator_bundle,
+    import_model as foreign_import,
+    js_checkpoint,
+    magenta_rnn,
+    tf_bundle,
+    tf_checkpoint,
+)
+from livevae.models.melody_rnn import config as melody_config
 from livevae.models.midime import files as persona_files
+from livevae.models.musicvae import prior as priors
+from livevae.models.note_rnn import config as note_config
 from livevae.perform import scene as scenes
 from livevae.perform.scene import parse
 
@@ -157,6 +167,80 @@ def test_what_a_checkpoint_says_of_itself_is_read_within_limits(tmp_path, key):
     path.write_bytes(save({"a": np.zeros(1, np.float16)}, facts))
     with pytest.raises(ModelError):
         checkpoint_files.read(path)
+
+
+# models that go on step by step
+
+DEEP = ['{"a":' * 100_000, "[" * 100_000, "[" * 33 + "]" * 33]
+CONFIGURATIONS = {
+    melody_config.FORMAT: melody_config.Config("basic_rnn"),
+    note_config.FORMAT: note_config.Config(),
+}
+
+
+def step_file(path, family, **changes):
+    facts = {"format": family, "config": CONFIGURATIONS[family].to_json(), "about": "{}"} | changes
+    path.write_bytes(save({"a": np.zeros(1, np.float16)}, facts))
+    return path
+
+
+def step_refused(read, path):
+    with pytest.raises(ModelError) as error:
+        read(path)
+    text = str(error.value).replace(str(path), "")
+    assert 10 < len(text) < 400
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("family", CONFIGURATIONS)
+@pytest.mark.parametrize("key", ["config", "about"])
+@pytest.mark.parametrize("text", [*DEEP, "9" * 5000, "[]", "{"])
+def test_what_a_step_wise_model_says_of_itself_is_read_within_limits(tmp_path, family, key, text):
+    path = step_file(tmp_path / "rnn.safetensors", family, **{key: text})
+    for read in (step_files.describe, step_files.read):
+        step_refused(read, path)
+
+
+@pytest.mark.parametrize("family", CONFIGURATIONS)
+@pytest.mark.parametrize("layers", [[7] * 100_000, [10**400], [float("inf")], "x" * 100_000, {"a": 1}, None])
+def test_a_configuration_of_endless_layers_is_refused_with_a_short_sentence(tmp_path, family, layers):
+    values = json.loads(CONFIGURATIONS[family].to_json()) | {"layers": layers}
+    step_refused(
+        step_files.describe, step_file(tmp_path / "rnn.safetensors", family, config=json.dumps(values))
+    )
+
+
+@pytest.mark.parametrize("text", DEEP)
+def test_what_a_prior_says_of_itself_is_read_within_limits(tmp_path, text):
+    path = tmp_path / "prior.safetensors"
+    facts = {"format": priors.FORMAT, "model": "0" * 16, "about": text}
+    path.write_bytes(save({"a": np.zeros(1, np.float16)}, facts))
+    assert "nested" in step_refused(lambda path: priors.read(path, "0" * 16), path)
+
+
+@pytest.mark.parametrize("name", ["model.mag", "model.ckpt"])
+def test_bundles_and_first_format_checkpoints_have_a_size_and_are_files(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(generator_bundle, "MOST", 100)
+    path = tmp_path / name
+    path.write_bytes(bytes(101))
+    assert "larger than 100 bytes" in step_refused(magenta_rnn.read, path)
+    (tmp_path / "folder.ckpt").mkdir()
+    assert "no regular file" in step_refused(magenta_rnn.read, tmp_path / "folder.ckpt")
+    assert "No such file" in step_refused(magenta_rnn.read, tmp_path / f"none-{name}")
+
+
+def test_settings_beside_a_step_wise_checkpoint_are_passed_over_beyond_their_limits(tmp_path, monkeypatch):
+    path = tmp_path / "model.ckpt"
+    settings = tmp_path / "config.json"
+    settings.write_text('{"attn_length": 3}')
+    assert magenta_rnn._settings(path) == {"attn_length": 3}
+    monkeypatch.setattr(magenta_rnn, "MAX_SETTINGS", 10)
+    assert magenta_rnn._settings(path) == {}
+    monkeypatch.undo()
+    for text in [*DEEP, "9" * 5000, "[1]"]:
+        settings.write_text(text)
+        assert magenta_rnn._settings(path) == {}
 
 
 # scenes

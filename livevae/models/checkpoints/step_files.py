@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as to_bytes
 
-from livevae.errors import ModelError
+from livevae.budget import json_value
+from livevae.errors import LimitError, ModelError
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.checkpoints.files import Tensors, write_whole
 from livevae.models.melody_rnn import config as melody_config, layout as melody_layout
@@ -119,10 +120,10 @@ def _described(path: Path, metadata: Mapping[str, str]) -> StepFile:
     if family is None:
         raise ModelError(f"{path} is not a model that goes on step by step")
     try:
-        config, about = family.config(metadata.get("config", "")), json.loads(metadata.get("about", "{}"))
+        config, about = family.config(metadata.get("config", "")), json_value(metadata.get("about", "{}"))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
-    except ValueError:
+    except (ValueError, LimitError):
         raise ModelError(f"{path}: what is known about it is not JSON") from None
     if not isinstance(about, dict):
         raise ModelError(f"{path}: what is known about it is not a JSON object")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livevae.budget import file_bytes, reading
 from livevae.errors import ModelError
 from livevae.models.foreign.tf_bundle import fields, number, table
 
@@ -44,12 +45,8 @@ def read(path: Path) -> Bundle:
     Raises:
         ModelError: it is none, or not whole.
     """
-    try:
-        if path.stat().st_size > MOST:
-            raise ModelError(f"{path} is larger than any generator bundle")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+    with reading(str(path), "a generator bundle", ModelError):
+        data = file_bytes(path, MOST)
     try:
         parts = list(fields(data))
         details = next(value for name, value in parts if name == 1)

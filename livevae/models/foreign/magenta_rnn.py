@@ -5,7 +5,6 @@ Three generations of names are known: TensorFlow before 1.0 (`RNN/MultiRNNCell/C
 the whole stack (until May 2017) or around the first layer.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.errors import ModelError
+from livevae.budget import file_bytes, json_value, reading
+from livevae.errors import LimitError, ModelError
 from livevae.models.foreign import generator_bundle, tf_checkpoint
 from livevae.models.foreign.tf_bundle import MAGIC
 from livevae.models.melody_rnn.config import CONFIGS, Config, by_shape
@@ -24,6 +24,9 @@ Variables = Mapping[str, NDArray[Any]]
 Tensors = dict[str, NDArray[np.float32]]
 
 BUNDLE = ".mag"
+MAX_SETTINGS = 1 << 20
+"""Bytes of the config.json beside a checkpoint."""
+
 LAYER = re.compile(r"cell_?(\d+)/")
 SLOTS = re.compile(r"adam|momentum|rmsprop|adagrad|power|global_step|exponentialmovingaverage")
 
@@ -71,20 +74,22 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
     Raises:
         ModelError: it is none, it is not whole, or of a shape that no configuration has.
     """
+    with reading(str(path), "a checkpoint of a step-wise RNN", ModelError):
+        return _read(path, config)
+
+
+def _read(path: Path, config: str) -> tuple[Config, Tensors, dict[str, Any]]:
     hint, length = config, 0
-    try:
-        if path.is_file() and path.suffix == BUNDLE:
-            bundle = generator_bundle.read(path)
-            variables: Variables = bundle.variables
-            hint, length = config or bundle.id, bundle.attention
-            origin = f"generator bundle {path.name}"
-        elif tf_checkpoint.is_one(path):
-            variables, origin = tf_checkpoint.variables(path, wanted), f"TensorFlow checkpoint {path.name}"
-        else:
-            variables = generator_bundle.variables(path.read_bytes(), str(path))
-            origin = f"TensorFlow checkpoint {path.name}"
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+    if path.is_file() and path.suffix == BUNDLE:
+        bundle = generator_bundle.read(path)
+        variables: Variables = bundle.variables
+        hint, length = config or bundle.id, bundle.attention
+        origin = f"generator bundle {path.name}"
+    elif tf_checkpoint.is_one(path):
+        variables, origin = tf_checkpoint.variables(path, wanted), f"TensorFlow checkpoint {path.name}"
+    else:
+        variables = generator_bundle.variables(file_bytes(path, generator_bundle.MOST), str(path))
+        origin = f"TensorFlow checkpoint {path.name}"
     beside = _settings(path)
     named = hint or str(beside.get("config", "")) or path.name
     length = length or _count(beside.get("attn_length"))
@@ -99,8 +104,9 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
 def _settings(path: Path) -> dict[str, Any]:
     """The config.json beside a checkpoint, where there is one."""
     try:
-        held = json.loads(((path if path.is_dir() else path.parent) / "config.json").read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        beside = (path if path.is_dir() else path.parent) / "config.json"
+        held = json_value(file_bytes(beside, MAX_SETTINGS))
+    except (OSError, ValueError, LimitError):
         return {}
     return held if isinstance(held, dict) else {}
 

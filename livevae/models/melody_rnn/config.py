@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from livevae.budget import json_value, reading, shown
 from livevae.errors import ModelError
 
 FORMAT = "livevae melody-rnn 1"
@@ -63,7 +64,7 @@ class Config:
             or not all(0 < n <= MAX_UNITS for n in self.layers)
         ):
             raise ModelError(
-                f"an RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {self.layers}"
+                f"an RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {shown(str(self.layers))}"
             )
         if bool(self.attention) != bool(self.attention_length) or self.attention_length > MAX_ATTENTION:
             raise ModelError(f"attention to {self.attention_length} steps of {self.attention or 'nothing'}")
@@ -119,19 +120,17 @@ class Config:
         Raises:
             ModelError: it is none.
         """
-        try:
-            held = json.loads(text)
+        with reading("its configuration", "a step-wise RNN's", ModelError):
+            held = json_value(text)
             names = {field.name for field in dataclasses.fields(cls)}
             if not isinstance(held, dict) or set(held) - names:
                 raise ModelError("its configuration is not a step-wise RNN's")
             held["layers"] = tuple(int(units) for units in held["layers"])
             found = cls(**held)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ModelError(f"its configuration cannot be read: {error}") from None
         kinds = {"family": Family, "encoding": Encoding, "control": Control, "attention": Attention}
         for name, allowed in kinds.items():
             if getattr(found, name) not in get_args(allowed):
-                raise ModelError(f"its configuration has the {name} {getattr(found, name)!r}")
+                raise ModelError(f"its configuration has the {name} {shown(repr(getattr(found, name)))}")
         return found
 
 

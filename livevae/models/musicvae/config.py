@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from livevae.errors import ModelError
+from livevae.budget import json_value
+from livevae.errors import LimitError, ModelError
 from livevae.music.notes import STEPS_PER_BAR
 
 Music = Literal["melody", "drums", "groove", "trio"]
@@ -148,8 +149,8 @@ class Config:
             ModelError: text that is not such an object, unknown or missing fields, values of other kinds.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = json_value(text)
+        except (ValueError, LimitError) as error:
             raise ModelError(f"the model's configuration is not JSON: {error}") from None
         if not isinstance(values, dict):
             raise ModelError("the model's configuration is not a JSON object")

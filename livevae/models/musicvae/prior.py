@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-from livevae.errors import ModelError
+from livevae.budget import json_value
+from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.latent.personas import MAX_DIM
 from livevae.latent.vectors import Vector
@@ -188,8 +189,8 @@ def read(path: Path, identity: str) -> Prior:
         with safe_open(str(path), framework="np") as file:
             held: dict[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()} if size <= MOST_BYTES else {}  # noqa: SIM118
-        about = json.loads(held.get("about", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+        about = json_value(held.get("about", "{}"))
+    except (SafetensorError, OSError, ValueError, LimitError) as error:
         raise ModelError(f"{path} is broken: {error}") from None
     if size > MOST_BYTES:
         raise ModelError(f"{path} is too large to be a prior")

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from livevae.budget import json_value, reading, shown
 from livevae.errors import ModelError
 from livevae.models.melody_rnn.config import MAX_LAYERS, MAX_UNITS
 from livevae.music.notes import STEPS_PER_BAR
@@ -55,7 +56,7 @@ class Config:
     def __post_init__(self) -> None:
         if not 0 < len(self.layers) <= MAX_LAYERS or not all(0 < n <= MAX_UNITS for n in self.layers):
             raise ModelError(
-                f"a note RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {self.layers}"
+                f"a note RNN has 1 to {MAX_LAYERS} layers of 1 to {MAX_UNITS} units, not {shown(str(self.layers))}"
             )
         if not 1 <= self.window <= 1024:
             raise ModelError(f"a note RNN reads 1 to 1024 notes, not {self.window}")
@@ -71,15 +72,13 @@ class Config:
         Raises:
             ModelError: it is none.
         """
-        try:
-            held = json.loads(text)
+        with reading("its configuration", "a note RNN's", ModelError):
+            held = json_value(text)
             if not isinstance(held, dict):
                 raise ModelError("its configuration is not a note RNN's")
             layers = tuple(int(units) for units in held["layers"])
             step, pitch, duration = (float(weight) for weight in held["weights"])
             return cls(str(held["name"]), layers, int(held["window"]), (step, pitch, duration))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"its configuration cannot be read: {error}") from None
 
 
 CONFIGS: Mapping[str, Config] = MappingProxyType(
