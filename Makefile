@@ -42,7 +42,7 @@ $(VENV)/pip:
 	touch $@
 
 $(VENV)/installed: $(VENV)/pip pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -c constraints.txt -e .
 	touch $@
 
 $(VENV)/developing: $(VENV)/pip pyproject.toml constraints.txt

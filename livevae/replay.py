@@ -16,7 +16,7 @@ from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
 from livevae.perform.voice import Timing
 from livevae.player.client.local import LocalPlayer
-from livevae.player.clocks.clock import INTERNAL, LINK, MIDI
+from livevae.player.clocks.clock import CLOCKS
 from livevae.player.core import Sent
 from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.reports import Report
@@ -121,7 +121,7 @@ async def _replay(
         has_model=has_model,
         takes=takes,
         ports=head.ports,
-        clocks=dict.fromkeys((INTERNAL, MIDI, LINK), ""),
+        clocks=dict.fromkeys(CLOCKS, ""),
         personas=trainings.book(personas) if personas is not None else None,
         crib=MemoryCrib(crib),
         strict=strict,

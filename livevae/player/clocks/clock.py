@@ -7,7 +7,7 @@ from livevae.errors import LivevaeError
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import Timeline
 
-INTERNAL, MIDI, LINK, MQTT = "internal", "midi", "link", "mqtt"
+CLOCKS = INTERNAL, MIDI, LINK, MQTT = "internal", "midi", "link", "mqtt"
 
 
 class ClockError(LivevaeError):
