@@ -41,6 +41,10 @@ class TickClock:
         """The present, in ticks."""
         return self._timeline.tick_at(self.now())
 
+    def tick_of(self, at: float | None) -> float:
+        """The tick of a timetag (seconds); of now, where there is none."""
+        return self._timeline.tick_at(self.now() if at is None else at)
+
     def future_tick(self, at: float | None) -> int | None:
         """The tick of a timetag (seconds) that is still to come; None for now."""
         if at is None or at <= self.now():

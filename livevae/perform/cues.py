@@ -40,9 +40,6 @@ class House(Protocol):
     def change_meter(self, meter: Meter, tick: float) -> int:
         """Another length of bars; gives its first line at or after a tick."""
 
-    def tick_of(self, at: float | None) -> float:
-        """The tick of a timetag; of now, where there is none."""
-
 
 class Cues:
     """The cues of the scene that plays. Lives on the session's loop; not thread-safe.
@@ -96,7 +93,7 @@ class Cues:
         cue, house = self.cues[number], self._house
         clock, cast = house.clock, house.cast
         early = cast.timing.lead + AHEAD + max((voices.ahead(one.settings) for one in cast), default=0.0)
-        soonest = max(clock.timeline.tick_at(clock.now() + early), house.tick_of(request.at))
+        soonest = max(clock.timeline.tick_at(clock.now() + early), clock.tick_of(request.at))
         bar = next_grid(soonest, clock.meter.bar)
         self.stop()
         self._here = number
