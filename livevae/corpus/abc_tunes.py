@@ -45,7 +45,7 @@ MODES = {
 }
 ACCIDENTALS = {"^": 1, "^^": 2, "_": -1, "__": -2, "=": 0}
 TUPLETS = {2: 3, 3: 2, 4: 3, 5: 2, 6: 2, 7: 2, 8: 3, 9: 2}
-"""p notes in the time of q, where q is not written (simple metres)."""
+"""p notes in the time of q, where q is not written (simple meters)."""
 
 NOTE = re.compile(r"(\^\^|__|[\^_=])?([A-Ga-g])([,']*)(\d*(?:/+\d*)?)")
 REST = re.compile(r"[zx](\d*(?:/+\d*)?)")
@@ -114,7 +114,7 @@ def key_accidentals(key: str) -> dict[str, int]:
     return dict.fromkeys(SHARPS[::-1][: min(-sharps, 7)], -1)
 
 
-def metre_of(text: str) -> tuple[int, int] | None:
+def meter_of(text: str) -> tuple[int, int] | None:
     """What an M: field says; None for free time and sums."""
     text = text.split("%", maxsplit=1)[0].strip()
     if text in {"C", "C|"}:
@@ -142,7 +142,7 @@ def length_of(text: str) -> Fraction:
 class _Tune:
     """The state of reading one tune."""
 
-    metre: tuple[int, int] | None = None
+    meter: tuple[int, int] | None = None
     unit: Fraction = Fraction(0)
     key: dict[str, int] = field(default_factory=dict)
     accidentals: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -180,7 +180,7 @@ class _Tune:
         if name == "M":
             if self.notes:
                 self._close(False)
-            self.metre = metre_of(value)
+            self.meter = meter_of(value)
         elif name == "L":
             match = re.match(r"(\d{1,4})/(\d{1,4})(?!\d)", value)
             if match and int(match[2]):
@@ -190,7 +190,7 @@ class _Tune:
 
     def _music(self, line: str) -> None:
         if not self.unit:
-            small = self.metre is not None and Fraction(*self.metre) < Fraction(3, 4)
+            small = self.meter is not None and Fraction(*self.meter) < Fraction(3, 4)
             self.unit = Fraction(1, 4) if small else Fraction(1, 2)
         at = 0
         while at < len(line):
@@ -296,7 +296,7 @@ class _Tune:
         if self.position > 0:
             if len(self.bars) >= MAX_BARS:
                 raise LimitError(f"it has more than {MAX_BARS} bars")
-            self.bars.append(Bar(self.metre, self.position, tuple(self.notes), self.jump, tuple(self.above)))
+            self.bars.append(Bar(self.meter, self.position, tuple(self.notes), self.jump, tuple(self.above)))
             self.jump = False
         self.jump |= jump
         self.notes, self.above, self.position = [], [], Fraction(0)

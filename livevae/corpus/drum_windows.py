@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.corpus.lines import FITTING_METRES
+from livevae.corpus.lines import FITTING_METERS
 from livevae.corpus.score import Score, band
 from livevae.errors import MusicError
 from livevae.music import drums
@@ -23,11 +23,11 @@ MIN_STRUCK = 4
 """Steps of a window on which something is struck."""
 
 Stretch = NDArray[Any]
-"""Tokens of a stretch of one metre, from its first bar line: uint16, of all 61 instruments uint64."""
+"""Tokens of a stretch of one meter, from its first bar line: uint16, of all 61 instruments uint64."""
 
 
 def stretches(score: Score, refused: Counter[str], kit: drums.Kit = drums.REDUCED) -> list[Stretch]:
-    """A score's stretches of drums in metres that fit; those in others are counted.
+    """A score's stretches of drums in meters that fit; those in others are counted.
 
     Args:
         score: of the song.
@@ -65,7 +65,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """All strokes of a stretch in one metre.
+    """All strokes of a stretch in one meter.
 
     Attributes:
         steps: its whole bars, in sixteenths.
@@ -77,7 +77,7 @@ class Struck:
 
 
 def struck(score: Score, kit: drums.Kit, refused: Counter[str]) -> list[Struck]:
-    """The strokes of a score's drums, stretch by stretch; stretches in metres that do not fit are counted.
+    """The strokes of a score's drums, stretch by stretch; stretches in meters that do not fit are counted.
 
     Raises:
         MusicError: it has no drums.
@@ -94,10 +94,10 @@ def struck(score: Score, kit: drums.Kit, refused: Counter[str]) -> list[Struck]:
     per_step = score.ticks_per_quarter / STEPS_PER_BEAT
     found: list[Struck] = []
     # the last stroke may be early for its step: the last stretch ends half a step after it
-    for begin, end, metre in score.stretches(hits[-1][0] + 1 + int(per_step / 2)):
+    for begin, end, meter in score.stretches(hits[-1][0] + 1 + int(per_step / 2)):
         first, last = (bisect_left(hits, (tick - per_step / 2,)) for tick in (begin, end))
-        if metre not in FITTING_METRES:
-            refused[f"stretches in {metre[0]}/{metre[1]}, which does not fit the 4/4 grid"] += last > first
+        if meter not in FITTING_METERS:
+            refused[f"stretches in {meter[0]}/{meter[1]}, which does not fit the 4/4 grid"] += last > first
             continue
         bars = int(np.ceil(round((end - begin) / per_step) / STEPS_PER_BAR))
         strokes = (

@@ -17,7 +17,7 @@ from livevae.music import drums, groove
 from livevae.music.notes import TICKS_PER_STEP
 
 Stretch = NDArray[np.int8]
-"""Stored rows of a stretch of one metre, from its first bar line."""
+"""Stored rows of a stretch of one meter, from its first bar line."""
 
 TICKS = TICKS_PER_STEP // 2
 """Of half a step: an offset of 1."""
@@ -32,7 +32,7 @@ def rows(windows: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def stretches(score: Score, refused: Counter[str]) -> list[Stretch]:
-    """A score's stretches of drums in metres that fit; those in others are counted.
+    """A score's stretches of drums in meters that fit; those in others are counted.
 
     Pitches are read as the Roland kit of the Groove MIDI Dataset has them (`drums.ROLAND`). Of several strokes of
     one drum on one step the hardest is kept.

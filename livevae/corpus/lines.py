@@ -18,8 +18,8 @@ MAX_BARS = 20_000
 MAX_BAR = 256
 """Quarters of a written bar."""
 
-FITTING_METRES = frozenset({(4, 4), (2, 2), (2, 4), (4, 2), (4, 8), (8, 4)})
-"""Metres whose bars are halves, wholes or doubles of a 4/4 bar with the same beats, so 2-bar windows of 32
+FITTING_METERS = frozenset({(4, 4), (2, 2), (2, 4), (4, 2), (4, 8), (8, 4)})
+"""Meters whose bars are halves, wholes or doubles of a 4/4 bar with the same beats, so 2-bar windows of 32
 sixteenths fall on their bar lines. 3/4 has the same beat but puts its accents where 4/4 has none, and 6/8
 and its kin divide the beat in three: these are refused."""
 
@@ -46,15 +46,15 @@ class Bar:
     """A bar as it was written.
 
     Attributes:
-        metre: the time signature, None when there is none (free time).
-        length: quarters that it really lasts: pickups and bars cut by a repeat are shorter than the metre
+        meter: the time signature, None when there is none (free time).
+        length: quarters that it really lasts: pickups and bars cut by a repeat are shorter than the meter
             says.
         notes: sorted by start.
         jump: it does not follow the bar before (a second ending).
         chords: (quarters from the bar line, class of `livevae.music.chords`) where one is written above it.
     """
 
-    metre: tuple[int, int] | None
+    meter: tuple[int, int] | None
     length: Fraction
     notes: tuple[BarNote, ...]
     jump: bool = False
@@ -96,30 +96,30 @@ def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
     lengths do not add up, a new run begins, so that no window hears a beat in the wrong place.
     """
     run = Run()
-    metre: tuple[int, int] | None = None
+    meter: tuple[int, int] | None = None
     for bar in bars:
-        if bar.metre is None or bar.metre not in FITTING_METRES:
+        if bar.meter is None or bar.meter not in FITTING_METERS:
             if run.notes:
                 yield run
-            run, metre = Run(), None
-            name = f"{bar.metre[0]}/{bar.metre[1]}" if bar.metre else "free time"
+            run, meter = Run(), None
+            name = f"{bar.meter[0]}/{bar.meter[1]}" if bar.meter else "free time"
             refused[f"bars in {name}, which does not fit the 4/4 grid"] += 1
             continue
-        whole = Fraction(4 * STEPS_PER_QUARTER * bar.metre[0], bar.metre[1])
+        whole = Fraction(4 * STEPS_PER_QUARTER * bar.meter[0], bar.meter[1])
         length = bar.length * STEPS_PER_QUARTER
         inside = run.steps % whole
-        joins = bar.metre == metre and not bar.jump and (inside == 0 or inside + length == whole)
+        joins = bar.meter == meter and not bar.jump and (inside == 0 or inside + length == whole)
         if not joins:
             if run.notes:
                 yield run
-            run, metre = Run(), bar.metre
+            run, meter = Run(), bar.meter
             if length < whole:
                 run.steps = whole - length  # a pickup: it ends on the bar line
         _append(run, bar, length)
         if length > whole and length % whole:
-            refused["bars longer than their metre"] += 1
+            refused["bars longer than their meter"] += 1
             yield run
-            run, metre = Run(), None
+            run, meter = Run(), None
     if run.notes:
         yield run
 

@@ -109,7 +109,7 @@ class _State:
     """What a part's measures inherit from the ones before."""
 
     divisions: int = 1
-    metre: tuple[int, int] | None = None
+    meter: tuple[int, int] | None = None
     transpose: int = 0
 
 
@@ -155,7 +155,7 @@ def _bar(measure: ET.Element, state: _State) -> Bar:
         longest = max(longest, position)
         if abs(position) > MAX_BAR:
             raise LimitError(f"a measure of it is longer than {MAX_BAR} quarters")
-    return Bar(state.metre, longest, _top(voices), jump, tuple(above))
+    return Bar(state.meter, longest, _top(voices), jump, tuple(above))
 
 
 def _triad(harmony: ET.Element, transpose: int) -> int | None:
@@ -175,9 +175,9 @@ def _attributes(element: ET.Element, state: _State) -> None:
     time = element.find("time")
     if time is not None:
         try:
-            state.metre = (int(time.findtext("beats", "")), int(time.findtext("beat-type", "")))
+            state.meter = (int(time.findtext("beats", "")), int(time.findtext("beat-type", "")))
         except ValueError:  # senza misura, or 3+2/8
-            state.metre = None
+            state.meter = None
     transpose = element.find("transpose")
     if transpose is not None:
         octaves = int(transpose.findtext("octave-change", "0"))

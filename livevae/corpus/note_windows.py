@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.corpus.lines import FITTING_METRES
+from livevae.corpus.lines import FITTING_METERS
 from livevae.corpus.melody_windows import MAX_OFF_GRID, OFF_GRID, round_half_up
 from livevae.corpus.score import PlayedNote, Score
 from livevae.music.melody import MAX_PITCH, MIN_PITCH
@@ -31,7 +31,7 @@ def windows(score: Score, steps: int, refused: Counter[str]) -> Iterator[NDArray
     """
     parts = [part for part in score.parts if not part.is_drums]
     for begin, end, meter in score.stretches():
-        if meter not in FITTING_METRES:
+        if meter not in FITTING_METERS:
             refused[f"stretches in {meter[0]}/{meter[1]}, which does not fit the 4/4 grid"] += 1
             continue
         notes = [note for part in parts for note in part.between(begin, end)]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livevae.corpus import drum_windows
-from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Run
+from livevae.corpus.lines import FITTING_METERS, STEPS_PER_QUARTER, Run
 from livevae.corpus.melody_windows import MIN_NOTES, longest_silence, quantise, round_half_up
 from livevae.corpus.score import Part, Score, band, fullest
 from livevae.errors import MusicError
@@ -26,11 +26,11 @@ MIN_PART = 8
 """Notes of a line or a bass in a whole file, below which it is an effect."""
 
 Stretch = NDArray[np.uint16]
-"""Tokens [steps, 3] of a stretch in one metre, from its first bar line."""
+"""Tokens [steps, 3] of a stretch in one meter, from its first bar line."""
 
 
 def stretches(score: Score, refused: Counter[str]) -> Iterator[Stretch]:
-    """A score's trios, stretch by stretch; stretches in metres that do not fit are counted.
+    """A score's trios, stretch by stretch; stretches in meters that do not fit are counted.
 
     Raises:
         MusicError: it lacks a line of one voice, a bass or drums.
@@ -40,9 +40,9 @@ def stretches(score: Score, refused: Counter[str]) -> Iterator[Stretch]:
         if not there:
             raise MusicError(f"no {name} is in it")
     (bass,) = fullest(parts.basses)
-    for begin, end, metre in score.stretches():
-        if metre not in FITTING_METRES:
-            refused[f"stretches in {metre[0]}/{metre[1]}, which does not fit the 4/4 grid"] += 1
+    for begin, end, meter in score.stretches():
+        if meter not in FITTING_METERS:
+            refused[f"stretches in {meter[0]}/{meter[1]}, which does not fit the 4/4 grid"] += 1
             continue
         quarters = Fraction(end - begin, score.ticks_per_quarter)
         steps = math.ceil(quarters * STEPS_PER_QUARTER / STEPS_PER_BAR) * STEPS_PER_BAR

@@ -138,7 +138,7 @@ def test_a_tune_of_endless_numbers_is_refused_and_the_book_goes_on(tmp_path, bod
 def test_headers_of_endless_numbers_cost_the_header(tmp_path):
     path = tmp_path / "a.abc"
     path.write_text(f"X:1\nT:A\nM:{'9' * 5000}/4\nL:1/{'9' * 5000}\nK:C\nCDEF|\n")
-    assert music_files.read(path).lines[0].bars[0].metre is None
+    assert music_files.read(path).lines[0].bars[0].meter is None
 
 
 def test_books_tunes_and_bars_have_a_limit(tmp_path, monkeypatch):

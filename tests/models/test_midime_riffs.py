@@ -27,11 +27,11 @@ def tune(bars: int, first: int = 60) -> Riff:
     )
 
 
-def write(path: Path, riff: Riff, *, channel: int = 1, metre: tuple[int, int] | None = None) -> Path:
+def write(path: Path, riff: Riff, *, channel: int = 1, meter: tuple[int, int] | None = None) -> Path:
     path.write_bytes(midi_file.riff_bytes(riff, channel=channel))
-    if metre:
+    if meter:
         file = mido.MidiFile(path)
-        file.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1]))
+        file.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=meter[0], denominator=meter[1]))
         file.save(path)
     return path
 
@@ -51,7 +51,7 @@ def test_a_riff_of_one_bar_is_repeated_to_fill_the_window(tmp_path: Path) -> Non
 
 
 def test_the_report_says_what_was_left_out_and_why(tmp_path: Path) -> None:
-    write(tmp_path / "a-waltz.mid", tune(4), metre=(3, 4))
+    write(tmp_path / "a-waltz.mid", tune(4), meter=(3, 4))
     write(tmp_path / "b-sparse.mid", Riff((Note(0, BAR, 60), Note(BAR, BEAT, 62)), 2 * BAR))
     write(tmp_path / "c-good.mid", tune(2))
     write(tmp_path / "d-twice.mid", tune(2))

@@ -27,8 +27,8 @@ def tokens(text, tmp_path, reader=abc_tunes.read, name="tune.abc"):
     return quantise(run)[0].tolist()
 
 
-def abc_notes(body, tmp_path, metre="4/4", key="C"):
-    (tmp_path / "tune.abc").write_text(f"X:1\nT:Test\nM:{metre}\nL:1/8\nK:{key}\n{body}\n")
+def abc_notes(body, tmp_path, meter="4/4", key="C"):
+    (tmp_path / "tune.abc").write_text(f"X:1\nT:Test\nM:{meter}\nL:1/8\nK:{key}\n{body}\n")
     lines, faults = abc_tunes.read(tmp_path / "tune.abc")
     assert faults == []
     return [(str(n.start), str(n.length), n.pitch) for bar in lines[0].bars for n in bar.notes]
@@ -94,7 +94,7 @@ def test_the_sung_part_is_the_melody_and_of_chords_the_top(tmp_path):
     (line,) = musicxml.read(tmp_path / "a.musicxml")
     assert line.song == "one sung"
     (bar,) = line.bars
-    assert bar.metre == (4, 4)
+    assert bar.meter == (4, 4)
     assert [(n.start, n.length, n.pitch, n.tied) for n in bar.notes] == [(0, 2, 64, False), (2, 1, 62, True)]
 
 
@@ -146,11 +146,11 @@ def test_a_file_of_drums_alone_is_refused(tmp_path):
 # runs and windows
 
 
-def bar(metre, length, pitch=60, **more):
-    return Bar(metre, Fraction(length), (BarNote(Fraction(0), Fraction(length), pitch),), **more)
+def bar(meter, length, pitch=60, **more):
+    return Bar(meter, Fraction(length), (BarNote(Fraction(0), Fraction(length), pitch),), **more)
 
 
-def test_metres_that_do_not_fit_are_refused_and_break_the_run():
+def test_meters_that_do_not_fit_are_refused_and_break_the_run():
     refused = Counter()
     found = list(runs([bar((4, 4), 4), bar((3, 4), 3), bar((4, 4), 4)], refused))
     assert [run.steps for run in found] == [16, 16]
@@ -278,7 +278,7 @@ def test_drum_windows_begin_on_bar_lines_and_late_hits_go_to_their_step(tmp_path
         }
 
 
-def test_drums_in_other_metres_are_refused_and_counted(tmp_path):
+def test_drums_in_other_meters_are_refused_and_counted(tmp_path):
     write_drums(tmp_path / "a.mid", [(0, 36)], numerator=3)
     refused = Counter()
     assert drum_windows.stretches(midi.read(tmp_path / "a.mid"), refused) == []

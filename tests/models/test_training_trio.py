@@ -32,13 +32,13 @@ def small(monkeypatch):
     monkeypatch.setattr(training_loop, "configuration", lambda name: SMALL.get(name) or CONFIGS[name])
 
 
-def write(path, parts, metre=(4, 4)):
+def write(path, parts, meter=(4, 4)):
     """A file of notes (step, steps, pitch) for each (channel, program)."""
     file = mido.MidiFile(ticks_per_beat=480)
     for number, ((channel, program), notes) in enumerate(parts.items()):
         track = mido.MidiTrack()
         if not number:
-            track.append(mido.MetaMessage("time_signature", numerator=metre[0], denominator=metre[1]))
+            track.append(mido.MetaMessage("time_signature", numerator=meter[0], denominator=meter[1]))
         track.append(mido.Message("program_change", channel=channel, program=program))
         events = sorted(
             event
@@ -104,7 +104,7 @@ def test_windows_in_which_one_of_the_three_rests_are_counted(tmp_path):
         assert set(refused) == {f"windows without {'' if name == 'drums' else 'a '}{name}"}
 
 
-def test_other_metres_are_counted(tmp_path):
+def test_other_meters_are_counted(tmp_path):
     refused = Counter()
     assert not list(trio_windows.stretches(midi.read(write(tmp_path / "a.mid", band(), (3, 4))), refused))
     assert refused == {"stretches in 3/4, which does not fit the 4/4 grid": 1}

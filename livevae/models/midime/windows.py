@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livevae.corpus import music_files
 from livevae.corpus.align import Alignment, aligned
-from livevae.corpus.lines import FITTING_METRES, STEPS_PER_QUARTER, Bar, Run, runs
+from livevae.corpus.lines import FITTING_METERS, STEPS_PER_QUARTER, Bar, Run, runs
 from livevae.corpus.melody_windows import windows as melody_windows
 from livevae.corpus.midi_lines import bars_of
 from livevae.corpus.music_files import Songbook
@@ -320,9 +320,9 @@ def _filled(run: Run, steps: int) -> Run:
 
 def _riff(score: Score, config: Config, choice: Choice, cut: Cut) -> Riff:
     """The file's notes as one riff, with the parts that the model knows."""
-    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METRES})
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METERS})
     if odd:
-        raise MusicError(f"metres that do not fit the 4/4 grid: {', '.join(odd)}")
+        raise MusicError(f"meters that do not fit the 4/4 grid: {', '.join(odd)}")
     parts = _chosen(score, choice)
     if config.music == "trio":
         roles = _roles(parts, cut)

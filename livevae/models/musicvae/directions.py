@@ -22,7 +22,7 @@ FORMAT = "livevae directions 1"
 SHIPPED = Path(__file__).parents[1] / "weights" / "directions"
 MOST_BYTES = 1 << 20
 
-METRE = tuple(
+METER = tuple(
     max(0 if step == 0 else -(5 - (step & -step).bit_length()), -4) for step in range(STEPS_PER_BAR)
 )
 """How strong each sixteenth of a bar is: 0 the downbeat, -1 the half, -2 quarters, -3 eighths, -4 sixteenths
@@ -42,8 +42,8 @@ def measured(riff: Riff) -> dict[str, float]:
     off = []
     for note in riff.notes:
         first, last = nearest_step(note.start), max(nearest_step(note.end), nearest_step(note.start) + 1)
-        strongest = max(METRE[step % STEPS_PER_BAR] for step in range(first, last))
-        off.append(strongest - METRE[first % STEPS_PER_BAR])
+        strongest = max(METER[step % STEPS_PER_BAR] for step in range(first, last))
+        off.append(strongest - METER[first % STEPS_PER_BAR])
     return {
         "density": len(pitches) / bars,
         "height": sum(pitches) / len(pitches),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from livevae.corpus import midi
-from livevae.corpus.lines import FITTING_METRES
+from livevae.corpus.lines import FITTING_METERS
 from livevae.corpus.score import DRUM_CHANNEL, band, fullest, notes_of
 from livevae.errors import MusicError
 from livevae.models.musicvae.config import Config
@@ -19,12 +19,12 @@ def read(path: Path, config: Config) -> Riff:
     """What a model can take of a MIDI file: its fullest line, its drums, or a trio; in whole windows.
 
     Raises:
-        MusicError: no MIDI file, a metre that is not on the 4/4 grid, or nothing for this model.
+        MusicError: no MIDI file, a meter that is not on the 4/4 grid, or nothing for this model.
     """
     score = midi.read(path)
-    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METRES})
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METERS})
     if odd:
-        raise MusicError(f"{path.name}: metres that do not fit the 4/4 grid: {', '.join(odd)}")
+        raise MusicError(f"{path.name}: meters that do not fit the 4/4 grid: {', '.join(odd)}")
     players = band(score.parts)
     others = [part for part in score.parts if not part.is_drums]
     lines = [*players.lines, *players.chords]
