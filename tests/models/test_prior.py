@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from livevae import inputs
 from livevae.errors import LivevaeError, ModelError, RequestError
 from livevae.latent.recipe import Recipe
-from livevae.models.checkpoints import shelf
+from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.live import LiveDecoder
 from livevae.models.musicvae import prior as priors
@@ -210,7 +210,12 @@ def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:
 
 
 def test_every_prior_that_ships_is_of_a_model_that_ships_and_comes_back_from_z() -> None:
-    bundled = {identity_of(name) for name, entry in shelf.entries().items() if entry.bundled}
+    entries = shelf.entries().items()
+    bundled = {
+        identity_of(name)
+        for name, entry in entries
+        if entry.bundled and checkpoint_files.has_latent(entry.path)
+    }
     shipped = sorted(priors.SHIPPED.glob("*.safetensors"))
     assert shipped
     for path in shipped:

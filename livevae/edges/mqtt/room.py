@@ -17,7 +17,7 @@ from livevae.edges.mqtt.repeats import Repeats
 from livevae.edges.mqtt.shared_time import SharedTime
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import GONE, LOST, READY, Line, RiffAhead, RoomState
-from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
+from livevae.edges.osc.addresses import ADDRESSES
 from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message
 from livevae.errors import LivevaeError
@@ -361,7 +361,8 @@ class Room:
         """A cue for all: `{"go": "chorus", "beat": 64}`; a scene's, or a scene of that name."""
         name = payloads.text(table, "go")
         beat = payloads.number(table, "beat", -1e9, 1e9) if table.get("beat") is not None else None
-        address = "/livevae/cue" if "/livevae/cue" in BY_ADDRESS else "/livevae/scene"
+        ours = {"next", "back", *(cue.name for cue in self._session.cues.cues)}
+        address = "/livevae/cue" if name in ours else "/livevae/scene"
         self._do(commands.Command(Message(address, (name,)), beat))
 
     def _do(self, command: commands.Command) -> None:
