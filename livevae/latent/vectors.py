@@ -97,6 +97,10 @@ def _way(index: int) -> list[int]:
     return places
 
 
+TINY = 1e-150
+"""Shorter vectors count as zero: their squares underflow, so they have no direction."""
+
+
 def slerp(a: ArrayLike, b: ArrayLike, t: float) -> Vector:
     """From a (t = 0) to b (t = 1): the direction turns evenly, the length changes evenly.
 
@@ -106,7 +110,7 @@ def slerp(a: ArrayLike, b: ArrayLike, t: float) -> Vector:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     length_a, length_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     length = (1 - t) * length_a + t * length_b
-    if length_a == 0 or length_b == 0:
+    if min(length_a, length_b) < TINY:
         return a * (1 - t) + b * t
     return length * _turn(a / length_a, b / length_b, t)
 
@@ -130,7 +134,7 @@ def barycentre(vectors: Sequence[ArrayLike], weights: Sequence[float]) -> Vector
     shares = shares / total
     lengths = [float(np.linalg.norm(point)) for point in points]
     length = float(np.dot(shares, lengths))
-    said = [(p / n, float(w)) for p, n, w in zip(points, lengths, shares, strict=True) if w > 0 and n > 0]
+    said = [(p / n, float(w)) for p, n, w in zip(points, lengths, shares, strict=True) if w > 0 and n >= TINY]
     if not said:
         return np.zeros_like(points[0])
     mean, so_far = said[0]
