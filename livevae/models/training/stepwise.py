@@ -198,14 +198,8 @@ class StepTrainer(Trainer):
         """Write the run's state and its averaged model."""
         if self.crew.rank:
             return
-        kept: dict[str, Tensor] = {}
-        first, second = self._moments("exp_avg"), self._moments("exp_avg_sq")
-        for name, value in self._named():
-            kept[f"model/{name}"] = value.detach()
-            kept[f"average/{name}"] = self.average[name]
-            kept[f"first/{name}"], kept[f"second/{name}"] = first[name], second[name]
         run = Path(self.options.run)
-        run_folder.save_state(run, self.state, kept)
+        run_folder.save_state(run, self.state, self.kept())
         asked = {name: getattr(self.options, name) for name in StepOptions.__slots__ if name != "run"}
         about = {"step": self.state.step, "seconds": round(self.state.seconds, 1), "options": asked}
         tensors = {name: value.detach().cpu().numpy() for name, value in self.averaged().tensors().items()}

@@ -327,17 +327,21 @@ class Trainer:
 
     # --------------------------------------------------------------------- run
 
-    def save(self) -> None:
-        """Write the run's checkpoint; nothing is lost if it is interrupted."""
-        if self.crew.rank:
-            return
+    def kept(self) -> dict[str, Tensor]:
+        """What a run goes on from: weights, their average and both moments, by name."""
         kept: dict[str, Tensor] = {}
         first, second = self._moments("exp_avg"), self._moments("exp_avg_sq")
         for name, value in self._named():
             kept[f"model/{name}"] = value.detach()
             kept[f"average/{name}"] = self.average[name]
             kept[f"first/{name}"], kept[f"second/{name}"] = first[name], second[name]
-        run_folder.save(Path(self.options.run), self.state, kept, self.averaged(), self.options)
+        return kept
+
+    def save(self) -> None:
+        """Write the run's checkpoint; nothing is lost if it is interrupted."""
+        if self.crew.rank:
+            return
+        run_folder.save(Path(self.options.run), self.state, self.kept(), self.averaged(), self.options)
 
     def run(self, show: Callable[[int, float, Report], object]) -> RunState:
         """Train to the end, saving now and then.
