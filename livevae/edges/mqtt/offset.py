@@ -8,7 +8,7 @@ does not move anybody. A straight line through the quickest ones says how the cl
 to tell.
 
 Laws: without jitter the offset is exact, whatever the drift; it is never wrong by more than half the round trip of any
-exchange of the last minute, plus what drift can do since.
+exchange of the last minute, plus `DRIFT` for each second since.
 """
 
 from collections import deque
@@ -26,11 +26,16 @@ MOST = 256
 LEAST_SPAN = 30.0
 """Seconds below which a line would say more of the jitter than of the drift."""
 
-MOST_DRIFT = 1e-4
-"""Seconds a second: two crystals of 50 parts in a million; more than this is jitter."""
+DRIFT = 5e-5
+"""Seconds a second by which two clocks drift apart at most, in practice."""
 
-TOLD = MOST_DRIFT / 4
-"""Seconds a second: a slope that may be wrong by more than this says nothing."""
+MOST_DRIFT = 2 * DRIFT
+"""Seconds a second: two crystals of 50 parts in a million, each the other way; more than this is jitter."""
+
+TOLD = DRIFT / 2
+"""Seconds of round trip a second of the line: a slower line may be wrong by more than `DRIFT`, and says nothing.
+
+Points that are wrong by half a round trip turn a line of even points by 3/2 of the round trip over its span."""
 
 FASTEST, SLOWEST = 0.125, 1.0
 """Seconds between two exchanges: at first, and when a group is full."""
@@ -116,7 +121,7 @@ class Offset:
 
     def _doubt(self, one: Exchange, now: float) -> float:
         """Seconds that an exchange may be wrong by at `now`."""
-        return one.round_trip / 2 + abs(now - one.when) * TOLD
+        return one.round_trip / 2 + abs(now - one.when) * DRIFT
 
     def _slope(self) -> float:
         """Seconds a second by which the clocks drift apart; 0 while not enough is known."""
