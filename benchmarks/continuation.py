@@ -9,18 +9,12 @@ helps; without a name, random weights of published sizes are measured.
 import statistics
 import sys
 import time
-from collections.abc import Mapping
 
 import numpy as np
 
 from livevae.latent.recipe import Recipe
-from livevae.models import stepwise
-from livevae.models.melody_rnn.config import CONFIGS
-from livevae.models.melody_rnn.decode import MelodyDecoder
-from livevae.models.melody_rnn.layout import shapes
-from livevae.models.melody_rnn.model import Model
-from livevae.models.note_rnn.config import CONFIGS as NOTE_CONFIGS, shapes as note_shapes
-from livevae.models.note_rnn.model import Model as NoteModel, NoteDecoder
+from livevae.models import families, stepwise
+from livevae.models.families import StepDecoder
 from livevae.music.notes import TICKS_PER_BAR
 
 REPEATS = 30
@@ -33,20 +27,20 @@ def context(seed: int) -> tuple[tuple[int, int, int, int], ...]:
     return tuple((-4 * TICKS_PER_BAR + i * 480, 480, int(numbers.integers(55, 80)), 90) for i in range(32))
 
 
-def random_decoder(name: str) -> MelodyDecoder | NoteDecoder:
+def random_decoder(name: str) -> StepDecoder:
     """A decoder of published size with random weights, which take as long as trained ones."""
     numbers = np.random.default_rng(0)
-
-    def drawn(wanted: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-        return {key: numbers.normal(0, 0.1, shape).astype(np.float32) for key, shape in wanted.items()}
-
-    if name == "note_rnn":
-        notes = NOTE_CONFIGS[name]
-        return NoteDecoder(NoteModel(notes, drawn(note_shapes(notes)), {}))
-    config = CONFIGS[name.split(maxsplit=1)[0]]
+    configuration = name.split(maxsplit=1)[0]
+    family = families.of_configuration(configuration)
+    if family is None:
+        sys.exit(f"{configuration} is no configuration of a step-wise family")
+    config = family.CONFIGS[configuration]
     if name.endswith("512"):
         config = config.replace(layers=(512, 512), attention="stack")
-    return MelodyDecoder(Model(config, drawn(shapes(config)), {}))
+    tensors = {
+        key: numbers.normal(0, 0.1, shape).astype(np.float32) for key, shape in family.shapes(config).items()
+    }
+    return family.decoder(family.model(config, tensors, {}))
 
 
 def main() -> None:

@@ -146,7 +146,7 @@ def open_models(arguments: argparse.Namespace) -> "Models":
 def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
     """Say which voices play drums on a channel on which synths have none."""
     from livevae.models import stepwise
-    from livevae.models.checkpoints import shelf
+    from livevae.models.checkpoints import shelf, step_files
 
     here = shelf.entries()
     for name, voice in scene.voices.items():
@@ -156,7 +156,7 @@ def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
         with contextlib.suppress(LivevaeError):
             stepping = stepwise.takes(model.name)
             if (
-                stepwise.plays_drums(model.path)
+                stepwise.plays(step_files.describe(model.path)) == "drums"
                 if stepping
                 else model.describe()[0].music in ("drums", "groove")
             ):

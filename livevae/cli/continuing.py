@@ -45,17 +45,18 @@ def _continue(arguments: argparse.Namespace) -> None:
         )
     if not 1 <= arguments.bpm <= 1000 or arguments.top < 0:
         raise LivevaeError("--bpm is a tempo from 1 to 1000, and --top 0 or more")
-    decoder = stepwise.decoder(arguments.model)
-    if decoder is None:
+    held = stepwise.read(arguments.model)
+    if held is None:
         raise LivevaeError(f"{arguments.model} does not continue; `livevae model list` shows which models do")
     score = midi.read(arguments.file)
     players = band(score.parts)
-    drums = stepwise.drums(decoder)
+    decoder, plays = stepwise.decoder_of(held), stepwise.plays(held)
     tuned = [part for part in score.parts if not part.is_drums]
-    several = "note_rnn" in type(decoder).__module__
-    chosen = (
-        players.drums if drums else tuned if several else fullest([*players.lines, *players.chords] or tuned)
-    )
+    chosen = {
+        "drums": players.drums,
+        "band": tuned,
+        "line": fullest([*players.lines, *players.chords] or tuned),
+    }[plays]
     notes = notes_of([(part, 0) for part in chosen])
     if not notes:
         raise LivevaeError(f"{arguments.file} has nothing that {arguments.model} could continue")

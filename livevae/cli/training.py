@@ -315,13 +315,13 @@ def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
     from rich.table import Table
 
     from livevae.corpus import dataset
+    from livevae.models import families
     from livevae.models.checkpoints import step_files
-    from livevae.models.training import evaluate_steps, stepwise
+    from livevae.models.training import evaluate_steps
 
     data, held = dataset.load(args.data), step_files.read(path)
-    task = stepwise.task_of(held.config.name)
-    if task is None or data.info["music"] != task.learns:
-        learns = "nothing that is trained here" if task is None else task.learns
+    learns = families.named(held.family).task(held.config).learns
+    if data.info["music"] != learns:
         raise LivevaeError(f"{args.data} is {data.info['music']}; {held.config.name} learns {learns}")
     found = evaluate_steps.evaluate(
         held,

@@ -121,8 +121,9 @@ def test_a_copied_run_is_found_in_any_transposition():
     tune = scales(1, 128)[0]
     other = tune.copy()
     other[other > 1] += 3
-    known = evaluate_steps._runs([evaluate_steps.riff_of("songs", tune)])
-    assert evaluate_steps._longest(evaluate_steps.riff_of("songs", other), known) == 32
+    task = stepwise.task_of("lookback_rnn")
+    known = evaluate_steps._runs([task.riff(tune)])
+    assert evaluate_steps._longest(task.riff(other), known) == 32
 
 
 def test_long_melodies_begin_on_bar_lines_and_may_rest_for_a_bar():

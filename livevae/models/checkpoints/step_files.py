@@ -1,13 +1,12 @@
 """Checkpoints of the families that go on step by step: safetensors with configuration and card inside. No torch.
 
-A file says its family first (`format`); what that family needs to be read is in `FAMILIES`.
+A file says its family first (`format`); what that family needs to be read is in `models.families`.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,34 +14,9 @@ from safetensors.numpy import save as to_bytes
 
 from livevae.budget import json_value
 from livevae.errors import LimitError, ModelError
+from livevae.models import families
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.checkpoints.files import Tensors, write_whole
-from livevae.models.melody_rnn import config as melody_config, layout as melody_layout
-from livevae.models.note_rnn import config as note_config
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What is needed to read a family's checkpoints.
-
-    Attributes:
-        name: as performers see it.
-        config: from JSON to a configuration; ModelError if it is none.
-        shapes: names and shapes of a configuration's tensors.
-    """
-
-    name: str
-    config: Callable[[str], Any]
-    shapes: Callable[[Any], Mapping[str, tuple[int, ...]]]
-
-
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {
-        melody_config.FORMAT: Family("melody_rnn", melody_config.Config.from_json, melody_layout.shapes),
-        note_config.FORMAT: Family("note_rnn", note_config.Config.from_json, note_config.shapes),
-    }
-)
-"""By what the metadata says first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +24,7 @@ class StepFile:
     """A checkpoint, read.
 
     Attributes:
-        family: one of `FAMILIES`, by its name.
+        family: its name.
         config: of the family's own kind.
         about: its card.
         tensors: float32.
@@ -69,7 +43,7 @@ def is_one(path: Path) -> bool:
         ModelError: it is no safetensors file.
     """
     with checkpoint_files.opened(path) as file:
-        return (file.metadata() or {}).get("format") in FAMILIES
+        return families.of_format((file.metadata() or {}).get("format", "")) is not None
 
 
 def describe(path: Path) -> StepFile:
@@ -106,7 +80,7 @@ def write(path: Path, held: StepFile) -> None:
     """
     _check(held, "not saved")
     metadata = {
-        "format": next(name for name, family in FAMILIES.items() if family.name == held.family),
+        "format": families.named(held.family).FORMAT,
         "config": held.config.to_json(),
         "about": json.dumps(held.about, sort_keys=True),
     }
@@ -116,23 +90,25 @@ def write(path: Path, held: StepFile) -> None:
 
 
 def _described(path: Path, metadata: Mapping[str, str]) -> StepFile:
-    family = FAMILIES.get(metadata.get("format", ""))
+    family = families.of_format(metadata.get("format", ""))
     if family is None:
         raise ModelError(f"{path} is not a model that goes on step by step")
     try:
-        config, about = family.config(metadata.get("config", "")), json_value(metadata.get("about", "{}"))
+        config, about = (
+            family.read_config(metadata.get("config", "")),
+            json_value(metadata.get("about", "{}")),
+        )
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     except (ValueError, LimitError):
         raise ModelError(f"{path}: what is known about it is not JSON") from None
     if not isinstance(about, dict):
         raise ModelError(f"{path}: what is known about it is not a JSON object")
-    return StepFile(family.name, config, about, {})
+    return StepFile(family.NAME, config, about, {})
 
 
 def _check(held: StepFile, origin: str) -> None:
-    family = next(family for family in FAMILIES.values() if family.name == held.family)
-    wanted = family.shapes(held.config)
+    wanted = families.named(held.family).shapes(held.config)
     if set(wanted) != set(held.tensors):
         odd = min(set(wanted) ^ set(held.tensors))
         raise ModelError(f"{origin}: {odd} is {'missing' if odd in wanted else 'one tensor too many'}")

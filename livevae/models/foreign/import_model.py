@@ -50,7 +50,7 @@ def import_model(path: Path | str, name: str = "", config: str = "") -> Path:
     if magenta_rnn.is_one(path):
         ours, weights, known = magenta_rnn.read(path, config)
         place = shelf.place(name or ours.name)
-        step_files.write(place, step_files.StepFile("melody_rnn", ours, known, weights))
+        step_files.write(place, step_files.StepFile(magenta_rnn.FAMILY, ours, known, weights))
         return place
     found, tensors, about = read(path, config)
     place = shelf.place(name or found.name)

@@ -17,11 +17,15 @@ from livevae.budget import file_bytes, json_value, reading
 from livevae.errors import LimitError, ModelError
 from livevae.models.foreign import generator_bundle, tf_checkpoint
 from livevae.models.foreign.tf_bundle import MAGIC
+from livevae.models.melody_rnn import family
 from livevae.models.melody_rnn.config import CONFIGS, Config, by_shape
 from livevae.models.melody_rnn.layout import shapes
 
 Variables = Mapping[str, NDArray[Any]]
 Tensors = dict[str, NDArray[np.float32]]
+
+FAMILY = family.NAME
+"""What these checkpoints are of."""
 
 BUNDLE = ".mag"
 MAX_SETTINGS = 1 << 20

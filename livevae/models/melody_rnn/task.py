@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from livevae.models.melody_rnn import encodings, layout
+from livevae.models.melody_rnn import encodings
 from livevae.models.melody_rnn.config import Config
 from livevae.models.melody_rnn.events import NO_EVENT, NOTE_OFF, squashed
 from livevae.models.melody_rnn.torch_network import StepRNN
-from livevae.music import melody
-from livevae.music.notes import STEPS_PER_BAR
+from livevae.music import drums, melody
+from livevae.music.notes import STEPS_PER_BAR, Riff
 
 LEARNING_RATE = 1e-3
 
@@ -33,10 +33,6 @@ class Task:
     def module(self, dropout: float | None) -> StepRNN:
         """A fresh network."""
         return StepRNN(self.config, dropout)
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of its tensors."""
-        return layout.shapes(self.config)
 
     def prepared(self, window: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """A stored window as (inputs [T - 1, inputs], labels [T - 1], whether each is a note [T - 1])."""
@@ -64,6 +60,23 @@ class Task:
     def bars(self, batch: Sequence[Tensor]) -> float:
         """How many bars a batch predicts."""
         return batch[1].numel() / STEPS_PER_BAR
+
+    def notes(self, batch: Sequence[Tensor]) -> float:
+        """How many notes a batch predicts."""
+        return float(batch[2].sum())
+
+    def tokens(self, window: NDArray[Any]) -> tuple[list[int], int, int]:
+        """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction."""
+        events = self.events(window)
+        if self.config.family == "drums":
+            return events, self.config.classes, 1
+        return [event - NO_EVENT for event in events], 130, 1
+
+    def riff(self, window: NDArray[Any]) -> Riff:
+        """A stored window as a riff."""
+        if self.config.family == "drums":
+            return drums.decode(window.tolist())
+        return melody.decode(window.tolist())
 
 
 @torch.no_grad()

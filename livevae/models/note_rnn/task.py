@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from livevae.models.note_rnn.config import DURATIONS, PITCHES, STEPS, WIDTHS, Config, binned, shapes
+from livevae.models.note_rnn.config import DURATIONS, LOWEST, PITCHES, STEPS, WIDTHS, Config, binned
 from livevae.models.note_rnn.torch_network import NoteRNN
-from livevae.music.notes import STEPS_PER_BAR
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Note, Riff
 
 MOST = 97
 """Notes of a window that are learnt from."""
@@ -34,10 +34,6 @@ class Task:
     def module(self, dropout: float | None) -> NoteRNN:
         """A fresh network."""
         return NoteRNN(self.config, dropout)
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of its tensors."""
-        return shapes(self.config)
 
     def prepared(self, window: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """A stored window as notes `[MOST, 4]` (bins of step, pitch, duration; place in the bar), and their number."""
@@ -76,3 +72,27 @@ class Task:
         steps = torch.tensor(STEPS)[batch[0][:, 1:, 0].long()]
         there = torch.arange(1, batch[0].shape[1]) < batch[1].long()[:, None]
         return float((steps * there).sum()) / STEPS_PER_BAR
+
+    def notes(self, batch: Sequence[Tensor]) -> float:
+        """How many notes a batch predicts: all but the first of each window."""
+        return float((batch[1].long() - 1).clamp(min=0).sum())
+
+    def tokens(self, window: NDArray[Any]) -> tuple[list[int], int, int]:
+        """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction.
+
+        A note is three of them: its step, its duration and its pitch.
+        """
+        rows, count = self.prepared(window)
+        widths = (len(STEPS), len(DURATIONS), PITCHES)
+        first = (0, widths[0] + widths[1], widths[0])
+        flat = [int(rows[i, k]) + first[k] for i in range(int(count)) for k in (0, 1, 2)]
+        return flat, sum(widths), 3
+
+    def riff(self, window: NDArray[Any]) -> Riff:
+        """A stored window as a riff."""
+        steps, keys = np.nonzero(window)
+        notes = [
+            Note(step * TICKS_PER_STEP, int(window[step, key]) * TICKS_PER_STEP, key + LOWEST)
+            for step, key in zip(steps.tolist(), keys.tolist(), strict=True)
+        ]
+        return Riff(tuple(notes), len(window) * TICKS_PER_STEP)

@@ -14,15 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from livevae.errors import ModelError
 from livevae.latent.recipe import Recipe
-from livevae.models import stepwise as opening
+from livevae.models import families, stepwise as opening
 from livevae.models.checkpoints.step_files import StepFile
-from livevae.models.note_rnn import config as note_config
 from livevae.models.training import stepwise
 from livevae.models.training.evaluate import spread
-from livevae.music import drums, melody
-from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
+from livevae.models.training.stepwise import StepTask
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Riff
 
 ORDER = 6
 """Tokens that the n-gram sees."""
@@ -89,14 +87,8 @@ def evaluate(
         windows: of them to score; 0 for all.
         samples: continuations to look at.
         temperature: of those.
-
-    Raises:
-        ModelError: there is no such task.
     """
-    task = stepwise.task_of(held.config.name)
-    if task is None:
-        raise ModelError(f"{held.config.name} is no configuration that is trained here")
-    task.config = held.config
+    task: StepTask = families.named(held.family).task(held.config)
     module = task.module(0.0)
     with torch.no_grad():
         for name, value in module.tensors().items():
@@ -104,50 +96,22 @@ def evaluate(
     some = spread(test, windows or len(test))
     found = stepwise.scores(task, module, some)
     found |= _n_gram(task, spread(train, 20 * max(100, len(some))), some)
-    return StepEvaluation(found, _continuations(held, train, test, samples, temperature))
+    return StepEvaluation(found, _continuations(held, task, train, test, samples, temperature))
 
 
-def tokens(task: Any, window: NDArray[Any]) -> tuple[list[int], int, int]:
-    """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction."""
-    if task.family == "note_rnn":
-        rows, count = task.prepared(window)
-        widths = (len(note_config.STEPS), len(note_config.DURATIONS), 88)
-        first = (0, widths[0] + widths[1], widths[0])
-        flat = [int(rows[i, k]) + first[k] for i in range(int(count)) for k in (0, 1, 2)]
-        return flat, sum(widths), 3
-    events = task.events(window)
-    if task.config.family == "drums":
-        return events, 512, 1
-    return [event + 2 for event in events], 130, 1
-
-
-def _n_gram(task: Any, train: Any, test: Any) -> dict[str, float]:
+def _n_gram(task: StepTask, train: Any, test: Any) -> dict[str, float]:
     """Of the same windows, by the same count of notes and bars."""
-    _, classes, first = tokens(task, train[0])
+    _, classes, first = task.tokens(train[0])
     model = NGram(classes)
     for window in train:
-        model.learn(tokens(task, window)[0])
+        model.learn(task.tokens(window)[0])
     total = notes = bars = 0.0
     for window in test:
-        total += model.nats(tokens(task, window)[0], first)
+        total += model.nats(task.tokens(window)[0], first)
         batch = [torch.from_numpy(np.asarray(part)[None]) for part in task.prepared(window)]
         bars += task.bars(batch)
-        notes += float(batch[1].item()) - 1 if task.family == "note_rnn" else float(batch[2].sum())
+        notes += task.notes(batch)
     return {"n_gram_nats_a_note": total / notes, "n_gram_nats_a_bar": total / bars}
-
-
-def riff_of(kind: str, window: NDArray[Any]) -> Riff:
-    """A stored window as a riff."""
-    if kind == "drums":
-        return drums.decode(window.tolist())
-    if kind == "songs":
-        return melody.decode(window.tolist())
-    steps, keys = np.nonzero(window)
-    notes = [
-        Note(int(step) * TICKS_PER_STEP, int(window[step, key]) * TICKS_PER_STEP, int(key) + 21)
-        for step, key in zip(steps, keys, strict=True)
-    ]
-    return Riff(tuple(notes), len(window) * TICKS_PER_STEP)
 
 
 def part(riff: Riff, first: int, bars: int) -> tuple[tuple[int, int, int, int], ...]:
@@ -174,13 +138,11 @@ def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _continuations(
-    held: StepFile, train: Any, test: Any, samples: int, temperature: float
+    held: StepFile, task: StepTask, train: Any, test: Any, samples: int, temperature: float
 ) -> dict[str, float]:
-    task = stepwise.task_of(held.config.name)
-    model = opening.assembled(held)
-    decoder: Any = opening.decoder_of(model)
-    kind = task.learns if task is not None else "songs"
-    riffs = [riff_of(kind, window) for window in spread(test, samples)]
+    decoder = opening.decoder_of(held)
+    kind = task.learns
+    riffs = [task.riff(window) for window in spread(test, samples)]
     half = round(riffs[0].bars) // 2
     prompts = [part(riff, 0, half) for riff in riffs]
     truths = [features(part(riff, half, half), kind) for riff in riffs]
@@ -197,7 +159,7 @@ def _continuations(
     said = [features(part(riff, 0, half), kind) for riff in answers]
     own = [features(prompt, kind) for prompt in prompts]
     others = np.roll(np.arange(len(own)), len(own) // 2)
-    known = _runs(riff_of(kind, window) for window in spread(train, 4000))
+    known = _runs(task.riff(window) for window in spread(train, 4000))
     longest = [_longest(riff, known) for riff in answers]
     return {
         "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(said, own, strict=True)])),

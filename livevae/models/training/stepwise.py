@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from livevae.errors import ModelError
+from livevae.models import families
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
-from livevae.models.melody_rnn import config as melody_config, task as melody_task
-from livevae.models.note_rnn import config as note_config, task as note_task
 from livevae.models.training import crew as training_crew, evaluate, growth, run_folder
 from livevae.models.training.crew import Crew
 from livevae.models.training.run_folder import RunState
 from livevae.models.training.trainer import Report, Trainer
+from livevae.music.notes import Riff
 
 
 class StepTask(Protocol):
@@ -55,14 +55,20 @@ class StepTask(Protocol):
     def bars(self, batch: Sequence[Tensor]) -> float:
         """How many bars a batch predicts."""
 
+    def notes(self, batch: Sequence[Tensor]) -> float:
+        """How many notes a batch predicts."""
+
+    def tokens(self, window: NDArray[Any]) -> tuple[list[int], int, int]:
+        """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction."""
+
+    def riff(self, window: NDArray[Any]) -> Riff:
+        """A stored window as a riff."""
+
 
 def task_of(name: str) -> StepTask | None:
     """The task of a configuration; None of one that no step-wise family has."""
-    if name in melody_config.CONFIGS:
-        return melody_task.Task(melody_config.CONFIGS[name])
-    if name in note_config.CONFIGS:
-        return note_task.Task(note_config.CONFIGS[name])
-    return None
+    family = families.of_configuration(name)
+    return None if family is None else family.task(family.CONFIGS[name])
 
 
 @dataclass(frozen=True, slots=True)

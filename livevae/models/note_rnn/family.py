@@ -1,0 +1,29 @@
+"""The note RNN, as `models.families.Family` asks for it."""
+
+from typing import Any, Literal
+
+from livevae.models.note_rnn.config import CONFIGS, FORMAT, Config, shapes
+from livevae.models.note_rnn.model import TAKES, Model, NoteDecoder
+
+__all__ = ["CONFIGS", "FORMAT", "NAME", "decoder", "model", "plays", "read_config", "shapes", "takes", "task"]
+
+NAME = "note_rnn"
+
+read_config, model, decoder = Config.from_json, Model, NoteDecoder
+
+
+def takes(_: Config) -> tuple[str, ...]:
+    """The fields of a recipe that have an effect."""
+    return TAKES
+
+
+def plays(_: Config) -> Literal["band"]:
+    """What of a band its models play."""
+    return "band"
+
+
+def task(config: Config) -> Any:
+    """What its training needs."""
+    from livevae.models.note_rnn.task import Task  # noqa: PLC0415  (torch is slow to import)
+
+    return Task(config)
