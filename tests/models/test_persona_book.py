@@ -96,7 +96,7 @@ def test_a_training_that_is_killed_says_so_and_one_that_nobody_waits_for_ends(mo
         book = PersonaBook(model)
         seen = asyncio.Event()
         training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
-        await asyncio.wait_for(seen.wait(), 60)
+        await asyncio.wait_for(seen.wait(), 300)
         os.kill(child_of(os.getpid()), signal.SIGKILL)
         with pytest.raises(ModelError, match="died with status -9"):
             await training
@@ -105,7 +105,7 @@ def test_a_training_that_is_killed_says_so_and_one_that_nobody_waits_for_ends(mo
         book = PersonaBook(model)
         seen = asyncio.Event()
         training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
-        await asyncio.wait_for(seen.wait(), 60)
+        await asyncio.wait_for(seen.wait(), 300)
         child = child_of(os.getpid())
         training.cancel()
         with pytest.raises(asyncio.CancelledError):
