@@ -74,13 +74,17 @@ class Batch:
 
     Attributes:
         voices: how many.
-        p50: milliseconds of the median.
-        ratio: over one voice.
+        best: milliseconds of the fastest decode.
+        p50: of the median.
+        ratio: of the medians, over one voice in the same rounds.
+        ratio_of_best: of the fastest.
     """
 
     voices: int
+    best: float
     p50: float
     ratio: float
+    ratio_of_best: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +212,7 @@ def measure(
         )
         for who, found in times.items()
     ]
-    together = tuple(Batch(count, found, found / first) for count, found in batches)
-    return Report(config.name, tuple(rows), together, size / 1e6, reading, (*missing, *absent))
+    return Report(config.name, tuple(rows), tuple(batches), size / 1e6, reading, (*missing, *absent))
 
 
 def _take_turns(
@@ -284,17 +287,28 @@ def _turn(peer: Peer) -> Turn:
 
 def _batches(
     packed: Packed, z: Floats, noise: Floats, voices: tuple[int, ...], seconds: float
-) -> list[tuple[int, float]]:
-    found = []
-    for count in voices:
-        times: list[float] = []
-        end = time.perf_counter() + seconds / len(voices)
-        while time.perf_counter() < end or len(times) < 3:
+) -> list[Batch]:
+    """So many voices in one call, taking turns with one voice, so that the ratios are of the same minutes."""
+    times: dict[int, list[float]] = {count: [] for count in (1, *voices)}
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[1]) < 3:
+        for count, found in times.items():
+            warm = np.ones(count, np.float32)
+            packed(z[:count], warm, noise[:count])
             begun = time.perf_counter()
-            packed(z[:count], np.ones(count, np.float32), noise[:count])
-            times.append((time.perf_counter() - begun) * 1e3)
-        found.append((count, float(np.median(times))))
-    return found
+            packed(z[:count], warm, noise[:count])
+            found.append((time.perf_counter() - begun) * 1e3)
+    alone = times.pop(1)
+    return [
+        Batch(
+            count,
+            min(found),
+            float(np.median(found)),
+            float(np.median(found)) / float(np.median(alone)),
+            min(found) / min(alone),
+        )
+        for count, found in times.items()
+    ]
 
 
 def _bytes(config: Config) -> int:

@@ -1,18 +1,22 @@
 """The live decoder: the same recipe is the same riff, alone or in company, and errors say what to do."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings, strategies as st
 
 from livevae.errors import ModelError
 from livevae.latent.attributes import REACH, Directions
 from livevae.latent.recipe import Recipe
 from livevae.models.live import LiveDecoder
-from livevae.models.musicvae import assemble as assembling, packed
+from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS
 from livevae.models.musicvae.cuda import TorchNetwork
 from livevae.models.musicvae.networks import MusicVAE, free_running
 from livevae.models.musicvae.packed import Packed
+from livevae.models.musicvae.packed_layers import BLOCK, Layer, LayerState, block_width
 from livevae.music.notes import TICKS_PER_BAR
 
 
@@ -50,10 +54,8 @@ def whole(config, music):
     )
 
 
-@pytest.mark.parametrize("row_by_row", [True, False], ids=["row by row", "all rows at once"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_packed_decoder_plays_what_the_plain_one_plays(name, row_by_row, monkeypatch):
-    monkeypatch.setattr(packed, "ROW_BY_ROW", 2**40 if row_by_row else 0)
+def test_the_packed_decoder_plays_what_the_plain_one_plays(name):
     config = small(name)
     model = random_model(config)
     chance = np.random.default_rng(1)
@@ -73,6 +75,72 @@ def test_the_packed_decoder_plays_what_the_plain_one_plays(name, row_by_row, mon
         ).numpy()
     found = whole(config, Packed(config, arrays(model))(z, temperature, noise, controls))
     assert np.allclose(found, expected, atol=2e-6)
+
+
+POOL = 6
+
+
+@cache
+def rows_of(name, units):
+    """A random model, z's and chance to choose rows from, and what each row plays by itself, as bytes."""
+    config = small(name, decoder=tuple(units for _ in CONFIGS[name].decoder))
+    packed = Packed(config, arrays(random_model(config)))
+    chance = np.random.default_rng(5)
+    z = chance.standard_normal((POOL, config.latent)).astype(np.float32)
+    temperature = np.linspace(0, 1.5, POOL, dtype=np.float32)
+    noise = chance.gumbel(size=(POOL, config.steps, config.output_depth)).astype(np.float32)
+    values = [z, temperature, noise]
+    if config.controls:
+        values.append(chance.integers(0, 2, (POOL, config.steps, config.controls)).astype(np.float32))
+    alone = [packed(*(value[row : row + 1] for value in values)).tobytes() for row in range(POOL)]
+    return packed, values, alone
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(sorted(CONFIGS)),
+    st.sampled_from([13, 32, 96]),
+    st.lists(st.integers(0, POOL - 1), min_size=1, max_size=9),
+)
+def test_a_row_has_the_same_bytes_in_every_batch(name, units, chosen):
+    packed, values, alone = rows_of(name, units)
+    music = packed(*(value[chosen] for value in values))
+    assert [row.tobytes() for row in music] == [alone[row] for row in chosen]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 700), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_a_layer_computes_each_row_as_if_it_were_alone(units, rows, seed):
+    """What a token hides: h, the outputs and the recurrence, bit for bit, for blocks of every width."""
+    chance = np.random.default_rng(seed)
+    layer = Layer(
+        units,
+        chance.standard_normal((4 * units, units), np.float32),
+        chance.standard_normal((7, units), np.float32),
+        chance.standard_normal(7, np.float32),
+    )
+    c, h = (chance.standard_normal((rows, units), np.float32) for _ in range(2))
+
+    def heard(c, h):
+        state = LayerState(layer, len(c))
+        state.begin(c, h)
+        state.hear()
+        state.gates[...] = state.recurrence
+        state.advance()
+        state.hear()
+        return np.concatenate([state.outputs, state.h], 1)
+
+    together = heard(c, h)
+    assert [row.tobytes() for row in together] == [
+        heard(c[row : row + 1], h[row : row + 1]).tobytes() for row in range(rows)
+    ]
+
+
+@given(st.integers(1, 4096))
+def test_the_units_of_a_gate_divide_into_blocks(units):
+    width = block_width(units)
+    assert units % width == 0
+    assert width == units or 4 * (units + 1) * width <= BLOCK
 
 
 @pytest.mark.parametrize("name", CONFIGS)

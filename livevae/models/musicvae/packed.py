@@ -1,12 +1,16 @@
-"""The CPU's live decoder: a MusicVAE's decoder weights packed for one thread of numpy.
+"""The CPU's live decoder: a MusicVAE's decoder weights packed for numpy.
 
 At batch 1 a decode is little more than reading the weights once a step, so everything here serves that:
 
 * z (with all biases) is projected once a segment, and the one-hot input is a row gathered, not a product.
 * What hears a layer's h is stacked: one product gives the next layer's input and the layer's own next
-  recurrence (for the top layer: the outputs and its recurrence), with the biases as one more column.
-* Gates and h are laid out and scaled so that a layer's step is one product and eight calls (see `packed_layers`).
+  recurrence (for the top layer: the outputs and its recurrence), with the biases as one more row.
+* Gates and h are laid out and scaled so that a layer's step is one or two products and eight calls, however many rows
+  are decoded, and each block of weights is read once for all of them (see `packed_layers`).
 * The weights lie in one block that the system can map with large pages.
+
+A row's music is the same bit for bit in every batch: each row's products are calls of their own, of the same shapes
+always, and the rest is computed number by number.
 
 Nothing imports torch here, so a server can play before torch would be loaded. The plain reference that this
 is tested against is `networks.free_running`.
@@ -26,18 +30,14 @@ from livevae.models.musicvae.packed_layers import (
     Floats,
     Layer,
     LayerState,
+    block_width,
+    by_gates,
     gates,
     in_one_block,
 )
 
 Weights = Mapping[str, Floats]
 """A checkpoint's tensors by name."""
-
-ROW_BY_ROW = 16 * 2**20
-"""Bytes of weights up to which rows of a batch are decoded one by one, so that a row is the same bit for bit
-in every batch; the weights stay in the cache meanwhile. Beyond, reading them once for all rows matters more."""
-
-TWO = np.float32(2)
 
 
 class Packed:
@@ -65,7 +65,6 @@ class Packed:
             for i, depth in enumerate(config.core_depths)
         ]
         self.nbytes = sum(core.stack.nbytes for core in self._cores)
-        self._row_by_row = self.nbytes <= ROW_BY_ROW
 
     def __call__(
         self, z: Floats, temperature: Floats, noise: Floats, controls: Floats | None = None
@@ -83,21 +82,11 @@ class Packed:
             `[N, steps, depth]`.
         """
         z = np.ascontiguousarray(z, np.float32)
-        scaled = noise * np.asarray(temperature, np.float32)[:, None, None] if np.any(temperature) else None
-        if self._row_by_row or len(z) == 1:
-            rows = [
-                self._decode(
-                    z[row],
-                    None if scaled is None else scaled[row],
-                    None if controls is None else controls[row],
-                )
-                for row in range(len(z))
-            ]
-            whole = np.stack(rows)
-        else:
-            steps_first = None if scaled is None else scaled.swapaxes(0, 1)
-            heard = None if controls is None else controls.swapaxes(0, 1)
-            whole = self._decode(z, steps_first, heard).swapaxes(0, 1)
+        chance = None
+        if np.any(temperature):
+            chance = np.ascontiguousarray(noise.swapaxes(0, 1)) * np.asarray(temperature, np.float32)[:, None]
+        steps_first = None if controls is None else np.ascontiguousarray(controls.swapaxes(0, 1))
+        whole = self._decode(z, chance, steps_first).swapaxes(0, 1)
         return whole[..., 0] if self.config.head == "categorical" and whole.shape[-1] == 1 else whole
 
     def outputs(self, z: Floats, tokens: NDArray[Any]) -> Floats:
@@ -110,25 +99,25 @@ class Packed:
         core = self._cores[0]
         said = np.empty((*tokens.shape, core.depth), np.float32)
         for row, into, heard in zip(z, said, tokens, strict=True):
-            state = core.stack.start(row)
-            below = base = product(core.latent, row) + core.stack.first_bias
+            state = core.stack.start(row[None])
+            below = base = core.base(row[None])
             for t, token in enumerate(heard):
-                into[t] = advance(state, below)
-                below = base + core.music[token]
+                into[t] = advance(state, below)[0]
+                below = base + core.music[token].reshape(-1)
         return said
 
-    def _decode(self, z: Floats, noise: Floats | None, controls: Floats | None) -> NDArray[Any]:
-        """One row, z `[latent]`, or many, z `[N, latent]`; noise, controls and music have steps first."""
+    def _decode(self, z: Floats, chance: Floats | None, controls: Floats | None) -> NDArray[Any]:
+        """Music `[steps, N, width]` of z `[N, latent]`; chance and controls have steps first as well."""
         length = self.config.steps // max(1, self.config.segments)
         embeddings = [z] if self._conductor is None else self._conductor(z)
-        music = [np.zeros((self.config.steps, *z.shape[:-1], core.width), core.dtype) for core in self._cores]
+        music = [np.zeros((self.config.steps, len(z), core.width), core.dtype) for core in self._cores]
         for segment, embedding in enumerate(embeddings):
             span = slice(segment * length, (segment + 1) * length)
             start = 0
             for core, whole in zip(self._cores, music, strict=True):
-                chance = None if noise is None else noise[span, ..., start : start + core.depth]
-                heard = None if controls is None else controls[span]
-                core.decode(embedding, chance, heard, whole[span.start - 1] if segment else None, whole[span])
+                given = None if chance is None else chance[span, :, start : start + core.depth]
+                last = whole[span.start - 1] if segment else None
+                core.decode(embedding, given, None if controls is None else controls[span], last, whole[span])
                 start += core.depth
         return music[0] if len(music) == 1 else np.concatenate(music, -1)
 
@@ -145,15 +134,17 @@ class _Recurrent:
     ) -> None:
         sizes = config.decoder
         found = list(_lstm(weights, f"{prefix}.layers", sizes))
+        self.width = block_width(sizes[0])
         self.first_input, self.first_bias = gates(found[0][0]), gates(found[0][2])
-        above = [(gates(w_ih), gates(bias)) for w_ih, _, bias in found[1:]] + [output]
+        above = [(gates(w_ih), gates(bias), block_width(len(bias) // 4)) for w_ih, _, bias in found[1:]]
         self.layers = [
-            Layer(units, w_hh, *heard) for units, (_, w_hh, _), heard in zip(sizes, found, above, strict=True)
+            Layer(units, w_hh, *heard)
+            for units, (_, w_hh, _), heard in zip(sizes, found, [*above, (*output, 0)], strict=True)
         ]
         in_one_block(self.layers)
         self.initial = weights[f"{prefix}.initial.dense.weight"], weights[f"{prefix}.initial.dense.bias"]
         self._state: list[LayerState] = []
-        self._rows: tuple[int, ...] | None = None
+        self._rows = 0
 
     @property
     def nbytes(self) -> int:
@@ -161,30 +152,28 @@ class _Recurrent:
         return sum(layer.nbytes for layer in self.layers)
 
     def start(self, embedding: Floats) -> list[LayerState]:
-        """The state before the first step, from the tanh of a dense layer: c0, h0, c1, h1 ..."""
-        if self._rows != embedding.shape[:-1]:
-            self._rows = embedding.shape[:-1]
-            self._state = [LayerState(layer, embedding.shape[:-1]) for layer in self.layers]
+        """The state before the first step, from the tanh of a dense layer of `[N, size]`: c0, h0, c1, h1 ..."""
+        if self._rows != len(embedding):
+            self._rows = len(embedding)
+            self._state = [LayerState(layer, self._rows) for layer in self.layers]
         weight, bias = self.initial
         values = np.tanh(product(weight, embedding) + bias)
         start = 0
         for at in self._state:
-            units = at.c.shape[-1]
-            at.c[...] = values[..., start : start + units]
-            np.multiply(values[..., start + units : start + 2 * units], TWO, out=at.hidden)
-            start += 2 * units
+            at.begin(values[:, start : start + at.units], values[:, start + at.units : start + 2 * at.units])
+            start += 2 * at.units
             at.hear()
         return self._state
 
 
 def advance(state: Sequence[LayerState], given: Floats) -> Floats:
-    """One step with the first layer's input product given; what the top layer's hearer says of it."""
+    """One step with the first layer's input product given, flat; what the top layer's hearer says, `[N, outputs]`."""
     for at in state:
         np.add(given, at.recurrence, at.gates)
         at.advance()
         at.hear()
         given = at.above
-    return given
+    return state[-1].outputs
 
 
 class _Conductor:
@@ -196,12 +185,13 @@ class _Conductor:
         self.segments = config.segments
 
     def __call__(self, z: Floats) -> list[Floats]:
-        """`[..., latent]` to `[..., units]` a segment."""
+        """`[N, latent]` to `[N, units]` a segment."""
         state = self.stack.start(z)
+        bias = by_gates(np.tile(self.stack.first_bias, (len(z), 1)), self.stack.width)
         said = []
         for _ in range(self.segments):
-            advance(state, self.stack.first_bias)
-            said.append(state[-1].hidden * HALF)
+            advance(state, bias)
+            said.append(state[-1].h[:, :-1] * HALF)
         return said
 
 
@@ -220,9 +210,11 @@ class _Core:
         output = weights[f"{prefix}.output.weight"], weights[f"{prefix}.output.bias"]
         self.stack = _Recurrent(config, weights, prefix, output)
         music, latent, controls = np.split(self.stack.first_input, [depth, depth + embedding], 1)
-        self.music: Floats = np.ascontiguousarray(music.T)
         self.latent: Floats = np.asfortranarray(latent)
         self.controls: Floats = np.asfortranarray(controls)
+        self.heard: Floats = np.asfortranarray(music)
+        self.music: Floats = np.ascontiguousarray(music.T).reshape(depth, -1, self.stack.width)
+        """What hearing a class adds to the first layer's gates, `[depth, blocks, width]`."""
         self.head = config.head
         self.parts = [0]
         if config.head == "categorical":
@@ -232,6 +224,10 @@ class _Core:
         self.width = len(self.parts) - 1 if config.head == "categorical" else depth
         self.dtype: Any = np.int64 if config.head == "categorical" else np.float32
 
+    def base(self, embedding: Floats) -> Floats:
+        """What the first layer hears in every step of so many rows, as its gates lie, flat."""
+        return by_gates(product(self.latent, embedding) + self.stack.first_bias, self.stack.width)
+
     def decode(
         self,
         embedding: Floats,
@@ -240,38 +236,36 @@ class _Core:
         last: NDArray[Any] | None,
         into: NDArray[Any],
     ) -> None:
-        """Fill `into [steps, ..., width]`, starting after the music `last [..., width]` (None: nothing)."""
+        """Fill `into [steps, N, width]`, starting after the music `last [N, width]` (None: nothing)."""
         state = self.stack.start(embedding)
-        base = product(self.latent, embedding) + self.stack.first_bias
-        plain = self.head == "categorical" and self.width == 1 and controls is None
-        if plain and base.ndim == 1:
+        base = self.base(embedding)
+        if self.head == "categorical" and self.width == 1 and controls is None:
             _play(state, base, self.music, chance, last, into)
             return
-        given = np.empty_like(base)
         for t, now in enumerate(into):
-            heard = base
+            given = base
             if last is not None:
-                heard = self._add_music(heard, last, given)
+                given = given + self._heard(last)
             if controls is not None:
-                heard = np.add(heard, product(self.controls, controls[t]), out=given)
-            outputs = advance(state, heard)
+                given = given + by_gates(product(self.controls, controls[t]), self.stack.width)
+            outputs = advance(state, given)
             if self.head == "categorical":
                 if chance is not None:
                     np.add(outputs, chance[t], out=outputs)
                 for part, (start, end) in enumerate(pairwise(self.parts)):
-                    now[..., part] = outputs[..., start:end].argmax(-1)
+                    now[:, part] = outputs[:, start:end].argmax(-1)
             elif self.head == "groove":
                 _groove(outputs, chance[t] if chance is not None else None, now)
             else:
                 _nade(outputs, chance[t] if chance is not None else None, now, *self.nade)
             last = now
 
-    def _add_music(self, base: Floats, last: NDArray[Any], given: Floats) -> Floats:
+    def _heard(self, last: NDArray[Any]) -> Floats:
+        """What hearing the step before adds to the first layer's gates, flat."""
         if self.head != "categorical":
-            return np.add(base, product(self.music.T, last), out=given)
-        for part, start in enumerate(self.parts[:-1]):
-            base = np.add(base, self.music[start + last[..., part]], out=given)
-        return base
+            return by_gates(product(self.heard, last), self.stack.width)
+        rows = sum(self.music[start + last[:, part]] for part, start in enumerate(self.parts[:-1]))
+        return by_gates(np.asarray(rows, np.float32), self.stack.width)
 
 
 def _play(
@@ -282,16 +276,27 @@ def _play(
     last: NDArray[Any] | None,
     into: NDArray[Any],
 ) -> None:
-    """`_Core.decode` for one row of one softmax, which is what plays live: the same, with every name at hand."""
-    add, multiply, tanh, dot = np.add, np.multiply, np.tanh, np.dot
+    """`_Core.decode` for one softmax, which is what plays live: the same, with every name at hand."""
+    add, multiply, tanh, matmul, take = np.add, np.multiply, np.tanh, np.matmul, np.take
     layers = [
-        (at.recurrence, at.gates, at.sigmoids, at.c_g, at.f_i, at.products, at.kept, at.new, at.c, at.spare,
-         at.o, at.hidden, at.ones, at.halves, at.weights, at.h, at.out, at.above)
+        (at.recurrence, at.gates, at.sigmoids, at.c_g, at.f_i, at.pairs, at.kept, at.new, at.c, at.spare, at.spread,
+         at.o, at.hidden, at.ones, at.halves, at.products, at.above)
         for at in state
     ]  # fmt: skip
-    outputs = state[-1].above
-    given = np.empty_like(base)
-    below = base if last is None else add(base, music[last[0]], given)
+    outputs, rows = state[-1].outputs, into.shape[1]
+    heard = np.empty((rows, *music.shape[1:]), np.float32)
+    # the rows as the gates lie, [blocks, rows, width]
+    if rows == 1:
+        turned, wanted, given = heard.reshape(-1), base, np.empty_like(base)
+    else:
+        turned = heard.swapaxes(0, 1)
+        wanted, given = base.reshape(turned.shape), np.empty(turned.shape, np.float32)
+    flat = given.reshape(-1)
+    below = base
+    if last is not None:
+        take(music, last[:, 0], 0, heard, "clip")
+        add(wanted, turned, given)
+        below = flat
     for t in range(len(into)):
         for (
             recurrence,
@@ -299,35 +304,37 @@ def _play(
             sigmoids,
             c_g,
             f_i,
-            products,
+            pairs,
             kept,
             new,
             c,
             spare,
+            spread,
             o,
             hidden,
             ones,
             halves,
-            weights,
-            h,
-            out,
+            products,
             above,
         ) in layers:
             add(below, recurrence, gate)
             tanh(gate, gate)
             add(sigmoids, ones, sigmoids)
-            multiply(c_g, f_i, products)
+            multiply(c_g, f_i, pairs)
             add(kept, new, c)
             multiply(c, halves, c)
             tanh(c, spare)
-            multiply(o, spare, hidden)
-            dot(weights, h, out)
+            multiply(o, spread, hidden)
+            for h, weights, out in products:
+                matmul(h, weights, out)
             below = above
         if chance is not None:
             add(outputs, chance[t], outputs)
-        token = outputs.argmax()
-        into[t, 0] = token
-        below = add(base, music[token], given)
+        tokens = outputs.argmax(1)
+        into[t, :, 0] = tokens
+        take(music, tokens, 0, heard, "clip")
+        add(wanted, turned, given)
+        below = flat
 
 
 def _groove(outputs: Floats, chance: Floats | None, into: Floats) -> None:
@@ -351,8 +358,8 @@ def _nade(outputs: Floats, chance: Floats | None, into: Floats, encoder: Floats,
 
 
 def product(weight: Floats, x: NDArray[Any]) -> Floats:
-    """`[m, k]` times `[k]`, or `[N, k]` times the transpose of `[m, k]`."""
-    return np.asarray(np.dot(weight, x) if x.ndim == 1 else np.dot(x, weight.T))
+    """`[m, k]` times each of `[N, k]`, row by row: `[N, m]`."""
+    return np.asarray(np.matmul(x[:, None], weight.T)[:, 0])
 
 
 def _lstm(weights: Weights, prefix: str, sizes: Sequence[int]) -> Iterator[tuple[Floats, Floats, Floats]]:
