@@ -53,7 +53,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def run(arguments: argparse.Namespace) -> int:
     """Draw them."""
     arguments.out.mkdir(parents=True, exist_ok=True)
-    wanted = [((120, 40), "dark", name, 4) for name in ("stage", "voice", "personas", "health")]
+    wanted = [((120, 40), "dark", name, 4) for name in ("stage", "voice", "personas", "set", "health")]
     if arguments.all:
         wanted = [
             (size, ground, name, 8 if size[0] != 120 else 4)

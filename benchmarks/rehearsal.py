@@ -27,6 +27,7 @@ from livevae.perform.hub import (
     VoiceState,
 )
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 
 BPM = 112.0
 NAMES = ("lead", "tenor", "bass", "drums", "pad", "bells", "answer", "drone")
@@ -98,6 +99,32 @@ def voice(index: int, at: float) -> VoiceState:
     )
 
 
+CUES = (
+    CueState("intro", 1, changes="drums stops; pad heard"),
+    CueState("verse", 2, over=4.0, changes="lead temp 0.7, blend fiddle 0.6 lied 0.4; drums plays"),
+    CueState("chorus", 3, 128.0, 16.0, over=8.0, changes="lead blend lied 1; bass density 0.5; pad muted"),
+    CueState("waltz", 4, meter="3/4", changes="drums stops; tenor transpose 12"),
+)
+
+
+def persona(
+    name: str, windows: int, loss: float, source: str, licence: str, voices: tuple[str, ...]
+) -> PersonaState:
+    """A persona with all that is known of it."""
+    return PersonaState(
+        name,
+        "here",
+        windows,
+        0.0,
+        source,
+        "cat-mel_2bar_small",
+        "2026-05-01T20:00+00:00",
+        licence,
+        loss,
+        voices,
+    )
+
+
 def snapshot(voices: int, at: float) -> Snapshot:
     """How everything stands at a moment."""
     return Snapshot(
@@ -118,12 +145,20 @@ def snapshot(voices: int, at: float) -> Snapshot:
         Takes(2, "recording", 32.0, 16, 21),
         tuple(voice(i, at) for i in range(voices)),
         (
-            PersonaState("arcade", windows=64, voices=("tenor",)),
-            PersonaState("fiddle", windows=160, voices=("lead", "tenor")),
-            PersonaState("lied", windows=96, voices=("lead", "tenor", "pad")),
+            persona("arcade", 173, 22.0, "8 files: d_dm12, d_dm26, d_e3m3 ...", "BSD-3-Clause", ("tenor",)),
+            persona("fiddle", 191, 26.3, "8 files: BrazenMaskReel ...", "public domain", ("lead", "tenor")),
+            persona("lied", 145, 23.8, "6 files: An-die-Musik, Op-59 ...", "CC0", ("lead", "tenor", "pad")),
             PersonaState("nora", "in training", progress=0.62),
         ),
         (PortState("livevae", "livevae:out"), PortState("drumbox", "DrumBox MIDI 1")),
+        CUES,
+        OtherSlot(True, 2, (("lead.temp", "1.2"), ("bass.density", "-0.5"))),
+        EnsembleState("trio", "desk", True, "rack", 0.21, 0.4, 3),
+        (
+            MemberState("rack", "ready", "conducts", BPM, 37.0, late_ms_p99=0.3, plays="lead bass"),
+            MemberState("desk", "ready", "follows", BPM, 37.0, 0.21, 0.4, 0.4, "lead tenor"),
+            MemberState("hall", "lost"),
+        ),
     )
 
 

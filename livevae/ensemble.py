@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,8 @@ async def joined(
         room.timeline_changed()
 
     player.on_timeline = timeline_changed
+    behind = session.reporter.backstage
+    session.reporter.backstage = lambda: replace(behind(), ensemble=room.ensemble, rooms=room.members)
     tasks = [
         asyncio.create_task(connection.keep(room), name="mqtt"),
         asyncio.create_task(room.run(), name="mqtt room"),
@@ -112,6 +114,7 @@ async def joined(
         yield room
     finally:
         player.on_timeline = changed
+        session.reporter.backstage = behind
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -24,6 +24,7 @@ from livevae.perform.hub import (
     VoiceState,
 )
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 
 
 class FakeDecoder:
@@ -124,10 +125,32 @@ def example_snapshot(voices: int = 3) -> Snapshot:
         Takes(takes=2, state="recording", start=32.0, bars=4, notes=9),
         (lead, bass, pads, *more)[:voices],
         (
-            PersonaState("nora", windows=24, voices=("lead",)),
+            PersonaState(
+                "nora",
+                "here",
+                24,
+                0.0,
+                "2 takes",
+                "cat-mel_2bar_small",
+                "2026-05-01T20:00+00:00",
+                "CC0",
+                22.5,
+                ("lead",),
+            ),
             PersonaState("petra", "in training", progress=0.5),
         ),
         (PortState("livevae", "livevae:out"), PortState("drumbox", "", open=False, why="no such output")),
+        (
+            CueState("verse", 1, changes="lead temp 0.7; pads stops"),
+            CueState("chorus", 2, 132.0, 16.0, "3/4", 4.0, "lead blend nora 1"),
+            CueState("end", 3, changes="lead stops"),
+        ),
+        OtherSlot(True, 2, (("lead.temp", "1.2"), ("lead.blend", "petra 1"))),
+        EnsembleState("trio", "desk", True, "rack", 0.25, 0.5, 2),
+        (
+            MemberState("rack", "ready", "conducts", 120.0, 33.0, late_ms_p99=0.125, plays="lead bass"),
+            MemberState("desk", "ready", "follows", 120.0, 33.0, 0.25, 0.5, 0.25, "lead"),
+        ),
     )
 
 

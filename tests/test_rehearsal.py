@@ -71,7 +71,7 @@ class Book:
     def find(self, name):
         raise LivevaeError(f"there is no persona {name}")
 
-    keep = find
+    keep = describe = find
 
     async def train(self, name, model, takes, epochs, told):
         assert len(takes) == 1

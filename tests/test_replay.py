@@ -349,7 +349,7 @@ def test_a_night_with_a_training_in_it_is_replayed_and_the_persona_is_ready_when
         def find(self, name):
             raise LivevaeError(f"there is no persona {name}")
 
-        keep = names = attributes = find
+        keep = names = attributes = describe = find
 
         async def train(self, name, model, takes, epochs, told):
             process = await asyncio.create_subprocess_exec("true")

@@ -52,6 +52,11 @@ class History:
         """How many changes that were taken back can be made again."""
         return len(self._redos)
 
+    @property
+    def other(self) -> State | None:
+        """The state that is not heard; None where it never was."""
+        return self._slots.get(SLOTS[1 - SLOTS.index(self.slot)])
+
     def state(self) -> State:
         """What is set now."""
         return {one.name: one.settings for one in self._cast if not one.only_shots}

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 
 QUEUE = 512
 """Values that wait for a listener; beyond it the oldest are dropped."""
@@ -195,6 +196,11 @@ class PersonaState:
         state: `here`, `on disk` or `in training`.
         windows: how many windows it was trained on; 0 where that is not known.
         progress: of a training, from 0 to 1.
+        source: the takes or files that it was trained on, in words; "" where that is not known.
+        base: the model that it was trained over.
+        trained: when, in ISO 8601, UTC; "" where that is not known.
+        licence: what others may do with it; "" where nobody said.
+        loss: at the end of its training; 0 where that is not known.
         voices: voices that blend it.
     """
 
@@ -202,6 +208,11 @@ class PersonaState:
     state: str = "here"
     windows: int = 0
     progress: float = 0.0
+    source: str = ""
+    base: str = ""
+    trained: str = ""
+    licence: str = ""
+    loss: float = 0.0
     voices: tuple[str, ...] = ()
 
 
@@ -290,6 +301,10 @@ class Snapshot:
     voices: tuple[VoiceState, ...] = ()
     personas: tuple[PersonaState, ...] = ()
     ports: tuple[PortState, ...] = ()
+    cues: tuple[CueState, ...] = ()
+    other: OtherSlot = field(default_factory=OtherSlot)
+    ensemble: EnsembleState = field(default_factory=EnsembleState)
+    rooms: tuple[MemberState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

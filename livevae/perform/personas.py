@@ -5,16 +5,17 @@ What is trained is hot-swapped just before a bar line's riffs are begun, so that
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from livevae.errors import LivevaeError, RequestError
 from livevae.latent.personas import Persona, Personas
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
-from livevae.perform.hub import Hub, Training
+from livevae.perform.hub import Hub, PersonaState, Training
+from livevae.perform.provenance import persona_state, windows
 from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import next_grid
@@ -22,6 +23,9 @@ from livevae.tempo.timeline import next_grid
 logger = logging.getLogger(__name__)
 
 MOST_UNDOS = 32
+MOST_STATES = 128
+"""Personas that a snapshot tells."""
+
 LOOK_AGAIN = 5.0
 """Seconds after which the folder is looked at again for snapshots."""
 
@@ -49,6 +53,9 @@ class Book(Protocol):
 
     def find(self, name: str) -> Persona:
         """A persona from disk. Raises LivevaeError."""
+
+    def describe(self, name: str) -> Mapping[str, Any]:
+        """What a persona on disk says of its training, without its weights. Raises LivevaeError."""
 
     def keep(self, persona: Persona) -> None:
         """Write a persona to the performer's folder. Raises LivevaeError."""
@@ -91,6 +98,8 @@ class Desk:
         self._training: dict[str, asyncio.Task[None]] = {}
         self._done: dict[str, float] = {}
         self._on_disk: tuple[str, ...] = ()
+        self._cards: dict[str, Mapping[str, Any]] = {}
+        self._next_card = 0
         self._looked = -LOOK_AGAIN
 
     @property
@@ -99,18 +108,40 @@ class Desk:
         return tuple((name, self._done.get(name, 0.0)) for name in self._training)
 
     @property
-    def states(self) -> tuple[tuple[str, str, int, float], ...]:
-        """Every persona: its name, its state, its windows, and how far its training is."""
+    def states(self) -> tuple[PersonaState, ...]:
+        """Every persona: those that are here, those in training, those on disk; `MOST_STATES` of them."""
         here = self._book.personas
         found = [
-            (name, "here", _windows(one), 0.0) for name, one in here.items() if name not in self._training
+            persona_state(name, "here", one.about, voices=tuple(self._users(name)))
+            for name, one in here.items()
+            if name not in self._training
         ]
-        found += [(name, "in training", 0, self._done.get(name, 0.0)) for name in self._training]
-        known = {name for name, *_ in found}
+        found += [
+            PersonaState(name, "in training", progress=self._done.get(name, 0.0)) for name in self._training
+        ]
+        known = {one.name for one in found}
         now = self._clock.now()
         if now >= self._looked + LOOK_AGAIN:
             self._looked, self._on_disk = now, self._book.names()
-        return (*found, *((name, "on disk", 0, 0.0) for name in self._on_disk if name not in known))
+        there = [name for name in self._on_disk if name not in known][: max(0, MOST_STATES - len(found))]
+        self._read_card(there)
+        return (*found, *(persona_state(name, "on disk", self._cards.get(name, {})) for name in there))[
+            :MOST_STATES
+        ]
+
+    def _read_card(self, names: Sequence[str]) -> None:
+        """Read what one persona on disk says of itself, another at each call: the loop never waits for many files."""
+        if not names:
+            return
+        self._next_card = (self._next_card + 1) % len(names)
+        unread = next((name for name in names if name not in self._cards), None)
+        name = names[self._next_card] if unread is None else unread
+        try:
+            self._cards[name] = self._book.describe(name)
+        except LivevaeError:
+            self._cards[name] = {}
+        for gone in self._cards.keys() - set(self._on_disk):
+            del self._cards[gone]
 
     def do(self, request: Request, later: Later = nobody) -> Reply:
         """Answer one of the personas' requests; how a training goes is for `later`.
@@ -259,8 +290,7 @@ class Desk:
 
 
 def _windows(persona: Persona) -> int:
-    count = persona.about.get("windows", 0)
-    return count if isinstance(count, int) else 0
+    return windows(persona.about)
 
 
 def _some(count: int, what: str) -> str:

@@ -1,15 +1,19 @@
 """How everything stands, as the hub's frozen values, read off the parts of a session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from livevae.latent.recipe import BASE
 from livevae.music.notes import TICKS_PER_BEAT
+from livevae.perform.blend import BASE_WORD, Tour, Weights
 from livevae.perform.cast import Cast, Voice
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import Followed
-from livevae.perform.hub import Health, PersonaState, Takes, Transport, VoiceState
+from livevae.perform.cue import Cue, CueVoice
+from livevae.perform.history import State
+from livevae.perform.hub import Health, Scalar, Takes, Transport, VoiceState
 from livevae.perform.recording import Recording
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.standing import MOST_CUES_TOLD, MOST_DIFFERENCES, CueState, OtherSlot
 
 
 def transport(clock: TickClock, followed: Followed, title: str, *, playing: bool) -> Transport:
@@ -91,8 +95,65 @@ def health(lead: float, p50: float, p99: float, requests: int, errors: int) -> H
     )
 
 
-def personas(
-    states: tuple[tuple[str, str, int, float], ...], users: Callable[[str], list[str]]
-) -> tuple[PersonaState, ...]:
-    """Personas from (name, state, windows, progress), and who blends them."""
-    return tuple(PersonaState(*state, voices=tuple(users(state[0]))) for state in states if state[0] != BASE)
+def cues(all_of_them: Sequence[Cue], here: str) -> tuple[CueState, ...]:
+    """The cues around the one that is current, `MOST_CUES_TOLD` at most."""
+    names = [cue.name for cue in all_of_them]
+    current = names.index(here) if here in names else 0
+    first = max(0, min(current - MOST_CUES_TOLD // 4, len(names) - MOST_CUES_TOLD))
+    told = enumerate(all_of_them[first : first + MOST_CUES_TOLD], first + 1)
+    return tuple(
+        CueState(
+            cue.name,
+            number,
+            cue.tempo or 0.0,
+            cue.ramp,
+            str(cue.meter) if cue.meter is not None else "",
+            cue.over,
+            "; ".join(changes(name, voice) for name, voice in cue.voices.items()),
+        )
+        for number, cue in told
+    )
+
+
+def changes(name: str, voice: CueVoice) -> str:
+    """What a cue changes of a voice, in words."""
+    words = [f"{key} {_plain(value)}" for key, value in voice.settings.items()]
+    if isinstance(voice.blend, Tour):
+        words.append(f"a tour of {len(voice.blend.stops)} blends")
+    elif voice.blend is not None:
+        words.append(f"blend {blend_words(voice.blend)}")
+    if voice.place is not None:
+        words.append("a position" if voice.place else "walks")
+    if voice.muted is not None:
+        words.append("muted" if voice.muted else "heard")
+    if voice.play is not None:
+        words.append("plays" if voice.play else "stops")
+    return f"{name} {', '.join(words)}"
+
+
+def blend_words(weights: Weights) -> str:
+    """`nora 0.7 base 0.3`."""
+    return " ".join(f"{name or BASE_WORD} {weight:.4g}" for name, weight in weights or ((BASE, 1.0),))
+
+
+def other_slot(now: State, other: State | None) -> OtherSlot:
+    """The state of the settings that is not heard, against the one that is."""
+    if other is None:
+        return OtherSlot()
+    found: list[tuple[str, str]] = []
+    for name, there in other.items():
+        here = now.get(name)
+        if here is None or here == there:
+            continue
+        before = dict(here.pairs())
+        found += [(f"{name}.{key}", _plain(value)) for key, value in there.pairs() if value != before[key]]
+        if there.blend != here.blend:
+            target = there.blend.stops[0] if isinstance(there.blend, Tour) else there.blend.after
+            found.append((f"{name}.blend", blend_words(target)))
+        if there.place != here.place:
+            found.append((f"{name}.position", "held" if there.place.after else "walks"))
+    return OtherSlot(True, len(found), tuple(found[:MOST_DIFFERENCES]))
+
+
+def _plain(value: Scalar) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

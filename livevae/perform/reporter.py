@@ -11,6 +11,7 @@ from typing import Any
 from livevae.music.notes import TICKS_PER_BEAT
 from livevae.perform.clock import TickClock
 from livevae.perform.hub import Bar, Beat, Health, Hub, PortState, Snapshot
+from livevae.perform.standing import EnsembleState, MemberState
 from livevae.tempo.timeline import next_grid
 
 AHEAD = 0.15
@@ -27,10 +28,14 @@ class Backstage:
     Attributes:
         health: what of it is the player's and the edges'.
         ports: the MIDI ports.
+        ensemble: the ensemble that the server takes part in.
+        rooms: the rooms of it.
     """
 
     health: Health = field(default_factory=Health)
     ports: tuple[PortState, ...] = ()
+    ensemble: EnsembleState = field(default_factory=EnsembleState)
+    rooms: tuple[MemberState, ...] = ()
 
 
 class Reporter:
@@ -65,7 +70,13 @@ class Reporter:
             errors=ours.errors,
             lost=self._hub.lost,
         )
-        return replace(picture, health=health, ports=behind.ports or picture.ports)
+        return replace(
+            picture,
+            health=health,
+            ports=behind.ports or picture.ports,
+            ensemble=behind.ensemble,
+            rooms=behind.rooms,
+        )
 
     async def close(self) -> None:
         """Tell nothing any longer."""

@@ -358,7 +358,9 @@ class Session:
             picture.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
             picture.takes(self.recording, tick),
             picture.voices(self.cast, tick, self._checks.missing),
-            picture.personas(self._desk.states, self._blending) if self._desk is not None else (),
+            self._desk.states if self._desk is not None else (),
+            cues=picture.cues(self.cues.cues, self.cues.names[0]),
+            other=picture.other_slot(self.history.state(), self.history.other),
         )
 
     def panic(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from livevae.perform.standing import EnsembleState
 from livevae.tui.rows import Row, Span, clean, fit, fit_row, width
 from livevae.tui.state import LOST, UP, UiState
 
@@ -43,6 +44,8 @@ def transport(state: UiState, now: float, cells: int) -> Row:
         )
         return fit_row((Span(" ! ", "alarm"), Span(f" {text} ", "panel bad bold")), cells)
     clock = state.clock + (f" {state.peers}" if state.peers else "")
+    if state.clock == "mqtt" and state.ensemble.name:
+        clock = conducted(state.ensemble)
     parts: list[Span] = [
         Span(
             " ▶ " if state.playing else " ■ ", "panel ok bold" if state.playing else "panel dim", "play_all"
@@ -78,6 +81,17 @@ def transport(state: UiState, now: float, cells: int) -> Row:
     elif left > 0:
         parts.append(Span(" " * left, "panel"))
     return fit_row((*fit_row(parts, cells - width(right)), *right), cells)
+
+
+def conducted(ensemble: EnsembleState) -> str:
+    """Who conducts the ensemble, and how far we are from it."""
+    if not ensemble.online:
+        return "mqtt, no broker"
+    if not ensemble.conductor:
+        return "mqtt, nobody conducts"
+    if ensemble.conductor == ensemble.room:
+        return f"we conduct {ensemble.rooms}"
+    return f"{clean(ensemble.conductor)} {ensemble.apart_ms:+.1f} ms"
 
 
 def recorded(state: UiState, beat: float | None) -> str:

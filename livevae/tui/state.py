@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from livevae.perform.hub import Health, PersonaState, PortState, Takes
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 from livevae.tui.roll import RollNote
 
 Scalar: TypeAlias = int | float | str
@@ -128,6 +129,10 @@ class UiState:
         training: the last trainings, by persona.
         scenes: names of scenes that can be loaded.
         cues: how many cues the scene has.
+        setlist: those cues around the current one.
+        other: the state of the settings that is not heard.
+        ensemble: the ensemble that the server takes part in.
+        rooms: the rooms of it.
         cue: the name of the cue that was last gone to.
         next_cue: the name of the one that comes.
         late_beats: by voice, the beat at which a riff was last seen to be late.
@@ -160,6 +165,10 @@ class UiState:
     training: tuple[Training, ...] = ()
     scenes: tuple[str, ...] = ()
     cues: int = 0
+    setlist: tuple[CueState, ...] = ()
+    other: OtherSlot = field(default_factory=OtherSlot)
+    ensemble: EnsembleState = field(default_factory=EnsembleState)
+    rooms: tuple[MemberState, ...] = ()
     cue: str = ""
     next_cue: str = ""
     late_beats: Mapping[str, float] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """What the hub tells, over OSC and back: the same values, in packets that every network carries."""
 
+import asyncio
 import random
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from hypothesis import given, settings, strategies as st
 
@@ -9,6 +10,7 @@ from livevae import testing
 from livevae.edges.osc import feed
 from livevae.edges.osc.addresses import BY_ADDRESS
 from livevae.edges.osc.codec import Message, Timed, decode
+from livevae.edges.osc.packer import AT_ONCE, Packer
 from livevae.edges.osc.timetags import Timetags
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note
@@ -27,6 +29,7 @@ from livevae.perform.hub import (
     Transport,
     VoiceState,
 )
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 
 HERE, THERE = Timetags(lambda: 100.0, lambda: 1_700_000_000.0), Timetags(lambda: 5.0, lambda: 1_700_000_000.0)
 """A server's and a client's clock: what is 100.0 here is 5.0 there."""
@@ -103,6 +106,10 @@ SNAPSHOTS = st.builds(
         unique_by=lambda one: one.name,
     ).map(tuple),
     ports=st.lists(built(PortState, name=word), max_size=3, unique_by=lambda one: one.name).map(tuple),
+    cues=st.lists(built(CueState, name=word), max_size=4, unique_by=lambda one: one.name).map(tuple),
+    other=built(OtherSlot, values=unique(st.tuples(word, text))),
+    ensemble=built(EnsembleState),
+    rooms=st.lists(built(MemberState, name=word), max_size=3, unique_by=lambda one: one.name).map(tuple),
 )
 EVENTS = BEATS | BARS | RIFFS | SNAPSHOTS | built(Training) | built(LogLine, at=moments)
 
@@ -131,6 +138,48 @@ def test_a_client_gets_the_values_that_the_server_sent(event, n):
     assert back == plain
     if at_here is not None:
         assert abs(at_there + AHEAD - at_here) < 1e-5
+
+
+FIXED = Timetags(lambda: 100.0, lambda: 1_700_000_000.0)
+
+
+@settings(max_examples=40)
+@given(st.lists(SNAPSHOTS | RIFFS, min_size=1, max_size=4), st.data())
+def test_what_is_kept_from_the_snapshot_before_makes_the_same_packets(events, data):
+    packer = Packer(FIXED)
+
+    async def all_of_them():
+        for n, event in enumerate([*events, *events]):
+            new = event
+            if isinstance(event, Snapshot) and event.voices:
+                voice = data.draw(st.sampled_from(event.voices))
+                new = replace(event, voices=(*event.voices[1:], replace(voice, name="x", riffs=n)))
+            assert await packer.packets(new, n) == feed.packets(new, FIXED, n)
+
+    asyncio.run(all_of_them())
+
+
+def test_a_snapshot_of_many_voices_is_encoded_a_little_at_a_time():
+    """While it is made, the loop does something else after every few messages; the next one costs only what changed."""
+
+    async def turns(line):
+        count, done = 0, asyncio.ensure_future(line)
+        while not done.done():
+            count += 1
+            await asyncio.sleep(0)
+        return count
+
+    async def both():
+        packer, event = Packer(FIXED), testing.example_snapshot(64)
+        parts = len(feed.messages(event))
+        first = await turns(packer.packets(event))
+        again = replace(event, transport=replace(event.transport, beat=34.0))
+        return parts, first, await turns(packer.packets(again))
+
+    parts, first, again = asyncio.run(both())
+    assert parts > 64
+    assert first >= parts // (2 * AT_ONCE)
+    assert again <= 4
 
 
 def test_parts_may_come_in_any_order_and_between_others():

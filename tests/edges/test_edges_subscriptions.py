@@ -50,7 +50,7 @@ class Stand:
     async def tell(self, *events):
         for event in events:
             self.hub.tell(event)
-        for _ in range(3 + len(events)):
+        for _ in range(100 + len(events)):
             await asyncio.sleep(0)
 
     def got(self, where=HERE):

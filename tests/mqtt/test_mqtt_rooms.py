@@ -509,6 +509,44 @@ def test_a_voice_goes_from_another_rooms_riffs_to_its_own_and_back() -> None:
     run(play)
 
 
+def test_a_room_knows_who_is_here_in_time_by_how_much_and_what_they_play() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass, cello = await pair(broker)
+        ensemble, members = cello.room.ensemble, cello.room.members
+        assert (ensemble.name, ensemble.room, ensemble.online) == ("trio", "cello", True)
+        assert (ensemble.conductor, ensemble.rooms) == ("bass", 2)
+        assert [(one.name, one.state, one.time, one.bpm, one.plays) for one in members] == [
+            ("bass", "ready", "conducts", 120.0, "lead"),
+            ("cello", "ready", "follows", 120.0, "lead"),
+        ]
+        assert abs(members[1].apart_ms) < 0.1
+        bass.connection.drop()
+        await asyncio.sleep(1)
+        assert ("bass", "lost", "") in [(one.name, one.state, one.time) for one in cello.room.members]
+        broker.kill()
+        await asyncio.sleep(1)
+        assert not cello.room.ensemble.online
+
+    run(play)
+
+
+def test_a_flood_of_rooms_is_not_known_without_end() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SCENE)
+        await asyncio.sleep(1)
+        for i in range(400):
+            state = {"state": "ready", "boot": f"b{i}", "session": 1, "follows": False}
+            broker.publish(f"livevae/1/trio/r{i}/$state", json.dumps(state).encode(), 1)
+        await asyncio.sleep(1)
+        assert bass.room.ensemble.rooms <= 256
+        assert len(bass.room.members) == 32
+        assert bass.room.members[0].name == "bass"
+
+    run(play)
+
+
 def test_a_source_that_is_none_is_refused() -> None:
     async def play() -> None:
         bass = stage(FakeBroker(), "bass", scene=SCENE)

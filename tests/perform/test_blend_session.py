@@ -1,7 +1,7 @@
 """Blending, gliding, training and taking back, under virtual time, with personas that are fakes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,9 @@ class FakeBook:
         if name not in self.disk:
             raise ModelError(f"there is no persona {name!r}; there are: nora, petra")
         return self.disk[name]
+
+    def describe(self, name: str) -> Mapping[str, Any]:
+        return self.find(name).about
 
     def keep(self, kept: Persona) -> None:
         self.disk[kept.name] = kept

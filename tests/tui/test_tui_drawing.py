@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from benchmarks.pictures import MOMENT, state
 from benchmarks.rehearsal import snapshot
 from livevae.perform.hub import LogLine, Snapshot, Transport, VoiceState
+from livevae.perform.standing import CueState
 from livevae.tui import commands, frame
 from livevae.tui.complete import completions, usage
 from livevae.tui.ground import of_answer, of_environment
@@ -193,3 +194,48 @@ def test_completion_knows_names_and_says_what_a_value_may_be() -> None:
     assert completions("/livevae/scene ", names)[0].shown == "first-light"
     assert "nora" in [way.shown for way in completions("/livevae/blend lead ", names)]
     assert "from 0 to 4" in usage("/livevae/set lead temp ")
+
+
+def words_of(shown: UiState, cells: int) -> str:
+    """What a screen says, with one space between words."""
+    return " ".join(text_of(Views().rows(shown, MOMENT, cells, 30)).split())
+
+
+def test_the_set_screen_shows_all_cues_the_current_one_and_the_next() -> None:
+    rows = words_of(replace(state(4), screen="set"), 120)
+    for words in (
+        "▶ 2 verse blends glide over 4 bars; lead temp 0.7",
+        "n 3 chorus 128 bpm in 16 beats; blends glide over 8 bars",
+        "4 waltz 3/4; drums stops; tenor transpose 12",
+        "in B: lead.temp 1.2, bass.density -0.5",
+    ):
+        assert words in rows
+
+
+def test_of_two_hundred_cues_the_current_one_is_on_the_screen() -> None:
+    names = [f"cue-{i}" for i in range(1, 33)]
+    many = tuple(CueState(name, i, changes="lead temp 1; " * 20) for i, name in enumerate(names, 1))
+    for name in names:
+        shown = replace(state(4), screen="set", setlist=many, cue=name, cues=200)
+        assert f" ▶ {name[4:]:>2} {name} " in text_of(Views().rows(shown, MOMENT, 80, 14))
+
+
+def test_personas_say_where_they_come_from() -> None:
+    rows = words_of(replace(state(4), screen="personas"), 160)
+    assert "8 files: BrazenMaskReel ...; 191 windows; loss 26.3; public domain; over" in rows
+
+
+def test_the_health_screen_shows_who_is_in_the_ensemble() -> None:
+    rows = words_of(replace(state(4), screen="health"), 120)
+    assert "ensemble trio 3 rooms this room is desk; rack conducts" in rows
+    assert "desk follows 112.0 bpm, +0.21 ±0.40 ms, late 0.4 ms, plays lead tenor" in rows
+    assert "! hall lost" in rows
+
+
+def test_the_clock_of_an_ensemble_is_shown_with_who_conducts_and_how_far_we_are_apart() -> None:
+    shown = replace(state(4), clock="mqtt")
+    assert "clock rack +0.2 ms ok" in text_of([frame.transport(shown, MOMENT, 120)])
+    alone = replace(shown, ensemble=replace(shown.ensemble, conductor="desk"))
+    assert "clock we conduct 3 ok" in text_of([frame.transport(alone, MOMENT, 120)])
+    gone = replace(shown, ensemble=replace(shown.ensemble, online=False))
+    assert "clock mqtt, no broker" in text_of([frame.transport(gone, MOMENT, 120)])

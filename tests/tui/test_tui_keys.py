@@ -11,7 +11,7 @@ from livevae.errors import LivevaeError
 from livevae.perform.hub import Takes
 from livevae.tui import dialogs, keys
 from livevae.tui.canvas import Canvas
-from livevae.tui.rows import span_at
+from livevae.tui.rows import span_at, text_of
 from tests.tui.stand import screen, shown
 
 pytestmark = pytest.mark.asyncio
@@ -151,7 +151,10 @@ async def test_a_scene_that_was_written_can_be_loaded_by_a_click() -> None:
         )
         await pilot.press("w", *"late", "enter", "f5")
         assert app.state.scenes == ("first-light", "late")
-        await pilot.click("#view", offset=(44, 2))
+        view = app.screen.query_one("#view")
+        rows = app._views.rows(app.state, 0.0, view.size.width, view.size.height)
+        (line,) = [y for y, row in enumerate(rows) if text_of([row]).endswith(" late")]
+        await pilot.click("#view", offset=(text_of([rows[line]]).index("late") + 1, line))
         assert recorder.asked[-1] == ("/livevae/scene", "late")
 
 

@@ -1,46 +1,30 @@
 """Clients that are no room: who watches an ensemble, and who sends it a command. No aiomqtt here; see `connection`."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livevae.edges.mqtt import payloads
+from livevae.edges.mqtt.census import Census
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
 from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import READY, Line, RoomState
 
-MOST_ROOMS = 256
-"""Rooms and voices that are shown; more are somebody's flood."""
-
-
-@dataclass(slots=True)
-class RoomView:
-    """What is known of one room.
-
-    Attributes:
-        state: its last `$state`; None before it came.
-        health: its last `health`.
-        voices: each voice's last picture.
-    """
-
-    state: RoomState | None = None
-    health: Mapping[str, Any] = field(default_factory=dict)
-    voices: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Watcher:
     """Sees all that an ensemble says of itself.
 
     Attributes:
-        rooms: by name.
+        census: the rooms.
         line: the last line of the conductor; None before it came.
         online: whether the broker is here.
     """
 
     def __init__(self, place: Place) -> None:
-        self.rooms: dict[str, RoomView] = {}
+        self.census = Census()
         self.line: Line | None = None
         self.online = False
         self._place = place
@@ -64,7 +48,7 @@ class Watcher:
 
     def connected(self) -> None:
         """The broker is here."""
-        self.rooms.clear()
+        self.census.rooms.clear()
         self.online = True
 
     def disconnected(self) -> None:
@@ -85,33 +69,18 @@ class Watcher:
                 if line.after(self.line):
                     self.line = line
             case (room, "$state"):
-                if not payload:
-                    self.rooms.pop(room, None)
-                    return
-                state = RoomState.read(payloads.read(payload))
-                view = self._room(room)
-                if state.after(view.state):
-                    view.state = state
+                self.census.state(room, RoomState.read(payloads.read(payload)) if payload else None)
             case (room, "health"):
-                self._room(room).health = payloads.read(payload)
+                self.census.health(room, payloads.read(payload))
             case (room, "voice", voice):
-                voices = self._room(room).voices
-                if not payload:
-                    voices.pop(voice, None)
-                elif len(voices) < MOST_ROOMS:
-                    voices[voice] = payloads.read(payload, LONGEST_DOCUMENT)
+                self.census.voice(room, voice, payloads.read(payload, LONGEST_DOCUMENT) if payload else {})
             case _:
                 pass
-
-    def _room(self, name: str) -> RoomView:
-        if name not in self.rooms and len(self.rooms) >= MOST_ROOMS:
-            raise PayloadError("too many rooms")
-        return self.rooms.setdefault(name, RoomView())
 
     @property
     def conductor(self) -> str:
         """The room that conducts; "" while none does."""
-        view = None if self.line is None else self.rooms.get(self.line.conductor)
+        view = None if self.line is None else self.census.rooms.get(self.line.conductor)
         if self.line is None or view is None or view.state is None:
             return ""
         here = view.state.state == READY and view.state.follows and view.state.boot == self.line.boot
@@ -120,30 +89,19 @@ class Watcher:
     @property
     def rows(self) -> list[tuple[str, ...]]:
         """A row a room: name, state, part, bpm, beat, how far apart, late notes, and what plays."""
-        rows: list[tuple[str, ...]] = []
-        for name, view in sorted(self.rooms.items()):
-            if view.state is None:
-                continue
-            health = view.health
-            conducts = self.conductor == name
-            part = "conducts" if conducts else "follows" if view.state.follows else "own clock"
-            playing = [voice for voice, table in sorted(view.voices.items()) if table.get("playing") is True]
-            apart = "" if conducts or not view.state.follows else _shown(health, "apart_ms", 2)
-            within = "" if not apart else f"{apart} ±{_shown(health, 'within_ms', 2)} ms"
-            here = view.state.state == READY
-            rows.append(
-                (
-                    name,
-                    view.state.state,
-                    part if here else "",
-                    _shown(health, "bpm", 1),
-                    _shown(health, "beat", 0),
-                    within,
-                    f"{_shown(health, 'late_ms_p99', 2)} ms",
-                    " ".join(playing) if here else "",
-                )
+        return [
+            (
+                one.name,
+                one.state,
+                one.time,
+                f"{one.bpm:.1f}" if one.bpm else "-",
+                f"{one.beat:.0f}" if one.bpm else "-",
+                f"{one.apart_ms:.2f} ±{one.within_ms:.2f} ms" if one.time == "follows" else "",
+                f"{one.late_ms_p99:.2f} ms" if one.bpm else "-",
+                one.plays,
             )
-        return rows
+            for one in self.census.members(self.conductor)
+        ]
 
 
 HEADINGS = ("room", "state", "time", "bpm", "beat", "apart", "late p99", "plays")
@@ -187,10 +145,3 @@ class Asker:
             self.answers.append((parts[0], payloads.read(message.payload, LONGEST_DOCUMENT)))
         except (PayloadError, IndexError):
             return
-
-
-def _shown(table: Mapping[str, Any], name: str, digits: int) -> str:
-    value = table.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return "-"
-    return f"{value:.{digits}f}"

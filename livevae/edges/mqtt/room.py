@@ -7,11 +7,12 @@ them. Lives on the server's loop. Nothing here waits for MQTT, and nothing that 
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from livevae import __version__
 from livevae.edges.mqtt import commands, payloads
+from livevae.edges.mqtt.census import Census
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError, write
 from livevae.edges.mqtt.repeats import Repeats
 from livevae.edges.mqtt.shared_time import SharedTime
@@ -27,6 +28,7 @@ from livevae.perform.hub import Beat, RiffEvent, Snapshot, VoiceState
 from livevae.perform.incoming import Ahead
 from livevae.perform.requests import Reply
 from livevae.perform.session import Session
+from livevae.perform.standing import MOST_MEMBERS, EnsembleState, MemberState
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
 
 logger = logging.getLogger(__name__)
@@ -135,6 +137,7 @@ class Room:
         self._described_at = 0.0
         self._conductor = ""
         self._twin = False
+        self._census = Census()
 
     # shared_time.Music
 
@@ -174,6 +177,7 @@ class Room:
             (topic("clock", "ping", "+"), 0),
             (topic("+", "voice", "+"), 1),
             (topic("+", "riff", "+"), 0),
+            (topic("+", "health"), 0),
             (own("pong"), 0),
             (own("decoded"), 0),
             (own("do"), 1),
@@ -195,6 +199,7 @@ class Room:
         self._number += 1
         self._online = True
         self._voices.clear()
+        self._census.rooms.clear()
         self._description, self._described_at = None, 0.0
         self.time.connected(self._loop.time())
         self._birth()
@@ -221,6 +226,29 @@ class Room:
         except Exception:
             self.refused += 1
             logger.exception("mqtt: a fault in a message to %s", message.topic[:100])
+
+    # what others see
+
+    @property
+    def ensemble(self) -> EnsembleState:
+        """The ensemble, as this room has it."""
+        apart = self.time.apart(self._loop.time())
+        place = self.place
+        count = sum(view.state is not None for view in self._census.rooms.values())
+        return EnsembleState(
+            place.ensemble, place.room, self._online, apart.conductor, apart.ms, apart.within_ms, count
+        )
+
+    @property
+    def members(self) -> tuple[MemberState, ...]:
+        """The rooms of the ensemble, `MOST_MEMBERS` of them: who conducts and this one first."""
+        conductor, own = self.time.election.conductor, self.place.room
+        plays = " ".join(sorted(voice.name for voice in self._session.cast if voice.playing))
+        found = [
+            replace(one, plays=plays) if one.name == own else one for one in self._census.members(conductor)
+        ]
+        found.sort(key=lambda one: (one.name != conductor, one.name != own, one.name))
+        return tuple(found[:MOST_MEMBERS])
 
     # what goes on by itself
 
@@ -323,8 +351,11 @@ class Room:
             case (room, "riff", voice) if room != own and not message.retained:
                 ahead = RiffAhead.read(payloads.read(message.payload, LONGEST_DOCUMENT))
                 self._session.cast.incoming.put(f"{room}/{voice}", self._ours(ahead))
+            case (room, "health"):
+                self._census.health(room, payloads.read(message.payload))
             case (room, "voice", voice) if room != own:
                 table = payloads.read(message.payload, LONGEST_DOCUMENT) if message.payload else {}
+                self._census.voice(room, voice, table)
                 self._session.cast.incoming.playing(f"{room}/{voice}", payloads.flag(table, "playing"))
             case _:
                 pass
@@ -339,11 +370,13 @@ class Room:
 
     def _room_state(self, room: str, message: Arrived) -> None:
         if not message.payload:
+            self._census.state(room, None)
             self.time.election.forget(room, message.at)
             if room == self.place.room and self._online:
                 self._birth()
             return
         state = RoomState.read(payloads.read(message.payload))
+        self._census.state(room, state)
         if room != self.place.room:
             self.time.state(room, state, message.at)
         elif state.boot == self._setup.boot:

@@ -41,6 +41,7 @@ from livevae.perform.hub import (
     Transport,
     VoiceState,
 )
+from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 
 MOST_BYTES = 1_400
 """Of a packet: what every network carries in one piece."""
@@ -81,6 +82,10 @@ PARTS: Mapping[str, tuple[str, type[Any], bool]] = MappingProxyType(
         "/livevae/snapshot/voice": ("voices", VoiceState, True),
         "/livevae/snapshot/persona": ("personas", PersonaState, True),
         "/livevae/snapshot/port": ("ports", PortState, True),
+        "/livevae/snapshot/cue": ("cues", CueState, True),
+        "/livevae/snapshot/other": ("other", OtherSlot, False),
+        "/livevae/snapshot/ensemble": ("ensemble", EnsembleState, False),
+        "/livevae/snapshot/room": ("rooms", MemberState, True),
     }
 )
 """Addresses of a snapshot's parts: its field, what is in it, and whether there are several."""
@@ -129,18 +134,21 @@ def messages(event: Event, n: int = 0) -> list[Message]:
         case Snapshot():
             return _snapshot(event, n)
         case _:
-            return [Message(_ADDRESS[type(event)], _args(_pairs(event)))]
+            return [Message(_ADDRESS[type(event)], _args(pairs(event)))]
 
 
 def packets(event: Event, timetags: Timetags, n: int = 0) -> list[bytes]:
     """An event as packets: messages in bundles, whose timetag is the event's moment; each under `MOST_BYTES`."""
     at = moment(event)
-    timetag = None if at is None else timetags.timetag(at)
+    return bundled(map(encode, messages(event, n)), None if at is None else timetags.timetag(at))
+
+
+def bundled(encoded: Iterable[bytes], timetag: float | None) -> list[bytes]:
+    """Messages in as few packets as hold them, in order."""
     found: list[bytes] = []
     waiting: list[bytes] = []
     size = 0
-    for message in messages(event, n):
-        data = encode(message)
+    for data in encoded:
         if waiting and size + len(data) + 4 > MOST_BYTES - 20:
             found.append(encode_bundle(waiting, timetag))
             waiting, size = [], 0
@@ -157,7 +165,7 @@ def moment(event: Event) -> float | None:
     return at
 
 
-def _pairs(value: object) -> Pairs:
+def pairs(value: object) -> Pairs:
     """Every field but the moment, by name; of a tuple each item, as `field.name` or `field.number`."""
     found: Pairs = []
     for one in fields(typing.cast("Any", value)):
@@ -194,20 +202,22 @@ def _size(values: Iterable[Value]) -> int:
 
 
 def _snapshot(picture: Snapshot, n: int) -> list[Message]:
-    pieces: list[tuple[str, Pairs]] = []
+    found: list[tuple[str, Pairs]] = []
     for address, (name, _, several) in PARTS.items():
         held = getattr(picture, name)
         for one in held if several else (held,):
-            pieces += [(address, piece) for piece in _pieces(_pairs(one), several=several)]
-    return [
-        Message(address, _args([("n", n), ("part", part), ("parts", len(pieces)), *pairs]))
-        for part, (address, pairs) in enumerate(pieces, 1)
-    ]
+            found += [(address, piece) for piece in pieces(pairs(one), several=several)]
+    return [part(address, piece, n, number, len(found)) for number, (address, piece) in enumerate(found, 1)]
 
 
-def _pieces(pairs: Pairs, *, several: bool) -> Iterator[Pairs]:
+def part(address: str, piece: Pairs, n: int, number: int, parts: int) -> Message:
+    """A part of a snapshot, of so many that have `n` in common."""
+    return Message(address, _args([("n", n), ("part", number), ("parts", parts), *piece]))
+
+
+def pieces(whole: Pairs, *, several: bool) -> Iterator[Pairs]:
     """Pairs in pieces that fit a message; where there are several of a kind, each begins with its name."""
-    head, rest = (pairs[:1], pairs[1:]) if several else ([], pairs)
+    head, rest = (whole[:1], whole[1:]) if several else ([], whole)
     piece = list(head)
     size = _size(_args(piece))
     for pair in rest:

@@ -18,8 +18,8 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from livevae.edges.osc import feed
 from livevae.edges.osc.limits import Addr, is_local
+from livevae.edges.osc.packer import Packer
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import RequestError
 from livevae.perform.hub import TOPICS, Event, Hub
@@ -27,6 +27,9 @@ from livevae.perform.requests import LEASE, LONGEST_LEASE, Reply, Subscribe, Uns
 
 MOST = 32
 """Subscribers; more are a mistake or a flood."""
+
+AT_ONCE = 32
+"""Packets that are sent before the loop does something else."""
 
 PACKETS_PER_SECOND = 500.0
 BURST = 500.0
@@ -67,12 +70,13 @@ class Subscriptions:
     """
 
     def __init__(self, hub: Hub, timetags: Timetags, clock: Callable[[], float]) -> None:
-        self._hub, self._timetags, self._clock = hub, timetags, clock
+        self._hub, self._clock = hub, clock
         self._secret = secrets.token_bytes(16)
         self._socket: socket.socket | None = None
         self._subscribers: dict[Addr, _Subscriber] = {}
         self._listener = hub.listen()
         self._task: asyncio.Task[None] | None = None
+        self._packer = Packer(timetags)
         self._number = 0
 
     def attach(self, shared: socket.socket) -> None:
@@ -199,19 +203,24 @@ class Subscriptions:
             event = await self._listener.get()
             self._expire(self._clock())
             if self._subscribers:
-                self._send(event)
+                await self._send(event)
 
-    def _send(self, event: Event) -> None:
+    async def _send(self, event: Event) -> None:
         topic = next(name for name, kind in TOPICS.items() if kind is type(event))
-        wanting = [one for one in self._subscribers.values() if topic in one.topics]
-        if not wanting:
+        if not any(topic in one.topics for one in self._subscribers.values()):
             return
         self._number = (self._number + 1) % 2**31
-        packets = feed.packets(event, self._timetags, self._number)
-        now = self._clock()
-        for one in wanting:
+        packets = await self._packer.packets(event, self._number)
+        now, sent = self._clock(), 0
+        for one in list(self._subscribers.values()):
+            if self._subscribers.get(one.where) is not one or topic not in one.topics:
+                continue  # it has gone while others were sent to
             if one.takes(len(packets), now):
                 self._send_to(one, packets)
+                sent += len(packets)
+            if sent >= AT_ONCE:
+                sent = 0
+                await asyncio.sleep(0)
         self.refused()
 
     def _send_to(self, one: _Subscriber, packets: Iterable[bytes]) -> None:

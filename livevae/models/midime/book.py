@@ -4,8 +4,9 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ class PersonaBook:
         """
         return persona_files.load(name)
 
+    def describe(self, name: str) -> Mapping[str, Any]:
+        """What a persona on disk says of its training.
+
+        Raises:
+            ModelError: there is none, or its file is broken.
+        """
+        plain = persona_files.checked_name(name)
+        path = persona_files.place(plain)
+        if not path.is_file():
+            path = persona_files.SHIPPED / path.name
+        return persona_files.describe(path).about
+
     def keep(self, persona: Persona) -> None:
         """Write a persona to the performer's folder.
 
@@ -120,7 +133,11 @@ class PersonaBook:
             }
             await _work(wish, told)
             persona = await asyncio.to_thread(persona_files.read, out)
-        about = {**persona.about, "base": model or self._default or shelf.DEFAULT}
+        about = {
+            **persona.about,
+            "base": model or self._default or shelf.DEFAULT,
+            "trained": datetime.now(UTC).isoformat(timespec="minutes"),
+        }
         return replace(persona, name=name, about=about)
 
 
