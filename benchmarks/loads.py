@@ -19,7 +19,7 @@ def flood(host: str, port: int, rate: float) -> None:
     from livevae.edges.osc.codec import Message, encode
 
     packets = [
-        encode(Message("/livevae/set", ("bench", "temp", 0.8, "velocity", 90))),
+        encode(Message("/livevae/set", ("bench", "new", 1, "temp", 0.8, "velocity", 90))),
         encode(Message("/livevae/status", ())),
     ]
     due = time.monotonic()

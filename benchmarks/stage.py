@@ -212,7 +212,7 @@ async def main(target: str, loads: list[str], ways: list[str], ticks: int, model
         if "tui" in loads:
             await engine.warm()
             for i in range(VOICES):
-                session.do(ask.Set(f"voice{i}", {"channel": i + 1}))
+                session.do(ask.Set(f"voice{i}", {"channel": i + 1}, new=True))
                 session.do(ask.Mute(f"voice{i}", on=True))
             session.do(ask.Play())
         if "busy" in loads:

@@ -10,9 +10,9 @@ from livevae.edges.osc.client import Client
 
 with Client(*sys.argv[1:]) as livevae:
     livevae.ask(
-        "/livevae/set", "bass", bars=4, temp=0.3, drift=0.1, transpose=-24, low=28, high=52, channel=3
+        "/livevae/set", "bass", new=1, bars=4, temp=0.3, drift=0.1, transpose=-24, low=28, high=52, channel=3
     )
-    livevae.ask("/livevae/set", "lead", bars=2, temp=0.6)
+    livevae.ask("/livevae/set", "lead", new=1, bars=2, temp=0.6)
     for voice in ("bass", "lead"):
         print(f"{voice} begins on beat {livevae.ask('/livevae/play', voice)['beat']:g}")
 

@@ -153,6 +153,8 @@ class Head:
         bpm: the tempo at the beginning; 0 is the scene's.
         ports: names of the MIDI ports, the first being the default.
         prior: what riffs were drawn from, where a voice did not say; logs from before there was a choice say nothing.
+        set_makes: whether `/livevae/set` made every voice that was not there, as it did where a log says nothing; else
+            only with `new 1`.
     """
 
     seed: int = 0
@@ -163,6 +165,7 @@ class Head:
     bpm: float = 0.0
     ports: tuple[str, ...] = ("livevae",)
     prior: str = NORMAL
+    set_makes: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ports", tuple(self.ports))
@@ -180,6 +183,8 @@ class Head:
                 raise ValueError("lead and lookahead are 0 to 60 seconds")
         if self.prior not in PRIORS:
             raise ValueError(f"a prior is {' or '.join(PRIORS)}, not {self.prior!r}")
+        if type(self.set_makes) is not bool:
+            raise ValueError("set_makes is true or false")
         _within(self.zero, MAX_ZERO)
         _within(self.wall, MAX_WALL)
         if self.bpm != 0:
@@ -325,7 +330,9 @@ class LogWriter:
         """The first line."""
         wall = Timetags(self._clock).offset() + self._begun
         zero = timeline.time_at(0) - self._begun
-        head = Head(seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior)
+        head = Head(
+            seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior, set_makes=False
+        )
         self._write(head)
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:

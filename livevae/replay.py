@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import UdpEdge
@@ -11,6 +11,7 @@ from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
+from livevae.perform.requests import Later, Reply, Request, Set, nobody
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
@@ -134,7 +135,13 @@ async def _replay(
         follow(session, report)
 
     player.on_report = told
-    edge = UdpEdge(session.do, Timetags(loop.time, lambda: loop.time() + head.wall), loop.time)
+
+    def do(request: Request, later: Later = nobody) -> Reply:
+        if isinstance(request, Set) and head.set_makes:
+            request = replace(request, new=True)
+        return session.do(request, later)
+
+    edge = UdpEdge(do, Timetags(loop.time, lambda: loop.time() + head.wall), loop.time)
     session.load(scene)
     for one in log.inputs:
         await asyncio.sleep(max(0.0, one.time - loop.time()))

@@ -17,7 +17,7 @@
 --
 -- 3. Restart Tidal in your editor, evaluate these lines one by one, and listen:
 --
---      once $ livevae "set" # voice "lead" # bars 2 # temp 0.8
+--      once $ livevae "set" # voice "lead" # new 1 # bars 2 # temp 0.8
 --      once $ livevae "play" # voice "lead"
 --      once $ livevae "tempo" # bpm 140 # over 16
 --      d1 $ slow 2 $ livevae "sample" # voice "lead" # bars 1 # temp "<0.3 1.2>" # transpose "<0 12>"
@@ -43,7 +43,7 @@
 --   /livevae/play [voice]
 --   /livevae/stop [voice]
 --   /livevae/sample [voice] [recipe value] name value ...
---   /livevae/set voice name value ...
+--   /livevae/set voice [new value] name value ...
 --   /livevae/tempo bpm [over beats]
 --   /livevae/nudge [beats] [ms ms] [over beats]
 --   /livevae/tap
@@ -90,6 +90,7 @@ livevaeShapes = [OSC "/livevae/{livevae}" (Named {requiredArgs = ["livevae"]})]
 livevae what = pS "livevae" what # pI "quiet" 1
 voice = pS "voice"
 recipe = pS "recipe"
+new = pI "new"
 bpm = pF "bpm"
 over = pF "over"
 beats = pF "beats"

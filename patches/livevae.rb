@@ -14,7 +14,7 @@
 #   /livevae/play [voice]
 #   /livevae/stop [voice]
 #   /livevae/sample [voice] [recipe value] name value ...
-#   /livevae/set voice name value ...
+#   /livevae/set voice [new value] name value ...
 #   /livevae/tempo bpm [over beats]
 #   /livevae/nudge [beats] [ms ms] [over beats]
 #   /livevae/tap
@@ -74,7 +74,7 @@ live_loop :livevae_heard do
 end
 
 # Voices that go on by themselves: take the # away, run, and put it back.
-# livevae :set, "bass", bars: 1, low: 28, high: 52, channel: 2
+# livevae :set, "bass", new: 1, bars: 1, low: 28, high: 52, channel: 2
 # livevae :play, "bass"
 # livevae :stop, "bass"
 # livevae :panic

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -251,6 +252,15 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     assert log.inputs[3].transport == (True, 960.0)
     assert log.inputs[1].when == pytest.approx(0.99)
     assert heard == [(b"\x90\x40\x01", 5.99)]
+
+
+@pytest.mark.parametrize(("makes", "played"), [(True, True), (False, False)])
+def test_a_log_from_before_new_makes_the_voices_that_it_sets(makes, played):
+    script = ((0.5, osc("/livevae/set", "late", "port", "drums")), (0.5, osc("/livevae/play", "late")))
+    log = replace(log_of(script, 120), head=replace(HEAD, set_makes=makes))
+    done = replay(log, parse("tempo = 120"), lambda _: FakeDecoder())
+    assert bool(done.sent) == played
+    assert done.refused == (0 if played else 2)
 
 
 @pytest.mark.real

@@ -1,6 +1,7 @@
 """The cast: the voices of a session, those that play and those that wait. Each is one coroutine, see `voice`."""
 
 import asyncio
+import difflib
 import logging
 from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,13 +145,18 @@ class Cast:
         """A voice by name.
 
         Raises:
-            RequestError: there is none of that name; says which there are.
+            RequestError: there is none of that name; says which was probably meant, or which there are.
         """
         one = self._voices.get(name)
         if one is None:
-            there = ", ".join(self._voices) or "none yet"
-            raise RequestError(f"there is no voice {name[:40]!r}; there are: {there}")
+            raise RequestError(self.unknown(name))
         return one
+
+    def unknown(self, name: str) -> str:
+        """The sentence for a voice that is not there."""
+        near = difflib.get_close_matches(name[:40], self._voices, 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self._voices) or 'none yet'}"
+        return f"there is no voice {name[:40]!r}; {hint}"
 
     def get(self, name: str) -> Voice | None:
         """A voice by name, or None."""

@@ -55,12 +55,16 @@ class Changes:
         return reply
 
     def _set(self, request: ask.Set) -> Reply:
-        if wrong := bad_name(request.voice):
-            raise RequestError(wrong)
-        self._cast.check_room(request.voice)
         old = self._cast.get(request.voice)
+        if old is None:
+            if not request.new:
+                raise RequestError(f"{self._cast.unknown(request.voice)} (new 1 makes one)")
+            if wrong := bad_name(request.voice):
+                raise RequestError(wrong)
+            self._cast.check_room(request.voice)
         changed = self._checks.changed(old.settings if old else in_meter(self._clock.meter), request.settings)
-        if self._clock.future_tick(request.at) is None:
+        if old is None or self._clock.future_tick(request.at) is None:
+            # a new voice waits for `play`, whenever it is made: what follows in its bundle finds it
             self._cast.change(request.voice, changed)
         else:
             self._alarms.when(request.at, self._change_by, request.voice, request.settings)
@@ -76,6 +80,8 @@ class Changes:
         return Reply(pairs=(("voice", one.name), ("seed", seed)), beat=self._clock.tick() / TICKS_PER_BEAT)
 
     def _change_by(self, name: str, values: Mapping[str, object]) -> None:
-        one, before = self._cast.get(name), self._history.state()
-        self._cast.change(name, (one.settings if one else in_meter(self._clock.meter)).changed(values))
+        if (voice := self._cast.get(name)) is None:  # it was taken away meanwhile
+            return
+        before = self._history.state()
+        self._cast.change(name, voice.settings.changed(values))
         self._history.changed(before, f"set {name} {' '.join(values)}")

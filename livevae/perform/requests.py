@@ -67,10 +67,17 @@ class Sample(Request):
 
 @dataclass(frozen=True, slots=True)
 class Set(Request):
-    """Change settings of a voice; a name that is new makes a new voice, which waits for `play`."""
+    """Change settings of a voice.
+
+    Attributes:
+        voice: its name.
+        settings: what changes.
+        new: make the voice where there is none of that name; it waits for `play`.
+    """
 
     voice: str
     settings: dict[str, object] = field(default_factory=dict)
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,9 @@ class Session:
     def _play(self, request: ask.Play) -> Reply:
         starting = [self.cast[request.voice]] if request.voice else self.cast.players
         if not starting:
-            raise RequestError("there is no voice to play; load a scene, or make one with /livevae/set")
+            raise RequestError(
+                "there is no voice to play; load a scene, or make one: /livevae/set NAME new 1"
+            )
         tick = self.clock.tick_of(request.at)
         first = min(self.cast.begin(one, tick) for one in starting)
         if not request.voice:

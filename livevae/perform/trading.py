@@ -44,7 +44,9 @@ class Trading:
         cast = self._cast
         names = [request.voice] if request.voice else [voice.name for voice in cast.players]
         if not names:
-            raise RequestError("there is no voice to trade with; load a scene, or make one with /livevae/set")
+            raise RequestError(
+                "there is no voice to trade with; load a scene, or make one: /livevae/set NAME new 1"
+            )
         voice = cast[names[0]]
         start = cast.first(tick, in_meter(cast.clock.meter))
         self.end()

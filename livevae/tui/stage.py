@@ -296,7 +296,7 @@ def empty(state: UiState, cells: int, lines: int) -> list[Row]:
             "No voice yet.",
             "",
             "Press  :  and type   /livevae/scene first-light   to load a scene,",
-            "or   /livevae/set lead   to make a voice of your own.",
+            "or   /livevae/set lead new 1   to make a voice of your own.",
         )
     top = max(0, (lines - len(say)) // 2)
     rows: list[Row] = [(Span(" " * cells),)] * top

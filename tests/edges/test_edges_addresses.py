@@ -61,6 +61,7 @@ def _value(text):
         ("/livevae/sample voice lead bars 4.0 temp 1", Sample("lead", {"bars": 4, "temp": 1.0})),
         ("/livevae/sample bars 4 voice lead bars 8", Sample("lead", {"bars": 8})),
         ("/livevae/set lead temp 0.5 port synth", Set("lead", {"temp": 0.5, "port": "synth"})),
+        ("/livevae/set lead new 1 temp 0.5", Set("lead", {"temp": 0.5}, new=True)),
         ("/livevae/tempo 140", Tempo(140.0)),
         ("/livevae/tempo bpm 97.5", Tempo(97.5)),
         ("/livevae/nudge 0.25", Nudge(0.25)),

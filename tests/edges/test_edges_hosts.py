@@ -97,7 +97,7 @@ def test_supercollider_plays_the_lines_of_its_patch_and_posts_the_answers(heard,
     posted = _output([host("sclang", always_in_ci=True), str(driver)], env=env)
     assert plain(heard.requests) == [
         Ping(),
-        Set("lead", {"bars": 2, "temp": 0.8}),
+        Set("lead", {"bars": 2, "temp": 0.8}, new=True),
         Play("lead"),
         Set("lead", {"temp": 1.3, "transpose": 12}),
         Sample("lead", {"bars": 1, "seed": 7}),
@@ -140,7 +140,7 @@ def test_tidal_plays_the_lines_of_its_patch_and_its_pattern_arrives_on_the_cycle
     once = plain(heard.requests)
     riffs = [request for request in once if isinstance(request, Sample)]
     assert [request for request in once if not isinstance(request, Sample)] == [
-        Set("lead", {"bars": 2, "temp": 0.8}),
+        Set("lead", {"bars": 2, "temp": 0.8}, new=True),
         Play("lead"),
         Tempo(140.0, over=16.0),
         Stop("lead"),
@@ -243,7 +243,7 @@ def test_pure_data_sends_messages_and_prints_the_answers(heard):
         pd.communicate()
     assert plain(heard.requests) == [
         Ping(),
-        Set("lead", {"bars": 2, "temp": 0.8}),
+        Set("lead", {"bars": 2, "temp": 0.8}, new=True),
         Play("lead"),
         Set("lead", {"temp": 1.3, "transpose": 12}),
         Sample("lead", {"bars": 1, "seed": 7}),

@@ -104,7 +104,7 @@ def perform(line: Callable[[Stand], Any]) -> Stand:
 
         async def main() -> Stand:
             stand = Stand()
-            stand.do(ask.Set("lead", {"drift": 0}))
+            stand.do(ask.Set("lead", {"drift": 0}, new=True))
             await line(stand)
             await stand.session.close()
             await stand.player.close()
@@ -282,7 +282,7 @@ def test_a_session_without_personas_says_so() -> None:
 
         async def main() -> None:
             session = Session(LocalPlayer(), Engine(lambda _: FakeDecoder(), inline=True))
-            session.do(ask.Set("lead"))
+            session.do(ask.Set("lead", new=True))
             assert "no personas" in session.do(ask.Blend("lead", (("nora", 1),))).text
             assert "no personas" in session.do(ask.PersonaList()).text
             await session.close()

@@ -22,7 +22,7 @@ def cc(controller: int, value: int, channel: int = 1) -> bytes:
 
 def on_stage(line: Callable[[Stand], object], **options) -> Stand:
     async def with_lead(stand: Stand) -> None:
-        assert stand.do(ask.Set("lead")).ok
+        assert stand.do(ask.Set("lead", new=True)).ok
         result = line(stand)
         if asyncio.iscoroutine(result):
             await result

@@ -92,8 +92,8 @@ def asked(stand):
 
 def test_a_voice_continues_itself_and_another_hears_it():
     async def line(stand):
-        stand.session.do(ask.Set("lead", {"bars": 1}))
-        stand.session.do(ask.Set("echo", {"bars": 1, "follow": "lead"}))
+        stand.session.do(ask.Set("lead", {"bars": 1}, new=True))
+        stand.session.do(ask.Set("echo", {"bars": 1, "follow": "lead"}, new=True))
         stand.session.do(ask.Play())
         await asyncio.sleep(7)
 
@@ -109,7 +109,7 @@ def test_a_voice_continues_itself_and_another_hears_it():
 
 def test_a_model_without_an_ear_is_given_nothing():
     async def line(stand):
-        stand.session.do(ask.Set("lead", {"bars": 1}))
+        stand.session.do(ask.Set("lead", {"bars": 1}, new=True))
         stand.session.do(ask.Play())
         await asyncio.sleep(6)
         refused = stand.session.do(ask.Set("lead", {"follow": "midi"}))
@@ -128,7 +128,7 @@ def key(stand, tick, pitch, *, length=400):
 def test_fours_are_traded_until_stopped_and_a_rest_is_answered_by_a_rest():
     async def line(stand):
         session = stand.session
-        session.do(ask.Set("lead", {"bars": 2}))
+        session.do(ask.Set("lead", {"bars": 2}, new=True))
         reply = session.do(ask.Trade(1))
         assert reply.pairs == (("voice", "lead"), ("bars", 1))
         first = round(reply.beat * TICKS_PER_BEAT)
@@ -154,7 +154,7 @@ def test_a_trade_needs_a_voice_and_ends_with_it():
     async def line(stand):
         session = stand.session
         assert "no voice to trade with" in session.do(ask.Trade(4)).text
-        session.do(ask.Set("lead", {}))
+        session.do(ask.Set("lead", {}, new=True))
         assert session.do(ask.Trade(4, "lead")).ok
         session.do(ask.Stop("lead"))
         assert session.do(ask.Trade(0)).pairs == (("voice", ""), ("bars", 0))
@@ -166,8 +166,8 @@ def test_a_trade_needs_a_voice_and_ends_with_it():
 
 def test_the_same_night_is_the_same_whatever_continues():
     async def line(stand):
-        stand.session.do(ask.Set("lead", {"bars": 1}))
-        stand.session.do(ask.Set("bass", {"bars": 2, "follow": "lead"}))
+        stand.session.do(ask.Set("lead", {"bars": 1}, new=True))
+        stand.session.do(ask.Set("bass", {"bars": 2, "follow": "lead"}, new=True))
         stand.session.do(ask.Play())
         await asyncio.sleep(9)
 

@@ -73,7 +73,7 @@ def test_a_voice_starts_on_bar_lines_of_the_meter_unless_it_has_a_quantum_of_its
     async def line(session, player):
         session.load(scene("3/4", more="play = false\n[voice.other]\nquantum = 4\nplay = false"))
         await asyncio.sleep(0.2)
-        session.do(ask.Set("new"))
+        session.do(ask.Set("new", new=True))
         return [session.do(ask.Play(name)).beat for name in ("lead", "other", "new")]
 
     beats, _ = perform(line)

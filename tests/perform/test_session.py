@@ -119,7 +119,7 @@ def test_a_sample_in_the_past_plays_on_the_next_grid_point() -> None:
 def test_voices_due_on_the_same_bar_share_one_batch() -> None:
     async def line(stand: Stand) -> None:
         for name in ("a", "b", "c"):
-            stand.do(ask.Set(name))
+            stand.do(ask.Set(name, new=True))
         stand.do(ask.Play())
         await asyncio.sleep(20)
 
@@ -129,8 +129,8 @@ def test_voices_due_on_the_same_bar_share_one_batch() -> None:
 
 def test_the_same_seed_plays_the_same_night_and_another_seed_another() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
-        stand.do(ask.Set("b", {"seed": 7}))
+        stand.do(ask.Set("a", new=True))
+        stand.do(ask.Set("b", {"seed": 7}, new=True))
         stand.do(ask.Play())
         await asyncio.sleep(30)
 
@@ -144,7 +144,7 @@ def test_a_late_decode_repeats_the_last_riff_and_serves_the_next_turn() -> None:
         return 5.0 if recipe.index == 1 else 0.1  # a riff lasts four seconds
 
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a", at=1.0))
         await asyncio.sleep(24)
         stand.view = stand.session.snapshot().voices[0]
@@ -160,7 +160,7 @@ def test_a_late_decode_repeats_the_last_riff_and_serves_the_next_turn() -> None:
 
 def test_before_its_first_riff_a_late_voice_waits_for_the_next_quantum() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(12)
 
@@ -170,7 +170,7 @@ def test_before_its_first_riff_a_late_voice_waits_for_the_next_quantum() -> None
 
 def test_after_a_stall_of_the_whole_server_turns_that_are_past_are_left_out_and_the_beat_is_kept() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Set("a", {"bars": 1}, new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(2.1)
         stand.loop._jumping.now += 9.0  # the laptop slept
@@ -186,7 +186,7 @@ def test_after_a_stall_of_the_whole_server_turns_that_are_past_are_left_out_and_
 
 def test_stop_releases_at_once_and_drops_what_waits() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(1.1)
         assert stand.do(ask.Stop("a")).ok
@@ -199,7 +199,7 @@ def test_stop_releases_at_once_and_drops_what_waits() -> None:
 
 def test_stop_at_a_timetag_lets_what_sounds_ring_out() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         assert stand.do(ask.Stop("a", at=2.0)).beat == 4.0
         await asyncio.sleep(10)
@@ -211,7 +211,7 @@ def test_stop_at_a_timetag_lets_what_sounds_ring_out() -> None:
 
 def test_a_tempo_change_inside_a_bar_moves_pending_offs_and_the_next_riff() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(0.25)  # inside the first note, which ends on tick 720
         stand.do(ask.Tempo(60.0))
@@ -235,7 +235,7 @@ def test_a_tempo_change_inside_a_bar_moves_pending_offs_and_the_next_riff() -> N
 
 def test_a_tempo_ramp_keeps_every_note_on_its_tick_and_arrives() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(0.1)
         stand.do(ask.Tempo(60.0, over=8.0))
@@ -250,7 +250,7 @@ def test_a_tempo_ramp_keeps_every_note_on_its_tick_and_arrives() -> None:
 
 def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"channel": 1}))
+        stand.do(ask.Set("a", {"channel": 1}, new=True))
         stand.do(ask.Play("a"))
         await asyncio.sleep(0.1)
         stand.do(ask.Set("a", {"channel": 5}))
@@ -262,8 +262,8 @@ def test_settings_are_read_when_the_next_riff_is_due_and_not_before() -> None:
 
 def test_voices_of_one_key_share_its_scale() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"key": "Am"}))
-        stand.do(ask.Set("b", {"key": "C", "channel": 2}))
+        stand.do(ask.Set("a", {"key": "Am"}, new=True))
+        stand.do(ask.Set("b", {"key": "C", "channel": 2}, new=True))
         stand.do(ask.Play())
         await asyncio.sleep(20)
 
@@ -276,8 +276,8 @@ def test_a_fault_stays_in_its_voice() -> None:
     )
 
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("good"))
-        stand.do(ask.Set("bad", {"temp": 3}))
+        stand.do(ask.Set("good", new=True))
+        stand.do(ask.Set("bad", {"temp": 3}, new=True))
         stand.do(ask.Play())
         await asyncio.sleep(9)
         good, bad = stand.session.snapshot().voices
@@ -290,7 +290,7 @@ def test_a_fault_stays_in_its_voice() -> None:
 
 def test_a_fault_comes_out_of_a_strict_session() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("bad"))
+        stand.do(ask.Set("bad", new=True))
         stand.do(ask.Play())
         await asyncio.sleep(1)
 
@@ -301,14 +301,18 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (ask.Play("nobody"), "there is no voice 'nobody'; there are: a"),
-        (ask.Stop("nobody"), "there is no voice 'nobody'; there are: a"),
+        (ask.Play("nobody"), "there is no voice 'nobody'; there are: a, bass"),
+        (ask.Stop("nobody"), "there is no voice 'nobody'; there are: a, bass"),
+        (ask.Set("basss"), "there is no voice 'basss'; did you mean bass? (new 1 makes one)"),
+        (ask.Set("x", {"temp": 1}), "there is no voice 'x'; there are: a, bass (new 1 makes one)"),
+        (ask.Blend("bas", (("base", 1.0),)), "there is no voice 'bas'; did you mean bass?"),
+        (ask.Sample("bas"), "there is no voice 'bas'; did you mean bass?"),
         (ask.Set("a", {"bars": 0}), "bars must be a whole number from 1 to 32, not 0"),
         (ask.Set("a", {"temp": "hot"}), "temp must be a number from 0 to 4, not 'hot'"),
         (ask.Set("a", {"temp": float("nan")}), "temp must be a number from 0 to 4, not nan"),
         (ask.Set("a", {"low": 60, "high": 64}), "the register from low 60 to high 64 must hold an octave"),
         (ask.Set("a", {"key": "H"}), "key: a key is a letter from A to G"),
-        (ask.Set("../x", {}), "a voice's name is 1 to 32 letters"),
+        (ask.Set("../x", new=True), "a voice's name is 1 to 32 letters"),
         (ask.Set("a", {"model": "gpt"}), "there is no model 'gpt' here"),
         (ask.Set("a", {"port": "moog"}), "there is no MIDI port 'moog'; there are: main"),
         (ask.Tempo(5000.0), "a tempo is 20 to 999 beats a minute"),
@@ -318,7 +322,8 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
 )
 def test_what_cannot_be_done_is_answered_with_a_sentence_and_changes_nothing(request_, sentence) -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"temp": 1}))
+        stand.do(ask.Set("a", {"temp": 1}, new=True))
+        stand.do(ask.Set("bass", new=True))
         before = stand.session.snapshot().voices
         reply = stand.do(request_)
         assert not reply.ok
@@ -328,19 +333,33 @@ def test_what_cannot_be_done_is_answered_with_a_sentence_and_changes_nothing(req
     perform(line)
 
 
+def test_new_makes_a_voice_at_once_and_changes_one_that_is_there_when_it_is_due() -> None:
+    async def line(stand: Stand) -> None:
+        later = stand.loop.time() + 2
+        assert stand.do(ask.Set("a", {"temp": 0.3}, new=True, at=later)).ok
+        assert stand.do(ask.Play("a", at=later)).beat == 4  # what follows in its bundle finds it
+        assert stand.do(ask.Set("a", {"temp": 1.5}, new=True, at=later)).ok
+        assert stand.session.cast["a"].settings.temp == 0.3
+        await asyncio.sleep(2.1)
+        assert stand.session.cast["a"].settings.temp == 1.5
+        assert stand.session.cast.names == ("a",)
+
+    perform(line)
+
+
 def test_a_flood_of_names_makes_no_more_voices_than_a_stage_holds() -> None:
     async def line(stand: Stand) -> None:
-        answers = [stand.do(ask.Set(f"v{i}")) for i in range(70)]
+        answers = [stand.do(ask.Set(f"v{i}", new=True)) for i in range(70)]
         assert [reply.ok for reply in answers] == [True] * 64 + [False] * 6
         assert "64 voices are the most" in answers[-1].text
-        assert stand.do(ask.Set("v3", {"temp": 1})).ok
+        assert stand.do(ask.Set("v3", {"temp": 1}, new=True)).ok
 
     perform(line)
 
 
 def test_unknown_settings_are_ignored_since_tidal_adds_its_own() -> None:
     async def line(stand: Stand) -> None:
-        assert stand.do(ask.Set("a", {"cps": 0.5, "_id_": "1", "temp": 1.5})).ok
+        assert stand.do(ask.Set("a", {"cps": 0.5, "_id_": "1", "temp": 1.5}, new=True)).ok
         assert stand.session.snapshot().voices[0].settings.temp == 1.5
 
     perform(line)
@@ -349,7 +368,7 @@ def test_unknown_settings_are_ignored_since_tidal_adds_its_own() -> None:
 def test_a_chosen_seed_plays_the_same_again_and_without_one_the_walk_goes_on() -> None:
     def played(seed: int) -> tuple[list[int], list[int], list[int]]:
         async def line(stand: Stand) -> None:
-            stand.do(ask.Set("a", {"seed": seed}))
+            stand.do(ask.Set("a", {"seed": seed}, new=True))
             for _ in range(2):
                 stand.do(ask.Play("a"))
                 await asyncio.sleep(9)
@@ -373,7 +392,7 @@ def test_a_chosen_seed_plays_the_same_again_and_without_one_the_walk_goes_on() -
 
 def test_bars_that_grow_while_a_riff_is_late_play_it_again() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Set("a", {"bars": 1}, new=True))
         stand.do(ask.Play("a", at=1.0))
         await asyncio.sleep(2.2)
         stand.do(ask.Set("a", {"bars": 4}))
@@ -386,7 +405,7 @@ def test_bars_that_grow_while_a_riff_is_late_play_it_again() -> None:
 
 def test_panic_stops_everything() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a"))
+        stand.do(ask.Set("a", new=True))
         stand.do(ask.Play("a"))
         stand.do(ask.Sample(at=3.0))
         stand.do(ask.Stop("a", at=30.0))
@@ -420,7 +439,7 @@ def test_a_scene_change_keeps_voices_that_are_in_both_and_ends_the_others() -> N
 def test_an_hour_of_music() -> None:
     async def line(stand: Stand) -> None:
         for index, name in enumerate("abcd"):
-            stand.do(ask.Set(name, {"channel": index + 1}))
+            stand.do(ask.Set(name, {"channel": index + 1}, new=True))
         stand.do(ask.Play())
         for minute in range(60):
             await asyncio.sleep(60 - 0.01)
@@ -475,7 +494,7 @@ def test_a_voice_swings_with_the_sessions_beats_and_off_the_grid_with_its_own() 
 
 def test_humanise_is_the_same_night_for_the_same_seed_and_another_for_each_turn() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"humanise": 20, "touch": 30, "bars": 1, "drift": 0}))
+        stand.do(ask.Set("a", {"humanise": 20, "touch": 30, "bars": 1, "drift": 0}, new=True))
         stand.do(ask.Play("a", at=1.0))
         await asyncio.sleep(9.5)
 
@@ -493,7 +512,7 @@ def test_humanise_is_the_same_night_for_the_same_seed_and_another_for_each_turn(
 
 def test_a_voice_ahead_of_the_beat_is_on_time_from_its_first_note() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"shift": -50, "humanise": 30, "bars": 1}))
+        stand.do(ask.Set("a", {"shift": -50, "humanise": 30, "bars": 1}, new=True))
         stand.do(ask.Play("a", at=1.0))
         stand.do(ask.Sample(settings={"shift": -50, "quantum": 1, "channel": 2}))
         await asyncio.sleep(9.5)
@@ -507,7 +526,7 @@ def test_a_voice_ahead_of_the_beat_is_on_time_from_its_first_note() -> None:
 
 def test_a_nudge_puts_the_music_on_by_what_was_asked_without_losing_a_note() -> None:
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Set("a", {"bars": 1}, new=True))
         stand.do(ask.Play("a", at=1.0))
         await asyncio.sleep(3)
         assert dict(stand.do(ask.Nudge(ms=20)).pairs) == {"beats": pytest.approx(0.04)}
@@ -616,7 +635,7 @@ def test_all_voices_start_and_stop_with_the_others_and_the_others_with_all_voice
     monkeypatch.setitem(globals(), "LocalPlayer", Ensemble)
 
     async def line(stand: Stand) -> None:
-        stand.do(ask.Set("a", {"bars": 1}))
+        stand.do(ask.Set("a", {"bars": 1}, new=True))
         stand.session.transport(True, 900.0)
         await asyncio.sleep(6.9)
         stand.session.transport(False, 13000.0)

@@ -214,6 +214,7 @@ TOKEN = Setting(
 ON = Setting("on", int, 0, 0, 1, "", "1 or 0; without it, the other of what it is now")
 RIFF = Setting("name", str, "", None, None, "", "a riff in the crib, by its name")
 RECIPE = Setting("recipe", str, "", None, None, "", "what to decode, as the text that a riff comes with")
+NEW = Setting("new", int, 0, 0, 1, "", "1 makes the voice where there is none of that name")
 SCENE = Setting("name", str, "", None, None, "", "a scene that comes with livevae, or a scene file")
 
 
@@ -256,7 +257,7 @@ def _topics(values: Values) -> tuple[str, ...]:
 
 
 def _settings(values: Values) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name not in (VOICE.name, RECIPE.name)}
+    return {name: value for name, value in values.items() if name not in (VOICE.name, RECIPE.name, NEW.name)}
 
 
 def _sample(values: Values, at: float | None) -> Request:
@@ -332,12 +333,13 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/set",
-        "Change a voice's settings, from its next riff on. A new name makes a voice, which waits for play.",
+        "Change a voice's settings, from its next riff on; with `new 1`, of a voice that is made where there is none"
+        " of that name, and waits for play.",
         (VOICE.name, *(setting.name for setting in SETTINGS)),
-        lambda values, at: Set(_voice(values), _settings(values), at=at),
+        lambda values, at: Set(_voice(values), _settings(values), bool(values.get(NEW.name)), at=at),
         word=VOICE,
         needs_word=True,
-        settings=SETTINGS,
+        settings=(*SETTINGS, NEW),
         example=("lead", "temp", 1.25, "transpose", 12),
     ),
     Address(
