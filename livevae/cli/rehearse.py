@@ -29,6 +29,9 @@ def add_commands(commands: Commands) -> None:
     command.add_argument(
         "--keys", action="store_true", help="print the keys as a config file, and where to put it"
     )
+    command.add_argument(
+        "--secret-file", metavar="FILE", type=Path, help="the word that a server on another machine asks for"
+    )
     command.add_argument("--theme", choices=("auto", "dark", "light"), help="default: that of the terminal")
     text = "start a server that plays on whatever becomes of the screen, and the rehearsal screen"
     command = add(commands, "rehearse", text, _run_rehearse)
@@ -43,7 +46,12 @@ def _run_watch(arguments: argparse.Namespace) -> int:
         say(f"# put this into {keys.place()}, and change what you like")
         say(keys.as_toml(config))
         return 0
-    watch(*endpoint(arguments.osc), theme=arguments.theme)
+    secret = ""
+    if arguments.secret_file is not None:
+        from livevae.cli.serve import secret_word
+
+        secret = secret_word(arguments.secret_file)
+    watch(*endpoint(arguments.osc), theme=arguments.theme, secret=secret)
     return 0
 
 
@@ -61,7 +69,7 @@ def endpoint(text: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
-def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False) -> str:
+def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False, secret: str = "") -> str:
     """Show the screen until it is left; gives how: `stay`, `stop`, or `all` for the server too.
 
     Raises:
@@ -79,7 +87,7 @@ def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False)
     config = replace(config, theme=ground() if chosen == "auto" else chosen)
     from livevae.tui.app import Watch
 
-    app = Watch((host, port), config, ours=ours)
+    app = Watch((host, port), config, ours=ours, secret=secret)
     how = app.run() or "stay"
     if app.return_code:
         raise LivevaeError(

@@ -122,7 +122,7 @@ def _network(text: str) -> "Network":
         raise argparse.ArgumentTypeError(f"{text!r} is no network, such as 192.168.1.0/24") from None
 
 
-def _secret(path: Path | None) -> str:
+def secret_word(path: Path | None) -> str:
     """The word in a file, without the end of its line; "" where there is no file.
 
     Raises:
@@ -161,7 +161,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     if arguments.record is not None and not arguments.record.parent.is_dir():
         raise LivevaeError(f"--record: there is no folder {arguments.record.parent}")
     seed = secrets.randbits(31) if arguments.seed is None else arguments.seed
-    door = Door(tuple(arguments.allow or ()), _secret(arguments.secret_file))
+    door = Door(tuple(arguments.allow or ()), secret_word(arguments.secret_file))
     source, device = arguments.clock
     clock = Clock(
         source, device="" if source == "mqtt" else device, conduct=source == "mqtt" and device != ""

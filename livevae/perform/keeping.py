@@ -135,6 +135,9 @@ class Keeping:
             start = self._cast.first(tick, one.settings)
             done = voices.again(riff, start, one.settings, self._cast)
             self._cast.commit(replace(done, event=replace(done.event, once=True, pinned=False)))
+        elif one.playing and (due := self._clock.future_tick(request.at)) is not None:
+            self._later(request.at, self._cast.pin, one, riff)
+            start = due
         elif one.playing:
             start = self._cast.pin(one, riff)
         else:

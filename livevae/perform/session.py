@@ -36,6 +36,13 @@ from livevae.perform.trading import Trading
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
 
+PUT_OFF = (
+    *(ask.Undo, ask.Redo, ask.Swap, ask.Reroll, ask.WriteScene, ask.TakeKept, ask.Map, ask.Learn),
+    *(ask.PersonaTrain, ask.PersonaSave, ask.PersonaLoad, ask.PersonaRemove, ask.PersonaUndo),
+)
+"""Requests that wait for their timetag as a whole, and are answered once more then. Others know what to do ahead of it;
+questions, taps and panic wait for nothing."""
+
 
 class Session:
     """Settings of all voices, and the voices that play. Lives on one event loop; not thread-safe.
@@ -155,6 +162,9 @@ class Session:
             return Reply(ok=False, text=str(error))
 
     def _do(self, request: Request, later: Later) -> Reply:
+        if isinstance(request, PUT_OFF) and self.clock.future_tick(request.at) is not None:
+            self._alarms.when(request.at, self._due, replace(request, at=None), later)
+            return Reply(pairs=(("waits", 1),), beat=self.clock.beat_at(request.at))
         match request:
             case ask.Ping():
                 return Reply(
@@ -210,6 +220,13 @@ class Session:
                 return self.desk.do(request, later)
             case _:
                 raise RequestError(f"{type(request).__name__} is not a request that a session knows")
+
+    def _due(self, request: Request, later: Later) -> None:
+        """The time of a request that was put off has come."""
+        reply = self.do(request, later)
+        if not reply.ok:
+            self.hub.log("late", f"what was asked for this moment is not done: {reply.text}", "warning")
+        later(reply)
 
     def _play(self, request: ask.Play) -> Reply:
         starting = [self.cast[request.voice]] if request.voice else self.cast.players

@@ -73,6 +73,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         where: HOST and PORT of the server.
         config: theme and keys.
         ours: whether leaving may also end the server, because `livevae rehearse` started it.
+        secret: the word that the server asks of other machines; "" is none.
         clock: seconds of this program's clock; the event loop's own where None.
         state: what is known already (pictures, tests).
         online: whether to look for the server.
@@ -91,6 +92,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         config: keys.Config | None = None,
         *,
         ours: bool = False,
+        secret: str = "",
         clock: Callable[[], float] | None = None,
         state: UiState | None = None,
         online: bool = True,
@@ -102,7 +104,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         self.state = state or UiState(where=f"{where[0]}:{where[1]}")
         self.link: Link | None = None
         self.sent: list[str] = []
-        self._clock, self._online = clock, online
+        self._clock, self._online, self._secret = clock, online, secret
         self._views = Views()
         self._main = Main()
         self._made: dict[str, tuple[tuple[object, ...], list[Row]]] = {}
@@ -132,7 +134,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
         if self._online:
             from livevae.tui.link import Link  # noqa: PLC0415
 
-            self.link = Link(self.receive, self.answered, self.linked)
+            self.link = Link(self.receive, self.answered, self.linked, self._secret)
             await self.link.open(*self.where)
 
     async def on_unmount(self) -> None:

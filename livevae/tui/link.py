@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import cast
 
-from livevae.edges.osc.addresses import ID
+from livevae.edges.osc.addresses import ID, SECRET
 from livevae.edges.osc.answers import ERROR, REPLY
 from livevae.edges.osc.codec import Message, OscError, Value, decode, encode
 from livevae.edges.osc.feed import EVENTS, Assembler
@@ -46,11 +46,17 @@ class Link(asyncio.DatagramProtocol):
         on_event: everything that the server tells.
         on_answer: answers that nobody waits for in particular.
         on_state: True when the server answers, False when it no longer does.
+        secret: the word that the server asks of other machines; "" is none.
     """
 
     def __init__(
-        self, on_event: Callable[[Event], None], on_answer: Answered, on_state: Callable[[bool], None]
+        self,
+        on_event: Callable[[Event], None],
+        on_answer: Answered,
+        on_state: Callable[[bool], None],
+        secret: str = "",
     ) -> None:
+        self._secret = (SECRET, secret) if secret else ()
         self._on_event, self._on_answer, self._on_state = on_event, on_answer, on_state
         self._transport: asyncio.DatagramTransport | None = None
         self._assembler = Assembler(Timetags(lambda: asyncio.get_running_loop().time()))
@@ -88,7 +94,7 @@ class Link(asyncio.DatagramProtocol):
             OscError: OSC cannot hold it.
         """
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(encode(Message(address, args)))
+            self._transport.sendto(encode(Message(address, (*args, *self._secret))))
 
     def ask(self, address: str, *args: Scalar, answer: Answered | None = None) -> None:
         """Send a message; `answer` hears each reply or error to it."""

@@ -1,5 +1,7 @@
 """Mute, solo, keep, recall, re-roll, undo and the two states, under virtual time."""
 
+import asyncio
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -181,6 +183,96 @@ def test_two_states_are_heard_in_turn():
         assert temp() == 2.0
         assert stand.session.picture().transport.slot == "b"
         assert "a and b" in stand.do(ask.Swap("c")).text
+
+    played(line)
+
+
+def test_undo_redo_and_states_wait_for_their_time():
+    async def line(stand):
+        temp = lambda: stand.session.cast["lead"].settings.temp  # noqa: E731
+        loop, answers = asyncio.get_running_loop(), []
+        stand.asked(ask.Set("lead", {"temp": 2.0}))
+        for at, request in (
+            (1.0, ask.Undo(at=loop.time() + 1.0)),
+            (2.0, ask.Redo(at=loop.time() + 2.0)),
+            (3.0, ask.Swap("b", at=loop.time() + 3.0)),
+        ):
+            reply = stand.do(request, answers.append)
+            assert reply.pairs == (("waits", 1),)
+            assert reply.beat == pytest.approx(at * 2, abs=0.01)
+        seen = []
+        for _ in range(4):
+            seen.append((temp(), stand.session.history.slot))
+            await asyncio.sleep(1.0)
+        assert seen[0] == (2.0, "a")
+        assert seen[1:] == [(0.8, "a"), (2.0, "a"), (2.0, "b")]
+        assert [answer.pairs[0] for answer in answers] == [
+            ("voices", "lead"),
+            ("voices", "lead"),
+            ("slot", "b"),
+        ]
+
+    played(line)
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda at: ask.Undo(at=at),
+        lambda at: ask.Redo(at=at),
+        lambda at: ask.Swap("c", at=at),
+        lambda at: ask.Reroll("nobody", at=at),
+        lambda at: ask.TakeKept("nothing", at=at),
+        lambda at: ask.WriteScene("evening", at=at),
+        lambda at: ask.PersonaUndo(at=at),
+        lambda at: ask.PersonaSave("nobody", at=at),
+    ],
+)
+def test_what_cannot_be_done_at_its_time_is_said_then(request_of):
+    async def line(stand):
+        answers = []
+        assert stand.do(request_of(asyncio.get_running_loop().time() + 1.0), answers.append).ok
+        assert answers == []
+        await asyncio.sleep(1.1)
+        assert [answer.ok for answer in answers] == [False]
+        assert answers[0].text
+
+    played(line)
+
+
+def test_a_new_seed_waits_for_its_time():
+    async def line(stand):
+        seed = lambda: stand.session.cast["lead"].settings.seed  # noqa: E731
+        before, answers = seed(), []
+        stand.do(ask.Reroll("lead", at=asyncio.get_running_loop().time() + 1.0), answers.append)
+        assert seed() == before
+        await asyncio.sleep(1.1)
+        assert dict(answers[0].pairs) == {"voice": "lead", "seed": seed()}
+        assert seed() != before
+
+    played(line)
+
+
+def test_a_recall_by_a_voice_that_plays_waits_for_its_time():
+    async def line(stand):
+        await stand.until(BAR)
+        stand.asked(ask.Keep("lead", on=True, name="hook"))
+        stand.asked(ask.Keep("lead", on=False))
+        stand.asked(ask.Recall("hook", "lead", at=asyncio.get_running_loop().time() + 1.0))
+        assert stand.session.cast["lead"].pin is None
+        await asyncio.sleep(1.1)
+        assert stand.session.cast["lead"].pin is not None
+
+    played(line)
+
+
+def test_panic_forgets_what_waits():
+    async def line(stand):
+        stand.asked(ask.Set("lead", {"temp": 2.0}))
+        stand.asked(ask.Undo(at=asyncio.get_running_loop().time() + 1.0))
+        stand.asked(ask.Panic(at=asyncio.get_running_loop().time() + 0.5))
+        await asyncio.sleep(1.1)
+        assert stand.session.cast["lead"].settings.temp == 2.0
 
     played(line)
 

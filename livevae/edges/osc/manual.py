@@ -27,7 +27,10 @@ A packet holds at most {MOST_MESSAGES} messages, each of at most {LONGEST_MESSAG
 can be done beside the music waits for its turn; where too much waits, it is left out, and one error says so.
 
 A bundle's timetag says when its messages should *sound*; send them ahead of it, so that there is time
-to decode. One in the past means now, and one more than {FARTHEST:g} s ahead is refused.
+to decode. One in the past means now, and one more than {FARTHEST:g} s ahead is refused. What makes no
+sound of its own (`undo`, `redo`, `state`, `reroll`, `scene/write`, `map`, `learn`, most of `persona/`)
+is done at that time: the answer says `waits`, and a second one what came of it. Questions and `panic`
+never wait.
 """
 
 _ANSWERS = f"""
