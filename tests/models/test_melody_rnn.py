@@ -112,19 +112,24 @@ def test_what_is_no_chord_is_an_error(symbol):
 def test_numpy_and_torch_agree(name, attention):
     """The network that plays against the one that trains; attention around the first layer and around all."""
     config = SMALL[name].replace(attention=attention, attention_length=5 if attention else 0)
-    held = tensors(config)
+    held = {name: value / 2 for name, value in tensors(config).items()}
     reference = StepRNN(config).eval()
     with torch.no_grad():
         for key, value in reference.tensors().items():
             value.copy_(torch.from_numpy(held[key]))
-    x = np.random.default_rng(1).integers(-1, 2, (2, 20, config.inputs)).astype(np.float32)
+    numbers = np.random.default_rng(1)
+    # as sparse as what the encoders give: with more the cells saturate, and rounding grows from step to step
+    x = numbers.choice([-1, 1], (2, 20, config.inputs)) * (
+        numbers.random((2, 20, config.inputs)) < 8 / config.inputs
+    )
+    x = x.astype(np.float32)
     expected = reference(torch.from_numpy(x)).detach().numpy()
     playing = Model(config, held, {})._network
     for row, wanted in zip(x, expected, strict=True):
         state = playing.start()
         for at, logits in zip(row, wanted, strict=True):
             found, state = playing.step(at, state)
-            np.testing.assert_allclose(found, logits, atol=1e-4)
+            np.testing.assert_allclose(found, logits, atol=1e-5)
 
 
 def test_a_likelihood_is_the_sum_of_its_steps():
