@@ -1,6 +1,7 @@
 """Magenta's bundles: written here as Magenta writes them, read back, damaged; and the numbers that it computed."""
 
 import json
+import os
 import pickle
 import struct
 from pathlib import Path
@@ -95,6 +96,78 @@ def test_a_bundle_is_imported_and_plays(tmp_path, monkeypatch):
     assert (mine.config.name, mine.config.layers) == ("basic_rnn", (6, 6))
     assert (mine.logits([60, -2, 62]) == direct.logits([60, -2, 62])).all()
     assert mine.about["origin"] == "generator bundle theirs.mag"
+
+
+def attending(units=6, inputs=518, classes=512):
+    """A stack of three layers inside of an attention, by the names that magenta.js reads."""
+    numbers = np.random.default_rng(4)
+    attention, cell = "rnn/attention_cell_wrapper/", "multi_rnn_cell/cell_{}/basic_lstm_cell/"
+    shapes = {"kernel": (inputs + units, inputs), "bias": (inputs,)}
+    shapes |= {"attention/attn_w": (1, 1, units, units), "attention/attn_v": (units,)}
+    shapes |= {"attention/kernel": (6 * units, units), "attention/bias": (units,)}
+    shapes |= {"attention_output_projection/kernel": (2 * units, units)}
+    shapes |= {"attention_output_projection/bias": (units,)}
+    for i, width in enumerate((inputs, units, units)):
+        shapes |= {
+            f"{cell.format(i)}kernel": (width + units, 4 * units),
+            f"{cell.format(i)}bias": (4 * units,),
+        }
+    shapes = {attention + name: shape for name, shape in shapes.items()}
+    shapes |= {"fully_connected/weights": (units, classes), "fully_connected/biases": (classes,)}
+    return {name: numbers.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def write_js(folder, variables, **settings):
+    """A checkpoint as magenta.js has it, in two shards."""
+    folder.mkdir()
+    weights = [{"name": name, "shape": list(v.shape), "dtype": "float32"} for name, v in variables.items()]
+    data = b"".join(value.tobytes() for value in variables.values())
+    shards = ["group1-shard1of2", "group1-shard2of2"]
+    for shard, part in zip(shards, (data[:1000], data[1000:]), strict=True):
+        (folder / shard).write_bytes(part)
+    (folder / "weights_manifest.json").write_text(json.dumps([{"paths": shards, "weights": weights}]))
+    (folder / "config.json").write_text(json.dumps({"type": "MusicRNN", **settings}))
+    return folder
+
+
+def test_a_music_rnn_of_magenta_js_is_what_a_bundle_of_its_weights_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path))
+    file = tmp_path / "theirs.mag"
+    file.write_bytes(bundle(variables()))
+    pitches = {"type": "MelodyConverter", "args": {"minPitch": 48, "maxPitch": 83}}
+    folder = write_js(tmp_path / "basic_rnn", variables(), dataConverter=pitches)
+    import_model(folder, "mine")
+    mine, direct = livevae.models.load("mine"), livevae.models.load(folder / "weights_manifest.json")
+    asked = livevae.models.load(file).logits([60, -2, 62])
+    assert (mine.logits([60, -2, 62]) == asked).all()
+    assert (direct.logits([60, -2, 62]) == asked).all()
+    assert mine.about["origin"] == "magenta.js checkpoint basic_rnn"
+
+
+def test_the_attention_of_magenta_js_is_around_the_stack_and_as_long_as_its_settings_say(tmp_path):
+    theirs = attending()
+    config, tensors, _ = magenta_rnn.read(write_js(tmp_path / "drum_kit_rnn", theirs, attentionLength=24))
+    assert (config.name, config.layers, config.attention) == ("drum_kit", (6, 6, 6), "stack")
+    assert config.attention_length == 24
+    rows = theirs["rnn/attention_cell_wrapper/attention/attn_w"]
+    np.testing.assert_array_equal(tensors["attention.rows"], rows[0, 0])
+    projection = theirs["rnn/attention_cell_wrapper/attention_output_projection/kernel"]
+    np.testing.assert_array_equal(tensors["attention.output.kernel"], projection)
+    model = livevae.models.load(tmp_path / "drum_kit_rnn")
+    assert model.continued(np.eye(128)[[36, 42, 38]], 4, temperature=0).shape == (4, 128)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "settings", "said"),
+    [
+        ({}, {"type": "MusicVAE"}, "of a MusicVAE, not of a MusicRNN"),
+        ({}, {"dataConverter": {"args": {"minPitch": 36, "maxPitch": 71}}}, "minPitch 36, basic_rnn's 48"),
+        ({"inputs": 388, "classes": 388}, {}, "388 inputs and 388 outputs; known are"),
+    ],
+)
+def test_what_magenta_js_has_and_livevae_has_not_is_refused(tmp_path, theirs, settings, said):
+    with pytest.raises(ModelError, match=said):
+        magenta_rnn.read(write_js(tmp_path / "theirs", variables(**theirs), **settings))
 
 
 def test_a_bundle_of_another_shape_says_what_it_has_and_what_is_known(tmp_path):
@@ -222,7 +295,7 @@ def test_squashing_and_chords_agree_with_magenta():
 
 
 def test_note_seq_has_the_same_inputs_and_labels():
-    """A second opinion on random melodies, where note-seq is installed."""
+    """A second opinion on random melodies, where note-seq is installed; on LIVEVAE_MELODIES of them, else on 20."""
     theirs = pytest.importorskip("note_seq.melody_encoder_decoder", reason="note-seq is not installed")
     encoder_decoder = pytest.importorskip("note_seq.encoder_decoder")
     melodies = pytest.importorskip("note_seq.melodies_lib")
@@ -233,7 +306,7 @@ def test_note_seq_has_the_same_inputs_and_labels():
         "attention_rnn": theirs.KeyMelodyEncoderDecoder(48, 84),
     }
     numbers = np.random.default_rng(5)
-    for _ in range(20):
+    for _ in range(int(os.environ.get("LIVEVAE_MELODIES", "20"))):
         melody = np.where(
             numbers.random(60) < 0.5, numbers.integers(48, 84, 60), numbers.integers(-2, 0, 60)
         ).tolist()

@@ -67,7 +67,7 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
     about_encoder: dict[str, str] = {}
     try:
         if js_checkpoint.is_one(path):
-            folder = path.parent if path.name == js_checkpoint.MANIFEST else path
+            folder = js_checkpoint.folder_of(path)
             kind, variables = "magenta.js", js_checkpoint.variables(folder)
             facts = js_checkpoint.facts(folder)
         elif path.suffix == ".npz":

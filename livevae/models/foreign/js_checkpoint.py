@@ -41,6 +41,40 @@ def is_one(path: Path) -> bool:
     return path.name == MANIFEST or (path / MANIFEST).is_file()
 
 
+def folder_of(path: Path) -> Path:
+    """The folder of a checkpoint that is named by itself or by its manifest."""
+    return path.parent if path.name == MANIFEST else path
+
+
+def names(path: Path) -> list[str]:
+    """The weights' names, without reading a shard.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ModelError: a manifest that is not one.
+    """
+    with reading(str(path), "a magenta.js checkpoint", ModelError):
+        return [
+            _described(weight, path)[0] for group in _groups(path) for weight in _list(group, "weights", path)
+        ]
+
+
+def settings(path: Path) -> dict[str, Any]:
+    """What the model's own config.json says, from a checkpoint's folder; nothing where there is none.
+
+    Raises:
+        ModelError: it is no JSON object.
+    """
+    if not (path / SETTINGS).is_file():
+        return {}
+    found = _json(path / SETTINGS)
+    if not isinstance(found, dict):
+        raise ModelError(f"{path / SETTINGS} is not the settings of a model")
+    return found
+
+
 def variables(path: Path) -> dict[str, NDArray[Any]]:
     """The weights by Magenta's names, float32.
 
@@ -55,13 +89,17 @@ def variables(path: Path) -> dict[str, NDArray[Any]]:
         return _variables(path)
 
 
-def _variables(path: Path) -> dict[str, NDArray[Any]]:
+def _groups(path: Path) -> list[dict[str, Any]]:
     manifest = _json(path / MANIFEST)
     if not isinstance(manifest, list) or not all(isinstance(group, dict) for group in manifest):
         raise ModelError(f"{path / MANIFEST} is not a TensorFlow.js manifest of weights")
+    return manifest
+
+
+def _variables(path: Path) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     left = MAX_BYTES
-    for group in manifest:
+    for group in _groups(path):
         shards = []
         for name in _list(group, "paths", path):
             shards.append(_shard(path, name, left))
@@ -90,9 +128,9 @@ def facts(path: Path) -> dict[str, Any]:
     """
     if not (path / SETTINGS).is_file():
         return {}
-    settings = _json(path / SETTINGS)
-    converter = settings.get("dataConverter") if isinstance(settings, dict) else None
-    if not isinstance(converter, dict) or settings.get("type", "MusicVAE") != "MusicVAE":
+    held = settings(path)
+    converter = held.get("dataConverter")
+    if not isinstance(converter, dict) or held.get("type", "MusicVAE") != "MusicVAE":
         raise ModelError(f"{path / SETTINGS} is not a MusicVAE's")
     kind, given = converter.get("type"), converter.get("args") or {}
     if not isinstance(kind, str) or kind not in CONVERTERS or not isinstance(given, dict):

@@ -2,7 +2,8 @@
 
 Three generations of names are known: TensorFlow before 1.0 (`RNN/MultiRNNCell/Cell0/BasicLSTMCell/Linear/Matrix`),
 1.0 and 1.1 (`.../weights`) and later ones (`rnn/multi_rnn_cell/cell_0/basic_lstm_cell/kernel`); and attention around
-the whole stack (until May 2017) or around the first layer.
+the whole stack (until May 2017) or around the first layer. magenta.js' checkpoints of these networks have the later
+names; its attention, which is around the whole stack, leaves out a bias that the checkpoint has and Magenta uses.
 """
 
 import re
@@ -13,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livevae.budget import file_bytes, json_value, reading
+from livevae.budget import file_bytes, json_value, reading, shown
 from livevae.errors import LimitError, ModelError
-from livevae.models.foreign import generator_bundle, tf_checkpoint
+from livevae.models.foreign import generator_bundle, js_checkpoint, tf_checkpoint
 from livevae.models.foreign.tf_bundle import MAGIC
 from livevae.models.melody_rnn import family
 from livevae.models.melody_rnn.config import CONFIGS, Config, by_shape
@@ -27,6 +28,7 @@ Tensors = dict[str, NDArray[np.float32]]
 FAMILY = family.NAME
 """What these checkpoints are of."""
 
+LICENCE = "Apache-2.0 where it is Magenta's own; else as its makers say"
 BUNDLE = ".mag"
 MAX_SETTINGS = 1 << 20
 """Bytes of the config.json beside a checkpoint."""
@@ -46,15 +48,26 @@ def wanted(name: str) -> bool:
 def is_one(path: Path) -> bool:
     """Whether a path looks like a step-wise RNN's checkpoint.
 
-    That is a bundle, a table of the first format, or a checkpoint of the second whose variables say so.
+    That is a bundle, a table of the first format, a checkpoint of the second whose variables say so, or such a one of
+    magenta.js.
     """
     if path.is_file() and path.suffix == BUNDLE:
         return True
+    if js_checkpoint.is_one(path):
+        return _is_js(path)
     if not tf_checkpoint.is_one(path):
         return path.is_file() and _is_table(path)
     try:
         names = tf_checkpoint.names(path)
     except (ModelError, OSError):
+        return False
+    return any(name.startswith("fully_connected/") for name in names)
+
+
+def _is_js(path: Path) -> bool:
+    try:
+        names = js_checkpoint.names(js_checkpoint.folder_of(path))
+    except ModelError:
         return False
     return any(name.startswith("fully_connected/") for name in names)
 
@@ -72,7 +85,7 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
     """Configuration, tensors and origin of a bundle or a checkpoint.
 
     Args:
-        path: a `.mag` file, a checkpoint's file, index, prefix or folder.
+        path: a `.mag` file, a checkpoint's file, index, prefix or folder, or a folder or manifest of magenta.js.
         config: its configuration's name, where the shapes leave it open.
 
     Raises:
@@ -83,6 +96,8 @@ def read(path: Path, config: str = "") -> tuple[Config, Tensors, dict[str, Any]]
 
 
 def _read(path: Path, config: str) -> tuple[Config, Tensors, dict[str, Any]]:
+    if js_checkpoint.is_one(path):
+        return _read_js(js_checkpoint.folder_of(path), config)
     hint, length = config, 0
     if path.is_file() and path.suffix == BUNDLE:
         bundle = generator_bundle.read(path)
@@ -98,11 +113,26 @@ def _read(path: Path, config: str) -> tuple[Config, Tensors, dict[str, Any]]:
     named = hint or str(beside.get("config", "")) or path.name
     length = length or _count(beside.get("attn_length"))
     found, tensors = convert(variables, str(path), named, length)
-    return (
-        found,
-        tensors,
-        {"origin": origin, "licence": "Apache-2.0 where it is Magenta's own; else as its makers say"},
-    )
+    return found, tensors, {"origin": origin, "licence": LICENCE}
+
+
+def _read_js(folder: Path, config: str) -> tuple[Config, Tensors, dict[str, Any]]:
+    """A checkpoint of magenta.js; what its settings say of pitches has to fit."""
+    settings = js_checkpoint.settings(folder)
+    if settings.get("type", "MusicRNN") != "MusicRNN":
+        raise ModelError(f"{folder}: its settings are of a {shown(str(settings['type']))}, not of a MusicRNN")
+    variables = js_checkpoint.variables(folder)
+    length = _count(settings.get("attentionLength"))
+    found, tensors = convert(variables, str(folder), config or folder.resolve().name, length)
+    converter = settings.get("dataConverter")
+    given = converter.get("args") if isinstance(converter, dict) else None
+    if isinstance(given, dict) and found.family != "drums":
+        for name, ours in (("minPitch", found.min_note), ("maxPitch", found.max_note - 1)):
+            if given.get(name, ours) != ours:
+                raise ModelError(
+                    f"{folder}: its melodies have {name} {shown(str(given[name]))}, {found.name}'s {ours}"
+                )
+    return found, tensors, {"origin": f"magenta.js checkpoint {folder.name}", "licence": LICENCE}
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """How good a model that continues is: nats of held-out music beside an n-gram's, and what its continuations are like.
 
 Nats a note and a bar are the only ones that can be compared between vocabularies. Of continuations: how near their
-pitches and rhythms are to their own prompt's, beside the true next bars and beside another song's; and the longest run
-that they share with training music.
+pitches and rhythms are to their own prompt's, beside the true next bars and beside another song's; the longest run that
+they share with training music; scale and groove consistency, and overlapped areas (see `music_measures`).
 """
 
 from collections import defaultdict
@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from livevae.latent.recipe import Recipe
 from livevae.models import families, stepwise as opening
 from livevae.models.checkpoints.step_files import StepFile
-from livevae.models.training import stepwise
+from livevae.models.training import music_measures, stepwise
 from livevae.models.training.evaluate import spread
 from livevae.models.training.stepwise import StepTask
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Riff
 
 ORDER = 6
 """Tokens that the n-gram sees."""
+
+LEAST_PIECES = 6
+"""Fewer have no distribution that could be compared."""
 
 RUNS = (8, 12, 16, 24, 32, 48, 64)
 """Notes of a run that is looked for in training music."""
@@ -161,6 +164,8 @@ def _continuations(
     others = np.roll(np.arange(len(own)), len(own) // 2)
     known = _runs(task.riff(window) for window in spread(train, 4000))
     longest = [_longest(riff, known) for riff in answers]
+    true = [part(riff, half, half) for riff in riffs]
+    made = [part(riff, 0, half) for riff in answers]
     return {
         "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(said, own, strict=True)])),
         "answer to another's prompt": float(
@@ -187,7 +192,27 @@ def _continuations(
         "silent answers": float(np.mean([not riff.notes for riff in answers])),
         "longest copied run, notes, at most": float(max(longest)),
         "longest copied run, notes, mean": float(np.mean(longest)),
+        **_measures(true, made, half, drums=kind == "drums"),
     }
+
+
+def _measures(
+    true: Sequence[music_measures.Played], made: Sequence[music_measures.Played], bars: int, *, drums: bool
+) -> dict[str, float]:
+    """Consistencies of answers and of true next bars; overlapped areas of both, beside those of music with music."""
+    found: dict[str, float] = {}
+    for name, pieces in (("", made), (" of the true next bars", true)):
+        if not drums:
+            scales = [music_measures.scale_consistency(notes) for notes in pieces]
+            found[f"scale consistency{name}"] = float(np.mean(scales))
+        grooves = [music_measures.groove_consistency(notes, bars) for notes in pieces]
+        found[f"groove consistency{name}"] = float(np.mean(grooves))
+    if len(true) >= LEAST_PIECES:
+        areas = music_measures.overlapped_areas(true, made, drums=drums)
+        found |= {f"overlapped area, {name}": value for name, value in areas.items()}
+        floor = music_measures.overlapped_areas(true[::2], true[1::2], drums=drums)
+        found["overlapped area, mean, of music with other music"] = floor["mean"]
+    return found
 
 
 def _moves(riff: Riff) -> list[tuple[int, int]]:
