@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 12
 """Files that a report shows one by one."""
 
-KINDS = ("melody", "songs", "notes", "chords", "drums", "all-drums", "groove", "trio")
+KINDS = ("melody", "songs", "notes", "piano", "chords", "drums", "all-drums", "groove", "trio")
 """`livevae.corpus.kinds.KINDS` by name: importing that one costs more than a command line should."""
 
 

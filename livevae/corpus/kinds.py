@@ -19,6 +19,7 @@ from livevae.corpus import (
     music_files,
     note_sequences,
     note_windows,
+    piano_windows,
     trio_windows,
 )
 from livevae.corpus.align import Alignment, aligned
@@ -29,7 +30,7 @@ from livevae.corpus.music_files import Songbook
 from livevae.corpus.reading import Cut, guarded
 from livevae.corpus.score import Score
 from livevae.errors import MusicError
-from livevae.music import drums, groove
+from livevae.music import drums, groove, piano_roll
 
 Window = NDArray[Any]
 Cutter = Callable[[Score | Songbook, int, Counter[str]], Iterator[tuple[str, Window]]]
@@ -68,6 +69,12 @@ def _notes(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterat
         yield score.song, window
 
 
+def _piano(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
+    score = _score(music)
+    for window in piano_windows.windows(score, steps, refused):
+        yield score.song, window
+
+
 def _over_chords(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
     if isinstance(music, Score):
         raise MusicError("chords are read from MusicXML and ABC, where they are written")
@@ -102,7 +109,7 @@ def _trios(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterat
 
 def _score(music: Score | Songbook) -> Score:
     if not isinstance(music, Score):
-        raise MusicError("notes, drums, grooves and trios are read from MIDI files only")
+        raise MusicError("notes, piano, drums, grooves and trios are read from MIDI files only")
     return music
 
 
@@ -133,6 +140,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "melody": Kind(_melodies, np.uint8, shape=shape_key),
         "songs": Kind(_songs, np.uint8, shape=shape_key),
         "notes": Kind(_notes, np.uint8, (note_windows.KEYS,)),
+        "piano": Kind(_piano, np.uint16, (piano_roll.KEYS,)),
         "chords": Kind(_over_chords, np.uint8, (2,), chord_windows.melody_shape),
         "drums": Kind(_drums, np.uint16),
         "all-drums": Kind(partial(_drums, kit=drums.FULL), np.uint64),

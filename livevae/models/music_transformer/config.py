@@ -1,0 +1,128 @@
+"""The Music Transformer's configurations (Huang et al. 2018): layers before which values are normalised, ReLU."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from livevae.budget import json_value, reading, shown
+from livevae.errors import ModelError
+from livevae.models.music_transformer import grid, performance
+
+FORMAT = "livevae music-transformer 1"
+
+FEATURES: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"grid": grid.FEATURES, "performance": (performance.CLASSES,)}
+)
+"""What a network is given at each token, by vocabulary: sizes of one-hot vectors, the token first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that decides a transformer's shape.
+
+    Attributes:
+        name: of the configuration.
+        vocabulary: "grid" (see `grid`) or "performance" (see `performance`).
+        layers: how many.
+        width: of the values between layers.
+        heads: of each attention; they divide the width.
+        hidden: units between a layer's two linear maps.
+        span: tokens that an attention sees, itself included.
+        relative: whether attention knows distances (Huang et al. 2018); else sinusoids are added to what is read.
+    """
+
+    name: str = "music_transformer"
+    vocabulary: str = "grid"
+    layers: int = 4
+    width: int = 192
+    heads: int = 6
+    hidden: int = 768
+    span: int = 512
+    relative: bool = True
+
+    def __post_init__(self) -> None:
+        if self.vocabulary not in FEATURES:
+            raise ModelError(
+                f"a transformer's vocabulary is {' or '.join(FEATURES)}, not {shown(self.vocabulary)}"
+            )
+        sizes = {
+            "layers": (self.layers, 16),
+            "width": (self.width, 1024),
+            "heads": (self.heads, 32),
+            "hidden": (self.hidden, 4096),
+            "span": (self.span, 4096),
+        }
+        for name, (value, most) in sizes.items():
+            if not 1 <= value <= most:
+                raise ModelError(f"a transformer's {name} are 1 to {most}, not {value}")
+        if self.width % self.heads or self.width % 2:
+            raise ModelError(f"{self.heads} heads do not divide a width of {self.width}, or it is odd")
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        """Sizes of what the network is given at each token."""
+        return FEATURES[self.vocabulary]
+
+    @property
+    def classes(self) -> int:
+        """Tokens of the vocabulary."""
+        return self.features[0]
+
+    def to_json(self) -> str:
+        """As one JSON object; `from_json` gives it back."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Config":
+        """A configuration from a checkpoint's metadata.
+
+        Raises:
+            ModelError: it is none.
+        """
+        with reading("its configuration", "a transformer's", ModelError):
+            held = json_value(text)
+            if not isinstance(held, dict):
+                raise ModelError("its configuration is not a transformer's")
+            sizes = (int(held[name]) for name in ("layers", "width", "heads", "hidden", "span"))
+            return cls(str(held["name"]), str(held["vocabulary"]), *sizes, bool(held["relative"]))
+
+
+CONFIGS: Mapping[str, Config] = MappingProxyType(
+    {
+        config.name: config
+        for config in (
+            Config(),
+            Config("music_transformer_small", width=128, heads=4, hidden=512, span=320),
+            Config("music_transformer_absolute", width=128, heads=4, hidden=512, span=320, relative=False),
+            Config("performance_transformer", "performance"),
+        )
+    }
+)
+"""`music_transformer_absolute` is `music_transformer_small` without relative attention, to compare."""
+
+
+def shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a configuration's tensors."""
+    width = config.width
+    found: dict[str, tuple[int, ...]] = {"embedding.kernel": (sum(config.features), width)}
+    for i in range(config.layers):
+        layer = f"layers.{i}"
+        found[f"{layer}.attention.norm.scale"] = found[f"{layer}.attention.norm.bias"] = (width,)
+        found[f"{layer}.attention.input.kernel"] = (width, 3 * width)
+        found[f"{layer}.attention.output.kernel"] = (width, width)
+        if config.relative:
+            found[f"{layer}.attention.distances"] = (config.heads, config.span, width // config.heads)
+        found[f"{layer}.forward.norm.scale"] = found[f"{layer}.forward.norm.bias"] = (width,)
+        found[f"{layer}.forward.input.kernel"], found[f"{layer}.forward.input.bias"] = (
+            (width, config.hidden),
+            (config.hidden,),
+        )
+        found[f"{layer}.forward.output.kernel"], found[f"{layer}.forward.output.bias"] = (
+            (config.hidden, width),
+            (width,),
+        )
+    found["norm.scale"] = found["norm.bias"] = (width,)
+    found["output.kernel"], found["output.bias"] = (width, config.classes), (config.classes,)
+    return found
