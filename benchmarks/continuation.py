@@ -18,7 +18,8 @@ from livevae.models.families import StepDecoder
 from livevae.music.notes import TICKS_PER_BAR
 
 REPEATS = 30
-RANDOM = ("lookback_rnn", "attention_rnn", "drum_kit", "attention_rnn 512", "note_rnn")
+TRANSFORMERS = ("music_transformer_small", "music_transformer")
+RANDOM = ("lookback_rnn", "attention_rnn", "drum_kit", "attention_rnn 512", "note_rnn", *TRANSFORMERS)
 
 
 def context(seed: int) -> tuple[tuple[int, int, int, int], ...]:

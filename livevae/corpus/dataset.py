@@ -1,9 +1,10 @@
 """Data sets of training windows: built from music files, split by song, memory-mapped from disk.
 
 A data set is a folder: `train.npy` and `test.npy` (windows [N, steps], uint8 for melodies, uint16 for drums, uint64
-for all 61; [N, steps, 88] uint8 for notes and uint16 for piano; [N, steps, 3] uint16 for trios; [N, steps, 2] uint8 for melodies over
-chords; for grooves [N, steps, 27] int8, see `groove_windows`), `train_set.npy` and `test_set.npy` (which of the
-named sets each window is from, uint8) and `info.json`, which says what was used, what was refused and why. No torch.
+for all 61; [N, steps, 88] uint8 for notes and uint16 for piano; [N, steps, 3] uint16 for trios; [N, steps, 2] uint8
+for melodies over chords; for grooves [N, steps, 27] int8, see `groove_windows`), `train_set.npy` and `test_set.npy`
+(which of the named sets each window is from, uint8) and `info.json`, which says what was used, what was refused and
+why. No torch.
 """
 
 import csv
@@ -115,8 +116,8 @@ def build(
         name: a name or a folder, see `place`.
         paths: files and folders; each path given is one named set.
         music: melody, songs (melodies from bar lines, for models that go on step by step), chords (a melody over
-            them), or (of MIDI files) notes (many voices), piano
-            (many voices with velocities and triplets), drums, all-drums (61), groove or trio.
+            them), or (of MIDI files) notes (many voices), piano (many voices with velocities and triplets), drums,
+            all-drums (61), groove or trio.
         steps: sixteenths a window.
         share: of the songs, held out for testing.
         on_file: called with every file once it is read.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from livevae.errors import ModelError
 from livevae.latent.recipe import Recipe
 from livevae.models.melody_rnn import family as melody_rnn
+from livevae.models.music_transformer import family as music_transformer
 from livevae.models.note_rnn import family as note_rnn
 from livevae.music.notes import Riff
 
@@ -108,7 +109,9 @@ class Family(Protocol):
         """From a configuration to what its training needs, a `training.stepwise.StepTask`; imports torch."""
 
 
-FAMILIES: Mapping[str, Family] = MappingProxyType({family.NAME: family for family in (melody_rnn, note_rnn)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {family.NAME: family for family in (melody_rnn, note_rnn, music_transformer)}
+)
 """By name."""
 
 

@@ -25,6 +25,7 @@ from livevae.models.foreign import (
 )
 from livevae.models.melody_rnn import config as melody_config
 from livevae.models.midime import files as persona_files
+from livevae.models.music_transformer import config as transformer_config
 from livevae.models.musicvae import prior as priors
 from livevae.models.note_rnn import config as note_config
 from livevae.perform import scene as scenes
@@ -175,6 +176,7 @@ DEEP = ['{"a":' * 100_000, "[" * 100_000, "[" * 33 + "]" * 33]
 CONFIGURATIONS = {
     melody_config.FORMAT: melody_config.Config("basic_rnn"),
     note_config.FORMAT: note_config.Config(),
+    transformer_config.FORMAT: transformer_config.Config(),
 }
 
 

@@ -14,6 +14,7 @@ from livevae.corpus.score import Part, PlayedNote, Score
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.training import evaluate_steps, stepwise
 from livevae.models.training.stepwise import StepOptions
+from livevae.music.piano_roll import Cell, pack
 
 
 def scales(count=12, steps=64):
@@ -39,7 +40,19 @@ def chords(count=8):
     return out
 
 
-DATA = {"lookback_rnn": scales, "drum_rnn": rhythms, "note_rnn": chords}
+def keyboards(count=8):
+    out = np.zeros((count, 128, 88), np.uint16)
+    for i, window in enumerate(out):
+        window[::8, 30 + i] = window[::8, 34 + i] = pack(Cell(12, 0, 5))
+    return out
+
+
+DATA = {
+    "lookback_rnn": scales,
+    "drum_rnn": rhythms,
+    "note_rnn": chords,
+    "music_transformer_small": keyboards,
+}
 
 
 def quiet(*_):

@@ -17,6 +17,11 @@ FEATURES: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """What a network is given at each token, by vocabulary: sizes of one-hot vectors, the token first."""
 
+SIZES: Mapping[str, int] = MappingProxyType(
+    {"layers": 16, "width": 1024, "heads": 32, "hidden": 4096, "span": 4096}
+)
+"""The most that each may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -47,15 +52,8 @@ class Config:
             raise ModelError(
                 f"a transformer's vocabulary is {' or '.join(FEATURES)}, not {shown(self.vocabulary)}"
             )
-        sizes = {
-            "layers": (self.layers, 16),
-            "width": (self.width, 1024),
-            "heads": (self.heads, 32),
-            "hidden": (self.hidden, 4096),
-            "span": (self.span, 4096),
-        }
-        for name, (value, most) in sizes.items():
-            if not 1 <= value <= most:
+        for name, most in SIZES.items():
+            if not 1 <= (value := getattr(self, name)) <= most:
                 raise ModelError(f"a transformer's {name} are 1 to {most}, not {value}")
         if self.width % self.heads or self.width % 2:
             raise ModelError(f"{self.heads} heads do not divide a width of {self.width}, or it is odd")
@@ -85,8 +83,8 @@ class Config:
             held = json_value(text)
             if not isinstance(held, dict):
                 raise ModelError("its configuration is not a transformer's")
-            sizes = (int(held[name]) for name in ("layers", "width", "heads", "hidden", "span"))
-            return cls(str(held["name"]), str(held["vocabulary"]), *sizes, bool(held["relative"]))
+            sizes = {name: int(held[name]) for name in SIZES}
+            return cls(str(held["name"]), str(held["vocabulary"]), relative=bool(held["relative"]), **sizes)
 
 
 CONFIGS: Mapping[str, Config] = MappingProxyType(

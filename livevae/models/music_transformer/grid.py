@@ -55,6 +55,7 @@ BUDGET = 96
 MOST = 144
 """Tokens of a bar that are read; later notes of a fuller bar are left out."""
 
+_TIMES = np.array(PLACES_A_BAR)
 _PLACE_OF = {place: i for i, place in enumerate(PLACES_A_BAR)}
 _SWING = 0.4
 """Twelfths a note by which triplets must be nearer than sixteenths for a beat to be heard as triplets."""
@@ -100,8 +101,8 @@ def _bar(notes: Iterable[GridNote]) -> list[int]:
     tokens, place, velocity, duration = [BAR], -1, -1, -1
     longest: dict[tuple[int, int], tuple[int, int]] = {}
     for note in notes:
-        key = (_PLACE_OF[note.start % BAR_TWELFTHS], note.key)
-        longest[key] = max(longest.get(key, (0, 0)), (_BINS[min(note.length, LONGEST)], note.velocity))
+        where = (_PLACE_OF[note.start % BAR_TWELFTHS], note.key)
+        longest[where] = max(longest.get(where, (0, 0)), (_BINS[min(note.length, LONGEST)], note.velocity))
     rows = ((at, loud, -lasts, key) for (at, key), (lasts, loud) in longest.items())
     for at, loud, lasts, key in sorted(rows):
         if at != place:
@@ -159,31 +160,28 @@ class Cursor:
         return token, self.place + 1, self.duration + 1
 
     def allowed(self, least: int = 0) -> NDArray[np.bool_]:
-        """Which tokens may come next, `[CLASSES]`: those that `encode` could have written.
+        """Which tokens may come next, `[CLASSES]`: later places, what changes, keys that are not yet struck here.
 
         Args:
             least: twelfths from the bar line before which nothing begins.
         """
         may = np.zeros(CLASSES, np.bool_)
-        ready = self._last == BAR or self._last >= KEY
-        if ready:
+        last = self._last
+        if last == BAR or last >= KEY:
             may[BAR] = True
             may[PLACE + self.place + 1 : VELOCITY] = True
-            may[PLACE:VELOCITY] &= np.array(PLACES_A_BAR) >= least
-        if self.place < 0:
+            may[PLACE:VELOCITY] &= least <= _TIMES
+        if self.place < 0 or PLACES_A_BAR[self.place] < least:
             return may
-        if self._last < DURATION:
-            may[DURATION:KEY] = True
-        if PLACE <= self._last < VELOCITY or self._last >= KEY:
+        # at a place: first how loud, then how long, then which key
+        if last < VELOCITY or last >= KEY:
             may[VELOCITY:DURATION] = True
-            may[DURATION:KEY] = True
             may[VELOCITY + self.velocity] &= self.velocity < 0
-        if self.duration >= 0:
-            if self._last < KEY and self._last >= DURATION:
-                may[DURATION:KEY] = False
-            else:
-                may[DURATION + self.duration] = False
-            may[KEY:] = self.velocity >= 0
+        if self.velocity >= 0 and (last < DURATION or last >= KEY):
+            may[DURATION:KEY] = True
+            may[DURATION + self.duration] &= self.duration < 0
+        if self.velocity >= 0 and self.duration >= 0:
+            may[KEY:] = True
             may[[KEY + key for key in self.struck]] = False
         return may
 

@@ -105,7 +105,12 @@ class Network:
         return self._norm("norm", x) @ held["output.kernel"] + held["output.bias"]
 
     def _attention(
-        self, i: int, x: Floats, state: State, before: int, gathered: "tuple[NDArray[np.int64], Floats] | None"
+        self,
+        i: int,
+        x: Floats,
+        state: State,
+        before: int,
+        gathered: "tuple[NDArray[np.int64], Floats] | None",
     ) -> Floats:
         config, held = self.config, self._tensors
         new, heads, d = len(x), config.heads, config.width // config.heads
@@ -116,7 +121,7 @@ class Network:
         state.keys[i, :, before:now], state.values[i, :, before:now] = k, v
         # one token sees no more than the span; a stretch is masked
         first = max(0, now - config.span - (new - 1))
-        scores: Floats = q @ state.keys[i, :, first:now].transpose(0, 2, 1)
+        scores: Floats = np.asarray(q @ state.keys[i, :, first:now].transpose(0, 2, 1), np.float32)
         if gathered is None:
             if config.relative:
                 scores += q @ held[f"{name}.distances"][:, :, config.span - (now - first) :]
@@ -130,8 +135,7 @@ class Network:
         np.exp(scores, out=scores)
         scores /= scores.sum(-1, keepdims=True)
         out = scores @ state.values[i, :, first:now]
-        mixed: Floats = out.transpose(1, 0, 2).reshape(new, config.width) @ held[f"{name}.output.kernel"]
-        return mixed
+        return np.asarray(out.transpose(1, 0, 2).reshape(new, config.width) @ held[f"{name}.output.kernel"])
 
     def _norm(self, name: str, x: Floats) -> Floats:
         x = x - x.mean(-1, keepdims=True)

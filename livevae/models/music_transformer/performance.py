@@ -44,8 +44,8 @@ def encode(notes: Iterable[Performed]) -> list[int]:
     for note in ordered:
         if not 0 <= note.start < note.end or not 0 <= note.pitch < 128 or not 1 <= note.velocity < 128:
             raise ModelError(
-                f"a performance has notes from step 0 on that last, not {note.start} to {note.end}, pitch {note.pitch}, "
-                f"velocity {note.velocity}"
+                f"a performance has notes from step 0 on that last, not {note.start} to {note.end}, "
+                f"pitch {note.pitch}, velocity {note.velocity}"
             )
     ons = [(note.start, i, False) for i, note in enumerate(ordered)]
     offs = [(note.end, i, True) for i, note in enumerate(ordered)]
@@ -96,9 +96,7 @@ def decode(events: Sequence[int], velocity: int = 100) -> list[Performed]:
             now += event - SHIFT + 1
         else:
             velocity = velocity_of(event - VELOCITY + 1)
-    notes += [
-        Performed(start, now, pitch, loud) for pitch, held in sounding.items() for start, loud in held
-    ]
+    notes += [Performed(start, now, pitch, loud) for pitch, held in sounding.items() for start, loud in held]
     return sorted(note for note in notes if note.end > note.start)
 
 

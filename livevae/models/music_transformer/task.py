@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from livevae.models.music_transformer import grid, performance
-from livevae.models.music_transformer.config import Config, shapes
+from livevae.models.music_transformer.config import Config
+from livevae.models.music_transformer.model import cut
 from livevae.models.music_transformer.torch_network import Transformer
-from livevae.music.notes import STEPS_PER_BAR
-from livevae.music.piano_roll import KEYS, VELOCITIES, unpack, velocity_of
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
+from livevae.music.piano_roll import KEYS, LOWEST, VELOCITIES, unpack, velocity_of
 
 TRANSPOSE = 5
 """Semitones up and down by which windows are moved at random while training."""
@@ -36,21 +37,23 @@ class Task:
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    @property
-    def classes(self) -> int:
-        """Tokens of the vocabulary."""
-        return self.config.classes
-
     def module(self, dropout: float | None) -> Transformer:
         """A fresh network."""
         return Transformer(self.config, dropout)
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of its tensors."""
-        return shapes(self.config)
+    def riff(self, window: NDArray[Any]) -> Riff:
+        """A stored window as a riff."""
+        return cut([grid.ticks(note) for note in notes_of(window)], len(window) * TICKS_PER_STEP)
 
-    def tokens(self, window: NDArray[Any]) -> list[int]:
-        """A stored window as tokens; on the grid a bar line ends it."""
+    def tokens(self, window: NDArray[Any]) -> tuple[list[int], int, int]:
+        """A stored window as tokens for an n-gram, how many there are, and how many of them make a prediction."""
+        return self.sequence(window), self.config.classes, 1
+
+    def sequence(self, window: NDArray[Any]) -> list[int]:
+        """A stored window as tokens, as many as are learnt from; on the grid a bar line ends it."""
+        return self._sequence(window)[: self.config.span + 1]
+
+    def _sequence(self, window: NDArray[Any]) -> list[int]:
         notes = notes_of(window)
         if self.config.vocabulary == "grid":
             return [*grid.encode(notes, len(window) // STEPS_PER_BAR), grid.BAR]
@@ -58,7 +61,7 @@ class Task:
             performance.Performed(
                 round(note.start * TWELFTH_STEPS),
                 max(round((note.start + note.length) * TWELFTH_STEPS), round(note.start * TWELFTH_STEPS) + 1),
-                note.key + grid.LOWEST,
+                note.key + LOWEST,
                 velocity_of(note.velocity),
             )
             for note in notes
@@ -66,7 +69,7 @@ class Task:
 
     def prepared(self, window: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """A stored window as what the network is given `[span + 1, F]`, and how many tokens there are."""
-        tokens = self.tokens(window)[: self.config.span + 1]
+        tokens = self.sequence(window)
         rows = np.zeros((self.config.span + 1, len(self.config.features)), np.int16)
         rows[: len(tokens), 0] = tokens
         if self.config.vocabulary == "grid":
@@ -85,6 +88,12 @@ class Task:
         nats = cross_entropy(logits.float().transpose(1, 2), labels, reduction="none")
         return nats * there, (logits.argmax(-1) == labels) & there, self._begins(labels) & there
 
+    def notes(self, batch: Sequence[Tensor]) -> float:
+        """How many notes a batch predicts."""
+        tokens = batch[0][:, 1:, 0].long()
+        there = torch.arange(1, tokens.shape[1] + 1) < batch[1].long()[:, None]
+        return float((self._begins(tokens) & there).sum())
+
     def _begins(self, tokens: Tensor) -> Tensor:
         return tokens >= grid.KEY if self.config.vocabulary == "grid" else tokens < performance.OFF
 
@@ -98,11 +107,9 @@ class Task:
             keys = (tokens - grid.KEY + moved).clamp(0, KEYS - 1) + grid.KEY
             loud = (tokens - grid.VELOCITY + louder).clamp(0, VELOCITIES - 1) + grid.VELOCITY
             is_velocity = (tokens >= grid.VELOCITY) & (tokens < grid.DURATION)
-            rows[..., 0] = torch.where(
-                tokens >= grid.KEY, keys, torch.where(is_velocity, loud, tokens)
-            )
+            rows[..., 0] = torch.where(tokens >= grid.KEY, keys, torch.where(is_velocity, loud, tokens))
             return rows
-        low, high, first = grid.LOWEST, grid.LOWEST + KEYS - 1, tokens // performance.OFF * performance.OFF
+        low, high, first = LOWEST, LOWEST + KEYS - 1, tokens // performance.OFF * performance.OFF
         keys = (tokens - first + moved).clamp(low, high) + first
         loud = (tokens - performance.VELOCITY + 4 * louder).clamp(0, performance.VELOCITIES - 1)
         rows[..., 0] = torch.where(
@@ -122,9 +129,7 @@ class Task:
             last = batch[0][..., 1].long().gather(1, (batch[1].long() - 1)[:, None]).float()
             return float(whole + (last / len(grid.PLACES_A_BAR)).sum())
         shift = (tokens >= performance.SHIFT) & (tokens < performance.VELOCITY) & there
-        return float(((tokens - performance.SHIFT + 1) * shift).sum()) / (
-            TWELFTH_STEPS * grid.BAR_TWELFTHS
-        )
+        return float(((tokens - performance.SHIFT + 1) * shift).sum()) / (TWELFTH_STEPS * grid.BAR_TWELFTHS)
 
 
 def notes_of(window: NDArray[Any]) -> list[grid.GridNote]:

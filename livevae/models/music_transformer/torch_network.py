@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, layer_norm, pad
+from torch.nn.functional import dropout, embedding, layer_norm, pad
 
 from livevae.models.music_transformer.config import Config, shapes
 
@@ -53,12 +53,8 @@ class Transformer(nn.Module):
         """
         config = self.config
         steps = features.shape[1]
-        first, x = 0, 0.0
-        for i, size in enumerate(config.features):
-            x = x + self._of("embedding.kernel")[first : first + size][features[..., i]]
-            first += size
-        assert isinstance(x, Tensor)  # noqa: S101  (for the type checker)
-        x = x * math.sqrt(config.width)
+        firsts = torch.tensor((0, *config.features[:-1]), device=features.device).cumsum(0)
+        x = embedding(features + firsts, self._of("embedding.kernel")).sum(-2) * math.sqrt(config.width)
         if not config.relative:
             x = x + sinusoids(steps, config.width, x.device)
         x = dropout(x, self.drop, self.training)
@@ -76,7 +72,7 @@ class Transformer(nn.Module):
         heads = self.config.heads
         name = f"layers.{i}.attention"
         given = self._norm(f"{name}.norm", x) @ self._of(f"{name}.input.kernel")
-        # [3, N, heads, T, width / heads]
+        # each is N, heads, T, width / heads
         q, k, v = given.view(n, steps, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
         q = q / math.sqrt(width // heads)
         scores = q @ k.transpose(-1, -2)
@@ -84,12 +80,14 @@ class Transformer(nn.Module):
             scores += skewed(q, self._of(f"{name}.distances"))
         scores += hidden
         out = torch.softmax(scores, -1) @ v
-        return out.transpose(1, 2).reshape(n, steps, width) @ self._of(f"{name}.output.kernel")
+        mixed: Tensor = out.transpose(1, 2).reshape(n, steps, width) @ self._of(f"{name}.output.kernel")
+        return mixed
 
     def _forward(self, i: int, x: Tensor) -> Tensor:
         name = f"layers.{i}.forward"
         x = self._norm(f"{name}.norm", x) @ self._of(f"{name}.input.kernel") + self._of(f"{name}.input.bias")
-        return torch.relu(x) @ self._of(f"{name}.output.kernel") + self._of(f"{name}.output.bias")
+        out: Tensor = torch.relu(x) @ self._of(f"{name}.output.kernel") + self._of(f"{name}.output.bias")
+        return out
 
 
 def skewed(q: Tensor, distances: Tensor) -> Tensor:
