@@ -12,7 +12,8 @@ from benchmarks.jitter import quantiles
 from benchmarks.masters import Master, Night, follow, random_steps
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.midi_out import PULSE
-from livevae.player.wire.commands import PlayNote, PortSpec
+from livevae.player.wire.commands import PortSpec
+from livevae.tempo.events import PlayNote
 from livevae.tempo.pulses import TICKS_PER_PULSE
 from livevae.tempo.timeline import TICKS_PER_BEAT
 

@@ -264,8 +264,9 @@ def _seconds(arrivals: Sequence[tuple[float, int]], one: int, other: int) -> str
 async def play_beats(name: str, kind: str, pitch: str) -> None:
     """One room: a note on every beat, until SIGTERM; then how late its notes were sent."""
     from livevae.player.client.process import PlayerProcess
-    from livevae.player.wire.commands import PlayNote, PortSpec
+    from livevae.player.wire.commands import PortSpec
     from livevae.player.wire.reports import Counters, Report
+    from livevae.tempo.events import PlayNote
 
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, over.set)

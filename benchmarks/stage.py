@@ -33,8 +33,9 @@ from livevae.perform.session import Session
 from livevae.player.client.process import PlayerProcess
 from livevae.player.ports import open_port
 from livevae.player.recorder.tape import Message, parse
-from livevae.player.wire.commands import PlayNote, PortSpec
+from livevae.player.wire.commands import PortSpec
 from livevae.server import PATIENCE
+from livevae.tempo.events import PlayNote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

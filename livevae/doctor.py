@@ -8,9 +8,10 @@ from livevae.latent.recipe import Recipe
 from livevae.midi import list_ports, midi_systems
 from livevae.perform.engine import Engine
 from livevae.player.client.process import PlayerProcess
-from livevae.player.wire.commands import PlayNote, PortSpec
+from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import Counters, Hello, Report
 from livevae.server import LOOKAHEAD, Models, lead_for
+from livevae.tempo.events import PlayNote
 
 DECODES = 60
 BATCH = 4

@@ -25,7 +25,6 @@ from livevae.player.wire.commands import (
     OpenPorts,
     Panic,
     Play,
-    PlayNote,
     PortSpec,
     Quit,
     Release,
@@ -36,6 +35,7 @@ from livevae.player.wire.commands import (
 )
 from livevae.player.wire.reports import Counters
 from livevae.tempo.agenda import Agenda, Rank
+from livevae.tempo.events import PlayNote
 from livevae.tempo.follower import TICKS_PER_PULSE
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import Timeline

@@ -16,13 +16,13 @@ from livevae.player.wire.commands import (
     OpenPorts,
     Panic,
     Play,
-    PlayNote,
     PortSpec,
     Quit,
     SetPlaying,
     SetTempo,
     SetTimeline,
 )
+from livevae.tempo.events import PlayNote
 from livevae.tempo.follower import ClockFollower
 from livevae.tempo.timeline import Timeline
 

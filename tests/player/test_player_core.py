@@ -11,7 +11,6 @@ from livevae.player.wire.commands import (
     OpenPorts,
     Panic,
     Play,
-    PlayNote,
     PortSpec,
     Quit,
     Release,
@@ -19,6 +18,7 @@ from livevae.player.wire.commands import (
     SetTempo,
     SetTimeline,
 )
+from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
 PORTS = ("synth", "drums")

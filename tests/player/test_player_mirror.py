@@ -4,7 +4,8 @@ from hypothesis import given, strategies as st
 
 from livevae.player.client.mirror import Mirror
 from livevae.player.core import PlayerCore
-from livevae.player.wire.commands import Cancel, Panic, Play, PlayNote, Release, Send, SetTempo
+from livevae.player.wire.commands import Cancel, Panic, Play, Release, Send, SetTempo
+from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
 LINE = Timeline(0, 0.0, 120)

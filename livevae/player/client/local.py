@@ -1,33 +1,24 @@
 """The player inside the server's own loop: to render faster than real time, and to test in virtual time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from livevae.player.client.sender import CommandSender
 from livevae.player.clocks.clock import MIDI, MQTT, Told
 from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore, Sent
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
-    Cancel,
     Command,
     FollowLine,
-    Nudge,
-    Panic,
-    Play,
-    Send,
-    SetClock,
-    SetMeter,
-    SetPlaying,
-    SetTempo,
     SetTimeline,
 )
 from livevae.player.wire.reports import ClockChanged, Counters, Report, TimelineChanged, Transport
-from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
 
-class LocalPlayer:
+class LocalPlayer(CommandSender):
     """`PlayerCore` driven by the running asyncio loop. The same surface as `PlayerProcess`.
 
     Attributes:
@@ -74,27 +65,15 @@ class LocalPlayer:
         """How it goes."""
         return self._core.counters()
 
-    def play(self, notes: Sequence[PlayNote]) -> None:
-        """Put notes on the agenda; each on brings its own off."""
-        self._do(Play(tuple(notes)))
-
-    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
-        """Another message at its tick: a controller, a program change."""
-        self._do(Send(tick, port, data, voice))
-
-    def cancel(self, voice: str = "", tick: int | None = None) -> None:
-        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
-        self._do(Cancel(voice, tick))
-
     def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
         """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
         if not self._led:
-            self._do(SetTempo(bpm, tick, over))
+            super().set_tempo(bpm, tick=tick, over=over)
 
     def nudge(self, ticks: float, over: int = 0) -> None:
         """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
         if not self._led:
-            self._do(Nudge(ticks, over))
+            super().nudge(ticks, over)
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by our own clock, by a MIDI clock whose bytes `hear_clock` is given, or by what `lead` says."""
@@ -108,25 +87,21 @@ class LocalPlayer:
             self._follows = None
         elif self._follows is None:
             self._follows, self._playing = LedClock(quantum), None
-        self._do(SetClock(source, quantum, target))
+        super().set_clock(source, quantum, target)
         if self.on_report is not None:
             self.on_report(ClockChanged(source))
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Another time signature from `tick` on."""
         self.meters.append((tick, beats, unit))
-        self._do(SetMeter(tick, beats, unit))
+        super().set_meter(tick, beats, unit)
 
     def set_playing(self, playing: bool) -> None:
         """Tell nobody: a MIDI clock leads, and our own is shared with none."""
         self._playing = playing
         if self._follows is not None:
             self._follows.play(playing, self._loop.time())
-        self._do(SetPlaying(playing))
-
-    def panic(self) -> None:
-        """Drop what waits, release what sounds, silence every channel of every port."""
-        self._do(Panic())
+        super().set_playing(playing)
 
     def hear_clock(self, data: bytes) -> None:
         """A message of the MIDI clock that is followed came now; passed over where none is."""
@@ -189,10 +164,12 @@ class LocalPlayer:
             self._timer.cancel()
         self._emit(self._core.release_all(self._loop.time()))
 
-    def _do(self, command: Command) -> None:
-        if not self._closed:
+    def _do(self, *commands: Command) -> None:
+        if self._closed:
+            return
+        for command in commands:
             self._emit(self._core.handle(command, self._loop.time()))
-            self._rearm()
+        self._rearm()
 
     def _tick(self) -> None:
         self._timer = None

@@ -10,7 +10,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from livevae.player.ledger import Key
-from livevae.player.wire.commands import Cancel, Command, Panic, Play, PlayNote, Release, Send, SetTempo
+from livevae.player.wire.commands import Cancel, Command, Panic, Play, Release, Send, SetTempo
+from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
 
 MARGIN = 0.25

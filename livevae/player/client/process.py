@@ -15,25 +15,20 @@ from livevae.player.client.child import PATIENCE, Child
 from livevae.player.client.connections import Connections, of_port
 from livevae.player.client.mirror import Mirror, chunked, releases
 from livevae.player.client.seen import PortsSeen
+from livevae.player.client.sender import CommandSender
 from livevae.player.clocks.clock import INTERNAL, MIDI
 from livevae.player.ports import CLIENT
 from livevae.player.wire.codec import encode
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
-    Cancel,
     Command,
     FollowLine,
     LosePort,
-    Nudge,
     OpenPorts,
-    Panic,
     PortSpec,
     Quit,
-    Send,
     SetClock,
-    SetMeter,
     SetPlaying,
-    SetTempo,
     SetTimeline,
 )
 from livevae.player.wire.reports import (
@@ -64,7 +59,7 @@ REPEATED = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between releases at a virtual port where the system does not let us see who is connected."""
 
 
-class PlayerProcess:
+class PlayerProcess(CommandSender):
     """The player in a process of its own. Made by `start`; every call but `close` returns at once.
 
     Attributes:
@@ -151,26 +146,10 @@ class PlayerProcess:
         """Put notes on the agenda; each on brings its own off."""
         self._do(*chunked(list(notes)))
 
-    def send(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
-        """Another message at its tick: a controller, a program change."""
-        self._do(Send(tick, port, data, voice))
-
-    def cancel(self, voice: str = "", tick: int | None = None) -> None:
-        """Drop what waits for a voice ("": all) from `tick` on; without a tick, release it at once too."""
-        self._do(Cancel(voice, tick))
-
-    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
-        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
-        self._do(SetTempo(bpm, tick, over))
-
-    def nudge(self, ticks: float, over: int = 0) -> None:
-        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
-        self._do(Nudge(ticks, over))
-
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by another clock; the answer comes as a report. A MIDI clock that goes is followed when it is back."""
         self._clock = SetClock(source, quantum, target)
-        self._do(self._clock)
+        super().set_clock(source, quantum, target)
         self._watch_ports()
 
     def follow_line(
@@ -178,25 +157,17 @@ class PlayerProcess:
     ) -> None:
         """For the clock `mqtt`: go along this line; None is along our own."""
         self._line = FollowLine(line, playing, since, peers)
-        self._do(self._line)
+        super().follow_line(line, playing, since, peers)
 
     @property
     def playing(self) -> bool:
         """Whether all were last told to play, or to stop."""
         return self._playing
 
-    def set_meter(self, tick: int, beats: int, unit: int) -> None:
-        """Another time signature from `tick` on, for the recording."""
-        self._do(SetMeter(tick, beats, unit))
-
     def set_playing(self, playing: bool) -> None:
         """Tell whoever shares the clock that we play, or stop."""
         self._playing = playing
-        self._do(SetPlaying(playing))
-
-    def panic(self) -> None:
-        """Drop what waits, release what sounds, silence every channel of every port."""
-        self._do(Panic())
+        super().set_playing(playing)
 
     def begin(self, time: float) -> None:
         """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""

@@ -2,31 +2,10 @@
 
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline, checked_bpm
-
-__all__ = [
-    "COMMANDS",
-    "Cancel",
-    "Command",
-    "FollowLine",
-    "LosePort",
-    "Nudge",
-    "OpenPorts",
-    "Panic",
-    "Play",
-    "PlayNote",
-    "PortSpec",
-    "Quit",
-    "Release",
-    "Send",
-    "SetClock",
-    "SetMeter",
-    "SetPlaying",
-    "SetTempo",
-    "SetTimeline",
-]
 
 TICKS_PER_BAR = 4 * TICKS_PER_BEAT
 
@@ -259,20 +238,4 @@ Command = (
     | Panic
     | Quit
 )
-COMMANDS: tuple[type[Command], ...] = (
-    Play,
-    Send,
-    Cancel,
-    SetTempo,
-    Nudge,
-    SetTimeline,
-    SetClock,
-    FollowLine,
-    SetMeter,
-    SetPlaying,
-    OpenPorts,
-    LosePort,
-    Release,
-    Panic,
-    Quit,
-)
+COMMANDS: tuple[type[Command], ...] = get_args(Command)

@@ -1,6 +1,7 @@
 """What the player tells the server."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from livevae.tempo.timeline import Timeline
 
@@ -143,15 +144,4 @@ Report = (
     | PlayerDied
     | Problem
 )
-REPORTS: tuple[type[Report], ...] = (
-    Hello,
-    PortsOpened,
-    TimelineChanged,
-    ClockChanged,
-    Transport,
-    Counters,
-    PortLost,
-    PortBack,
-    PlayerDied,
-    Problem,
-)
+REPORTS: tuple[type[Report], ...] = get_args(Report)
