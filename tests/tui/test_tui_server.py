@@ -162,9 +162,8 @@ async def test_ten_thousand_lines_at_once_are_borne() -> None:
             await asyncio.sleep(0.01)
 
         def filled() -> bool:
-            server.log(
-                1
-            )  # a busy machine drops most of a flood, and the lines that come after it fill the log
+            # a busy machine drops most of a flood, and the lines that come after it fill the log
+            server.log(1)
             return len(app.state.log) == LOG_LINES
 
         await until(filled, "the log does not fill")
