@@ -17,6 +17,8 @@ BENCHES = (
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.soak",
+    "benchmarks.families",
+    "benchmarks.duet",
     "benchmarks.decode_table",
     "benchmarks.training_table",
     "benchmarks.align",
