@@ -32,10 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["help"]:
         argv = [*argv[1:], "--help"]
-    if unknown := _unknown(argv):
+    top = parser(argv)
+    if unknown := _unknown(top, argv):
         print(f"livevae: {unknown}", file=sys.stderr)
         return 2
-    arguments = parser(argv).parse_args(argv)
+    arguments = top.parse_args(argv)
     arguments.argv = list(argv)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
@@ -50,11 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(result or 0)
 
 
-def _unknown(argv: Sequence[str]) -> str:
+def _unknown(top: argparse.ArgumentParser, argv: Sequence[str]) -> str:
     """What is wrong with the name of the command; "" where it is one."""
     if not argv or argv[0].startswith("-"):
         return ""
-    known = commands_of(parser(argv))
+    known = commands_of(top)
     if argv[0] in known:
         return ""
     near = difflib.get_close_matches(argv[0], known, 1)

@@ -13,14 +13,6 @@ from numpy.typing import NDArray
 from livevae.errors import ModelError
 from livevae.latent.vectors import Vector
 
-ATTRIBUTES: Mapping[str, tuple[str, str]] = {
-    "density": ("more notes", "fewer notes"),
-    "height": ("higher notes", "lower notes"),
-    "syncopation": ("more off the beat", "more on the beat"),
-    "range": ("a wider range of pitches", "a narrower range of pitches"),
-}
-"""By name: what more of it is, and what less."""
-
 REACH = 3.6
 """How far an amount of 1 moves z, whatever the attribute. Measured with the bundled model: far enough to be heard in
 each of them (the z's of music lie about 9 from the middle)."""

@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livevae.errors import ModelError
+from livevae.latent.names import MAX_LATENT
 from livevae.latent.vectors import Gaussian, Vector
 
 HIDDEN = (1024, 256, 64)
 """Units of MidiMe's encoder, first to last; its decoder has them the other way round."""
-
-MAX_LATENT = 16
-"""Dimensions of a persona's own space, at most: u is drawn in as many, and a persona uses its first."""
 
 MAX_DIM = 4096
 """Dimensions of MusicVAE's z, at most: published models have 256 and 512."""

@@ -15,7 +15,8 @@ from threadpoolctl import ThreadpoolController
 from livevae.errors import ModelError
 from livevae.latent import chance
 from livevae.latent.attributes import Directions
-from livevae.latent.personas import MAX_LATENT, Personas
+from livevae.latent.names import MAX_LATENT
+from livevae.latent.personas import Personas
 from livevae.latent.recipe import BASE, LEARNED, Recipe
 from livevae.latent.vectors import Vector, barycentre, memory, walk
 from livevae.models.checkpoints import files as checkpoint_files, shelf

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from livevae.errors import RequestError
-from livevae.latent.personas import MAX_LATENT
+from livevae.latent.names import MAX_LATENT
 from livevae.latent.recipe import BASE
 
 Weights = tuple[tuple[str, float], ...]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from livevae.errors import RequestError
-from livevae.latent.attributes import ATTRIBUTES
+from livevae.latent.names import ATTRIBUTES
 from livevae.latent.recipe import PRIORS
 from livevae.music import general_midi, keys
 from livevae.music.meter import Meter

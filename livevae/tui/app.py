@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
 
-from livevae.tui import commands, dialogs, frame, keys
+from livevae.tui import commands, frame, keys
 from livevae.tui.actions import Actions, Answered
 from livevae.tui.canvas import Canvas
 from livevae.tui.colours import theme
@@ -49,16 +49,6 @@ class Main(Screen[None], inherit_bindings=False):
         (30, "-tall"),
         (50, "-high"),
     ]
-    CSS = """
-    #transport, #tabs, #health { height: 1; }
-    #log { height: 3; }
-    #keys { height: 2; }
-    Main.-tall #log { height: 4; }
-    Main.-high #log { height: 6; }
-    Main.-tiny #log, Main.-tiny #tabs, Main.-tiny #health { display: none; }
-    Main.-tiny #keys { height: 1; }
-    Main.-health #log { display: none; }
-    """
 
     def compose(self) -> ComposeResult:
         """Textual: the canvases, from top to bottom."""
@@ -81,6 +71,16 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     TITLE = "livevae"
     ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #transport, #tabs, #health { height: 1; }
+    #log { height: 3; }
+    #keys { height: 2; }
+    Main.-tall #log { height: 4; }
+    Main.-high #log { height: 6; }
+    Main.-tiny #log, Main.-tiny #tabs, Main.-tiny #health { display: none; }
+    Main.-tiny #keys { height: 1; }
+    Main.-health #log { display: none; }
+    """
     BINDINGS: ClassVar = [
         Binding("0", "panic_key", id="panic", priority=True, show=False),
         Binding("f12", "panic", id="panic_anywhere", priority=True, show=False),
@@ -117,16 +117,23 @@ class Watch(Actions, App[str], inherit_bindings=False):
         """Seconds of this program's clock."""
         return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
 
-    async def on_mount(self) -> None:
+    def get_default_screen(self) -> Screen[None]:
+        """Textual: the screen at the bottom."""
+        return self._main
+
+    def on_mount(self) -> None:
         """Textual: begin to draw, then look for the server."""
-        await self.push_screen(self._main)
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
         self.draw()
+        self.call_after_refresh(self._load)
+
+    async def _load(self) -> None:
+        """The first picture is on the terminal; what takes a moment to load comes now."""
         self.set_interval(1 / FRAMES, self.draw)
-        # the first picture is there; what takes a moment to load comes now
         from livevae.perform.settings import SETTINGS  # noqa: PLC0415
+        from livevae.tui import dialogs  # noqa: F401, PLC0415  (the first key that opens one finds it loaded)
 
         self.settings = self._views.settings = SETTINGS
         usual = next(i for i, setting in enumerate(SETTINGS) if setting.name == "temp")
@@ -254,7 +261,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Textual: while one types, the panic key is a digit; the other panic key is not."""
-        return not (action == "panic_key" and isinstance(self.screen, dialogs.Typing))
+        return not (action == "panic_key" and getattr(self.screen, "TYPES", False))
 
     def action_panic_key(self) -> None:
         """Panic, where nothing is typed."""
@@ -262,6 +269,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def request_line(self, line: str) -> None:
         """Open the line in which requests are typed."""
+        from livevae.tui import dialogs  # noqa: PLC0415  (not on the way to the first picture)
+
         names = {
             "voice": [voice.name for voice in self.state.voices],
             "persona": [persona.name for persona in self.state.personas],
@@ -283,6 +292,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def action_help(self) -> None:
         """All keys."""
+        from livevae.tui import dialogs  # noqa: PLC0415  (not on the way to the first picture)
+
         self.push_screen(dialogs.Listing("Keys", dialogs.help_rows(self.config), "esc goes back"))
 
     def action_crib(self) -> None:
@@ -304,6 +315,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
             self.answered(done, pairs)
             return
         self._crib_known(done, pairs)
+        from livevae.tui import dialogs  # noqa: PLC0415  (not on the way to the first picture)
+
         rows: list[tuple[Row, str]] = [((Span(clean(name)),), name) for name, _ in self.state.crib]
         if not rows:
             rows = [((Span("Nothing is kept yet: k keeps the riff of the selected voice.", "dim"),), "")]
@@ -321,6 +334,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def action_leave(self) -> None:
         """Ask whether the music goes on."""
+        from livevae.tui import dialogs  # noqa: PLC0415  (not on the way to the first picture)
+
         self.push_screen(dialogs.Leave(self.ours, self.state.where), self._left)
 
     async def _left(self, how: str | None) -> None:

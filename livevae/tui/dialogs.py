@@ -28,6 +28,9 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
         panic: the key that panics while one types.
     """
 
+    TYPES = True
+    """Keys are letters here."""
+
     BINDINGS: ClassVar = [
         Binding("escape,ctrl+q,ctrl+c", "dismiss(None)", show=False),
         Binding("tab", "take", show=False),

@@ -20,7 +20,8 @@ from safetensors.numpy import save as to_bytes
 from livevae.budget import json_value, reading
 from livevae.errors import LimitError, ModelError
 from livevae.home import home
-from livevae.latent.personas import MAX_DIM, MAX_LATENT, Persona, layer_shapes
+from livevae.latent.names import MAX_LATENT
+from livevae.latent.personas import MAX_DIM, Persona, layer_shapes
 from livevae.models.checkpoints import files as checkpoint_files
 
 FORMAT = "livevae persona 1"

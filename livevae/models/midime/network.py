@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from livevae.errors import ModelError
-from livevae.latent.personas import HIDDEN, MAX_LATENT, layer_shapes
+from livevae.latent.names import MAX_LATENT
+from livevae.latent.personas import HIDDEN, layer_shapes
 
 Array = NDArray[np.float32]
 

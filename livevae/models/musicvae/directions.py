@@ -10,7 +10,8 @@ from safetensors.numpy import save as to_bytes
 
 from livevae.errors import ModelError
 from livevae.home import home
-from livevae.latent.attributes import ATTRIBUTES, Directions
+from livevae.latent.attributes import Directions
+from livevae.latent.names import ATTRIBUTES
 from livevae.latent.personas import MAX_DIM
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.musicvae.config import Config
