@@ -16,6 +16,7 @@ from livevae.models.melody_rnn.config import CONFIGS, Config
 from livevae.models.melody_rnn.decode import MelodyDecoder, melody_events, melody_notes
 from livevae.models.melody_rnn.layout import shapes
 from livevae.models.melody_rnn.model import Model, limited
+from livevae.models.melody_rnn.network import State
 from livevae.models.melody_rnn.torch_network import StepRNN
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP
 from livevae.perform.scene import parse
@@ -128,8 +129,31 @@ def test_numpy_and_torch_agree(name, attention):
     for row, wanted in zip(x, expected, strict=True):
         state = playing.start()
         for at, logits in zip(row, wanted, strict=True):
-            found, state = playing.step(at, state)
+            state = playing.step([at], state)
+            found = playing.logits(state)[0]
             np.testing.assert_allclose(found, logits, atol=1e-5)
+
+
+@given(
+    st.sampled_from(list(SMALL)),
+    st.sampled_from(["", "first", "stack"]),
+    st.sampled_from([12, 48]),
+    st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_row_has_the_same_logits_bit_for_bit_in_every_batch(name, attention, units, data):
+    config = SMALL[name].replace(attention=attention, attention_length=5 if attention else 0)
+    config = config.replace(layers=(units,) * len(config.layers))
+    network = Model(config, tensors(config), {})._network
+    rows = data.draw(st.integers(2, 5))
+    x = np.random.default_rng(rows).integers(-1, 2, (7, rows, config.inputs)).astype(np.float32)
+    together = State.joined([network.start()] * rows)
+    alone = [network.start() for _ in range(rows)]
+    for at in x:
+        together = network.step(list(at), together)
+        alone = [network.step([row], state) for row, state in zip(at, alone, strict=True)]
+        found = network.logits(together)
+        assert [row.tobytes() for row in found] == [network.logits(state).tobytes() for state in alone]
 
 
 def test_a_likelihood_is_the_sum_of_its_steps():

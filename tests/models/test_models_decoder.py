@@ -16,7 +16,8 @@ from livevae.models.musicvae.config import CONFIGS
 from livevae.models.musicvae.cuda import TorchNetwork
 from livevae.models.musicvae.networks import MusicVAE, free_running
 from livevae.models.musicvae.packed import Packed
-from livevae.models.musicvae.packed_layers import BLOCK, Layer, LayerState, block_width
+from livevae.models.musicvae.packed_layers import Layer, LayerState, unit_width
+from livevae.models.products import BLOCK
 from livevae.music.notes import TICKS_PER_BAR
 
 
@@ -138,7 +139,7 @@ def test_a_layer_computes_each_row_as_if_it_were_alone(units, rows, seed):
 
 @given(st.integers(1, 4096))
 def test_the_units_of_a_gate_divide_into_blocks(units):
-    width = block_width(units)
+    width = unit_width(units)
     assert units % width == 0
     assert width == units or 4 * (units + 1) * width <= BLOCK
 

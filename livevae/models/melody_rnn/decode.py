@@ -1,11 +1,13 @@
 """A step-wise RNN that serves recipes: it reads what was played, and goes on for some bars.
 
-The same recipe gives the same riff: all that is random is drawn from the recipe's seed and index, rows are computed
-one by one, and what is kept from one recipe to the next (the state after a context) only saves reading it again.
+The same recipe gives the same riff: all that is random is drawn from the recipe's seed and index, rows go through
+the network in common steps but each as if it were alone, and what is kept from one recipe to the next (the state after
+a context) only saves reading it again.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -14,7 +16,7 @@ from livevae.latent import chance
 from livevae.latent.recipe import Recipe
 from livevae.models.melody_rnn import chord_inputs
 from livevae.models.melody_rnn.events import NO_EVENT, NOTE_OFF, squashed, transposed
-from livevae.models.melody_rnn.model import Model, Reading
+from livevae.models.melody_rnn.model import Model, Reading, Way
 from livevae.models.melody_rnn.network import Floats
 from livevae.music import chords, drums
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
@@ -33,6 +35,25 @@ FIRST_DRUMS = (1, 5, 9, 129)
 
 DRUM_PART = 2
 VELOCITY = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a recipe asks for.
+
+    Attributes:
+        events: that are read.
+        made: the riff's first events, the last of those that are read.
+        way: to go on.
+        velocity: of its notes.
+        amount: semitones that the events were transposed by.
+    """
+
+    events: Sequence[int]
+    made: list[int]
+    way: Way
+    velocity: int
+    amount: int
 
 
 class MelodyDecoder:
@@ -65,11 +86,16 @@ class MelodyDecoder:
         return self.model.takes
 
     def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
-        """One riff a recipe, in order."""
+        """One riff a recipe, in order, in one batch."""
         with self._threads.limit(limits=1, user_api="blas"):
-            return [self._riff(recipe) for recipe in recipes]
+            tasks = [self._task(recipe) for recipe in recipes]
+            readings = self._read(tasks)
+            new = self.model.go_on(readings, [task.way for task in tasks])
+        return [
+            self._riff(recipe, task, more) for recipe, task, more in zip(recipes, tasks, new, strict=True)
+        ]
 
-    def _riff(self, recipe: Recipe) -> Riff:
+    def _task(self, recipe: Recipe) -> Task:
         steps = recipe.bars * STEPS_PER_BAR
         played, kept = heard(recipe, self.memory)
         velocity = round(sum(note[3] for note in played) / len(played)) if played else VELOCITY
@@ -87,7 +113,6 @@ class MelodyDecoder:
             made = list(events[:kept])
             events = [*events, *made]
         controls = self._controls(recipe, len(events) - len(made), steps)
-        reading = self._read(events, controls)
         left = steps - len(made)
         classes = self.model.config.classes
         noise: Floats = np.zeros((left, classes), np.float32)
@@ -95,32 +120,47 @@ class MelodyDecoder:
             noise = chance.gumbel(recipe.seed, chance.CHOICE, 0, recipe.index, left * classes).reshape(
                 left, classes
             )
-        new, _ = self.model.go_on(reading, left, recipe.temperature, noise, controls, recipe.top)
-        whole = (made + new)[:steps]
+        way = Way(left, recipe.temperature, noise, controls, recipe.top)
+        return Task(events, made, way, velocity, amount)
+
+    def _riff(self, recipe: Recipe, task: Task, new: list[int]) -> Riff:
+        steps = recipe.bars * STEPS_PER_BAR
+        whole = (task.made + new)[:steps]
         if self.model.config.family == "drums":
-            riff = drums.decode(whole, velocity)
+            riff = drums.decode(whole, task.velocity)
             return riff.map(lambda note: Note(note.start, note.length, note.pitch, note.velocity, DRUM_PART))
-        return Riff(tuple(melody_notes(transposed(whole, -amount), velocity)), steps * TICKS_PER_STEP)
+        notes = melody_notes(transposed(whole, -task.amount), task.velocity)
+        return Riff(tuple(notes), steps * TICKS_PER_STEP)
 
     def _first(self, recipe: Recipe) -> int:
         options = FIRST_DRUMS if self.model.config.family == "drums" else FIRST_NOTES
         number = chance.uniform(recipe.seed, chance.LATENT, 0, recipe.index, 1)[0]
         return options[int(number * len(options))]
 
-    def _read(self, events: Sequence[int], controls: Floats | None) -> Reading:
-        """A reading of the events that may be gone on from; the kept one that is their longest beginning is used."""
-        key = tuple(events)
+    def _read(self, tasks: Sequence[Task]) -> list[Reading]:
+        """Readings of the tasks' events that may be gone on from; what was read before is not read again."""
+        readings, rest = [], []
+        for task in tasks:
+            begin, done = self._begun(task)
+            readings.append(begin)
+            rest.append(task.events[done:])
+        self.model.read(readings, rest, [task.way.controls for task in tasks])
+        for task, reading in zip(tasks, readings, strict=True):
+            if self._keep and task.way.controls is None:
+                self._readings[tuple(task.events)] = reading.copy()
+        while len(self._readings) > KEPT:
+            self._readings.popitem(last=False)
+        return readings
+
+    def _begun(self, task: Task) -> tuple[Reading, int]:
+        """A copy of the kept reading that is the longest beginning of a task's events, and how many it has read."""
+        key = tuple(task.events)
         begin, done = None, 0
-        if self._keep and controls is None:
+        if task.way.controls is None:
             for known, reading in self._readings.items():
                 if done < len(known) <= len(key) and key[: len(known)] == known:
                     begin, done = reading, len(known)
-        found = self.model.read(key[done:], controls, begin)
-        if self._keep and controls is None:
-            self._readings[key] = found.copy()
-            while len(self._readings) > KEPT:
-                self._readings.popitem(last=False)
-        return found
+        return (self.model.reading() if begin is None else begin.copy()), done
 
     def _controls(self, recipe: Recipe, before: int, steps: int) -> Floats | None:
         """Encoded chords of context and riff, one an input, from what other voices play."""

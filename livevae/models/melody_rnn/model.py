@@ -6,7 +6,7 @@ answer = model.continued([60, -2, -2, -2, 62, -2, -2, -2], 24, temperature=0.8, 
 
 import copy
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,23 +32,40 @@ MOST_STEPS = 1 << 16
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far, and what the network thinks comes next.
+    """What was read so far.
 
     Attributes:
         encoder: knows the events.
-        state: of the network.
-        logits: of the next event, [classes].
+        state: of the network, one row.
         count: events read.
     """
 
     encoder: Encoder
     state: State
-    logits: Floats
     count: int = 0
 
     def copy(self) -> "Reading":
         """An independent copy."""
-        return Reading(copy.deepcopy(self.encoder), self.state, self.logits, self.count)
+        return Reading(copy.deepcopy(self.encoder), self.state, self.count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """How to go on.
+
+    Attributes:
+        steps: how many.
+        temperature: 0 is greedy.
+        noise: Gumbel, `[steps, classes]`.
+        controls: encoded chords, `[inputs, control inputs]`, by the number of the input.
+        top: only so many of the likeliest; 0 all.
+    """
+
+    steps: int
+    temperature: float
+    noise: Floats
+    controls: Floats | None = None
+    top: int = 0
 
 
 class Model:
@@ -100,8 +117,8 @@ class Model:
         """What the network says after each event, `[T, classes]`, from the zero state; errors as `inputs`."""
         state, rows = self._network.start(), []
         for x in self.inputs(events, chords):
-            logits, state = self._network.step(x, state)
-            rows.append(logits)
+            state = self._network.step([x], state)
+            rows.append(self._network.logits(state)[0])
         return np.stack(rows) if rows else np.zeros((0, self.config.classes), np.float32)
 
     def log_likelihood(self, events: ArrayLike, chords: Sequence[str] | None = None) -> float:
@@ -164,67 +181,98 @@ class Model:
             numbers, amount = squashed(numbers, config.min_note, config.max_note, config.key)
         seed = secrets.randbits(63) if seed is None else seed
         controls = self._controls(chords, 1, len(numbers) + n - 1)
-        reading = self.read(numbers, controls)
+        reading = self.reading()
+        self.read([reading], [numbers], [controls])
         if max(beam, branch) > 1:
             made = self._searched(reading, n, temperature, seed, controls, top, beam, branch, stride)
         else:
-            made = self.go_on(
-                reading, n, temperature, _noise(seed, 0, n, config.classes, temperature), controls, top
-            )[0]
+            noise = _noise(seed, 0, n, config.classes, temperature)
+            made = self.go_on([reading], [Way(n, temperature, noise, controls, top)])[0]
         if config.family == "drums":
             return roll(made)
         return np.array(transposed(made, -amount), np.int64)
 
     # what decoding live is made of
 
-    def read(
-        self, events: Sequence[int], controls: Floats | None = None, begin: Reading | None = None
-    ) -> Reading:
-        """Read events, from the beginning or on from another reading, which stays as it is."""
-        if begin is None:
-            reading = Reading(encodings.encoder(self.config), self._network.start(), np.zeros(0, np.float32))
-        else:
-            reading = begin.copy()
-        for event in events:
-            self._read(reading, event, controls)
-        return reading
+    def reading(self) -> Reading:
+        """What was read before the first event: nothing."""
+        return Reading(encodings.encoder(self.config), self._network.start())
 
-    def _read(self, reading: Reading, event: int, controls: Floats | None) -> None:
+    def read(
+        self,
+        readings: Sequence[Reading],
+        events: Sequence[Sequence[int]],
+        controls: Sequence[Floats | None],
+    ) -> None:
+        """Read on, each its own events; the readings are changed, each as if it were alone.
+
+        Args:
+            readings: from `reading`, or what was read before.
+            events: of each.
+            controls: of each, encoded chords, `[inputs, control inputs]`, by the number of the input.
+        """
+        self._together(
+            readings, [len(given) for given in events], controls, lambda i, step, _: events[i][step]
+        )
+
+    def go_on(self, readings: Sequence[Reading], ways: Sequence[Way]) -> list[list[int]]:
+        """The next events of each; the readings are changed, and have read all of them but the last."""
+        made: list[list[int]] = [[] for _ in ways]
+
+        def coming(i: int, _: int, logits: Floats) -> int:
+            made[i].append(readings[i].encoder.event(chosen(logits, ways[i], len(made[i]))[0]))
+            return made[i][-1]
+
+        self._together(
+            readings, [way.steps - 1 for way in ways], [way.controls for way in ways], coming, hear=True
+        )
+        for i, way in enumerate(ways):
+            if way.steps:
+                coming(i, way.steps - 1, self._network.logits(readings[i].state)[0])
+        return made
+
+    def _together(
+        self,
+        readings: Sequence[Reading],
+        counts: Sequence[int],
+        controls: Sequence[Floats | None],
+        coming: Callable[[int, int, Floats], int],
+        *,
+        hear: bool = False,
+    ) -> None:
+        """Read so many events of each in common steps.
+
+        Args:
+            readings: are changed.
+            counts: of events of each.
+            controls: of each.
+            coming: the next event, of a row, a step, and the logits before it.
+            hear: whether `coming` needs logits.
+        """
+        done = 0
+        for end in sorted({count for count in counts if count > 0}):
+            rows = [i for i, count in enumerate(counts) if count >= end]
+            state = State.joined([readings[i].state for i in rows])
+            logits: Floats = np.zeros((len(rows), 0), np.float32)
+            for step in range(done, end):
+                if hear:
+                    logits = self._network.logits(state)
+                x = [
+                    self._input(readings[i], coming(i, step, given), controls[i])
+                    for i, given in zip(rows, logits, strict=True)
+                ]
+                state = self._network.step(x, state)
+            for place, i in enumerate(rows):
+                readings[i].state = state.row(place)
+            done = end
+
+    @staticmethod
+    def _input(reading: Reading, event: int, controls: Floats | None) -> Floats:
         x = reading.encoder.push(event)
         if controls is not None:
             x = np.concatenate([controls[min(reading.count, len(controls) - 1)], x])
-        reading.logits, reading.state = self._network.step(x, reading.state)
         reading.count += 1
-
-    def go_on(
-        self,
-        reading: Reading,
-        n: int,
-        temperature: float,
-        noise: Floats,
-        controls: Floats | None = None,
-        top: int = 0,
-    ) -> tuple[list[int], float]:
-        """The next `n` events, which `reading` has read but the last, and their log likelihood.
-
-        Args:
-            reading: is changed.
-            n: how many.
-            temperature: 0 is greedy.
-            noise: Gumbel, `[n, classes]`.
-            controls: encoded chords, `[inputs, control inputs]`, by the number of the input.
-            top: only so many of the likeliest; 0 all.
-        """
-        made: list[int] = []
-        total = 0.0
-        for step in range(n):
-            if made:
-                self._read(reading, made[-1], controls)
-            logits = limited(reading.logits / np.float32(temperature or 1.0), top)
-            label = int(np.argmax(logits + noise[step] if temperature > 0 else logits))
-            total += float(log_softmax(logits.astype(np.float64))[label])
-            made.append(reading.encoder.event(label))
-        return made, total
+        return x
 
     def _searched(
         self,
@@ -249,12 +297,22 @@ class Model:
                     mine = at.copy()
                     stream = (done * beam + number) * branch + way
                     noise = _noise(seed, stream, count, self.config.classes, temperature)
-                    new, more = self.go_on(mine, count, temperature, noise, controls, top)
-                    self._read(mine, new[-1], controls)
+                    new, more = self._scored(mine, Way(count, temperature, noise, controls, top))
                     grown.append((score + more, made + new, mine))
             beams = sorted(grown, key=lambda kept: -kept[0])[:beam]
             done += count
         return beams[0][1]
+
+    def _scored(self, reading: Reading, way: Way) -> tuple[list[int], float]:
+        """The next events, all of them read, and their log likelihood."""
+        made: list[int] = []
+        total = 0.0
+        for step in range(way.steps):
+            label, logits = chosen(self._network.logits(reading.state)[0], way, step)
+            total += float(log_softmax(logits.astype(np.float64))[label])
+            made.append(reading.encoder.event(label))
+            self.read([reading], [made[-1:]], [way.controls])
+        return made, total
 
     def _numbers(self, events: ArrayLike) -> list[int]:
         array = np.asarray(events)
@@ -294,6 +352,12 @@ def takes(config: Config) -> tuple[str, ...]:
     """The parts of a recipe that have an effect on a model of a configuration."""
     beside = ("beside",) if config.control else ()
     return ("seed", "temperature", "bars", "context", "call", "distance", "top", *beside)
+
+
+def chosen(logits: Floats, way: Way, step: int) -> tuple[int, Floats]:
+    """The class that comes next, and the logits that it was chosen by."""
+    logits = limited(logits / np.float32(way.temperature or 1.0), way.top)
+    return int(np.argmax(logits + way.noise[step] if way.temperature > 0 else logits)), logits
 
 
 def limited(logits: Floats, top: int) -> Floats:

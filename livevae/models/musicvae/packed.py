@@ -30,10 +30,10 @@ from livevae.models.musicvae.packed_layers import (
     Floats,
     Layer,
     LayerState,
-    block_width,
     by_gates,
     gates,
     in_one_block,
+    unit_width,
 )
 
 Weights = Mapping[str, Floats]
@@ -134,9 +134,9 @@ class _Recurrent:
     ) -> None:
         sizes = config.decoder
         found = list(_lstm(weights, f"{prefix}.layers", sizes))
-        self.width = block_width(sizes[0])
+        self.width = unit_width(sizes[0])
         self.first_input, self.first_bias = gates(found[0][0]), gates(found[0][2])
-        above = [(gates(w_ih), gates(bias), block_width(len(bias) // 4)) for w_ih, _, bias in found[1:]]
+        above = [(gates(w_ih), gates(bias), unit_width(len(bias) // 4)) for w_ih, _, bias in found[1:]]
         self.layers = [
             Layer(units, w_hh, *heard)
             for units, (_, w_hh, _), heard in zip(sizes, found, [*above, (*output, 0)], strict=True)

@@ -4,31 +4,20 @@
   all rows of a batch is one contiguous array. Sigmoid gates are pre-scaled by 1/2, since sigmoid(x) =
   (tanh(x / 2) + 1) / 2: one tanh serves all four, one product makes f c and i g. h is kept doubled and its weights
   halved. Powers of two change no bit of a float32.
-* A product is `numpy.matmul` of `[rows, 1, inputs]` with `[blocks, inputs, width]`: one matrix-vector product a row and
-  block, blocks outside. A block stays in the processor's second cache while all rows read it, and a row's bits are the
-  same in every batch, for each is the result of the same calls.
+* Products are of blocks, each applied to all rows before the next (see `models.products`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from livevae.models.products import LINE, Floats, block_width, blocks
+
+__all__ = ["HALF", "Floats", "Layer", "LayerState", "by_gates", "gates", "in_one_block", "unit_width"]
+
 HALF = np.float32(0.5)
-LINE = 16
-"""Floats of a cache line."""
 LARGE_PAGE = 2 << 20
 """Bytes."""
-BLOCK = 540_000
-"""Bytes of a block at most: about what a core's second cache holds (0.5 MB on Zen 3, 2 MB on Sapphire Rapids)."""
-
-
-def block_width(units: int) -> int:
-    """How many of a gate's units share a block: the largest divisor of `units` that keeps blocks small."""
-    most = max(1, BLOCK // (4 * (units + 1)))
-    widths = [width for width in range(LINE, min(units, most) + 1) if units % width == 0]
-    return max(widths, default=units)
 
 
 class Layer:
@@ -36,7 +25,7 @@ class Layer:
 
     Attributes:
         units: of the layer.
-        width: of a block of its gates, see `block_width`.
+        width: of a block of its gates, see `unit_width`.
         above: weights of what else hears it, `[blocks, units + 1, width]`, the biases a last row.
         recurrence: its own recurrence's, likewise.
         both: the two as one array, where their blocks are equally wide.
@@ -53,7 +42,7 @@ class Layer:
             width: of a block of `above`; 0: one block, filled up with zeros to whole cache lines.
         """
         self.units = units
-        self.width = block_width(units)
+        self.width = unit_width(units)
         self.rows = len(above)
         self.nbytes = 4 * (recurrent.size + above.size + bias.size)
         if not width:
@@ -67,11 +56,14 @@ class Layer:
             self.both = np.concatenate([self.above, self.recurrence])
 
 
+def unit_width(units: int) -> int:
+    """How many of a gate's units share a block."""
+    return block_width(units, units + 1)
+
+
 def _blocks(weights: Floats, bias: Floats, width: int) -> Floats:
     """`[rows, inputs]` and `[rows]` as `[blocks, inputs + 1, width]`."""
-    whole = np.concatenate([weights, bias[:, None]], 1).astype(np.float32)
-    count = len(whole) // width if width else 0
-    return np.ascontiguousarray(whole.reshape(count, width, whole.shape[1]).swapaxes(1, 2))
+    return blocks(np.concatenate([weights, bias[:, None]], 1).T, width)
 
 
 def in_one_block(layers: Sequence[Layer]) -> None:
