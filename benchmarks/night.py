@@ -157,6 +157,16 @@ def sent_ons(recording: bytes) -> dict[str, list[tuple[int, bytes]]]:
     return found
 
 
+def by_port(
+    tracks: Mapping[str, list[tuple[int, bytes]]], voices: int, ports: int
+) -> dict[int, list[tuple[int, bytes]]]:
+    """Note-ons by the number of the port, from those by voice; see `scene` for who plays where."""
+    return {
+        number: [on for i in range(number, voices, ports) for on in tracks.get(f"v{i + 1}", ())]
+        for number in range(ports)
+    }
+
+
 def resident(pid: int) -> float:
     """Memory of a process that is really there, in MB; 0 where the system does not say.
 
@@ -308,7 +318,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.keep.write_text(json.dumps([line.time, heard]))
             arguments.keep.with_suffix(".mid").write_bytes(recording.read_bytes())
         tracks = sent_ons(recording.read_bytes())
-    found = verdict(heard, {number: tracks.get(name, []) for number, name in enumerate(ports)}, line)
+    found = verdict(heard, by_port(tracks, arguments.voices, len(ports)), line)
     for text in lines(found, counters):
         say(text)
     if arguments.json:

@@ -46,6 +46,14 @@ def test_the_ons_of_a_recording_are_read_by_tick():
     assert ons == [(0, b"\x90\x3c\x40"), (960, b"\x90\x40\x50")]
 
 
+def test_what_a_port_was_sent_is_what_its_voices_played():
+    tracks = {f"v{i}": [(i, bytes((ON + i, 60, 90)))] for i in range(1, 6)}
+    sent = night.by_port(tracks, 5, 2)
+    assert [[tick for tick, _ in ons] for ons in sent.values()] == [[1, 3, 5], [2, 4]]
+    scene = night.scene(5, ["a", "b"], 120.0)
+    assert [name for name, one in scene.voices.items() if one.settings.port == "b"] == ["v2", "v4"]
+
+
 def test_voices_share_the_ports_and_no_channel():
     scene = night.scene(12, ["a", "b", "c", "d"], 120.0)
     places = {(one.settings.port, one.settings.channel) for one in scene.voices.values()}
