@@ -270,8 +270,8 @@ def _counters(
         "late": sum(one.late for one in picture.voices),
         "repeats": sum(one.repeats for one in picture.voices),
         "faults": sum(bool(one.fault) for one in picture.voices),
-        "decode_ms_p50": round(picture.decode.p50 * 1000, 2),
-        "decode_ms_p99": round(picture.decode.p99 * 1000, 2),
+        "decode_ms_p50": round(picture.health.decode_ms_p50, 2),
+        "decode_ms_p99": round(picture.health.decode_ms_p99, 2),
         "dropped_ons": server.player.counters.dropped_ons,
     }
     for name, samples in memory.items():

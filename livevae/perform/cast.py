@@ -32,19 +32,6 @@ MOST_ONE_SHOTS = 256
 """Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceView:
-    """One voice in a snapshot."""
-
-    name: str
-    playing: bool
-    settings: VoiceSettings
-    riffs: int
-    late: int
-    repeats: int
-    fault: str
-
-
 @dataclass(slots=True)
 class Voice:
     """What the cast keeps of a voice.
@@ -73,14 +60,6 @@ class Voice:
     def playing(self) -> bool:
         """Whether its coroutine runs."""
         return self.task is not None and not self.task.done()
-
-    @property
-    def view(self) -> VoiceView:
-        """A frozen picture of it."""
-        count = self.counters
-        return VoiceView(
-            self.name, self.playing, self.settings, count.riffs, count.late, count.repeats, self.fault
-        )
 
 
 class Cast:

@@ -44,14 +44,14 @@ class Reporter:
     Args:
         hub: is told.
         clock: the session's.
-        picture: how everything stands now.
+        ours: how everything stands now, as far as the session knows.
 
     Attributes:
         backstage: asked for each snapshot what a session cannot know; whoever puts the server together sets it.
     """
 
-    def __init__(self, hub: Hub, clock: TickClock, picture: Callable[[], Snapshot]) -> None:
-        self._hub, self._clock, self._picture = hub, clock, picture
+    def __init__(self, hub: Hub, clock: TickClock, ours: Callable[[], Snapshot]) -> None:
+        self._hub, self._clock, self._ours = hub, clock, ours
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closed = False
         self.backstage: Callable[[], Backstage] = Backstage
@@ -59,8 +59,8 @@ class Reporter:
 
     def snapshot(self) -> Snapshot:
         """How everything stands now."""
-        picture, behind = self._picture(), self.backstage()
-        ours = picture.health
+        now, behind = self._ours(), self.backstage()
+        ours = now.health
         health = replace(
             behind.health,
             lead_ms=ours.lead_ms,
@@ -71,9 +71,9 @@ class Reporter:
             lost=self._hub.lost,
         )
         return replace(
-            picture,
+            now,
             health=health,
-            ports=behind.ports or picture.ports,
+            ports=behind.ports or now.ports,
             ensemble=behind.ensemble,
             rooms=behind.rooms,
         )

@@ -8,7 +8,7 @@ from livevae.errors import LivevaeError, RequestError
 from livevae.latent.recipe import NORMAL
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT, Riff
-from livevae.perform import picture, requests as ask
+from livevae.perform import requests as ask, snapshot
 from livevae.perform.alarms import Alarms
 from livevae.perform.cast import Cast
 from livevae.perform.changes import Changes
@@ -20,7 +20,7 @@ from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.cues import Cues
 from livevae.perform.engine import Engine
 from livevae.perform.history import History
-from livevae.perform.hub import Hub, Snapshot as Picture
+from livevae.perform.hub import Hub, Snapshot
 from livevae.perform.keeping import Keeping
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player
@@ -31,7 +31,6 @@ from livevae.perform.samples import Samples
 from livevae.perform.scene import Scene
 from livevae.perform.scenes import Scenes
 from livevae.perform.settings import LATENT, VoiceSettings, in_meter
-from livevae.perform.snapshot import Snapshot
 from livevae.perform.trading import Trading
 from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
@@ -98,7 +97,7 @@ class Session:
         self.seed = seed
         timing = timing or Timing()
         self.hub = Hub()
-        self.reporter = Reporter(self.hub, self.clock, self.picture)
+        self.reporter = Reporter(self.hub, self.clock, self.snapshot)
         self.cast = Cast(
             player,
             engine,
@@ -171,7 +170,7 @@ class Session:
                     pairs=(("version", __version__), ("bpm", self.clock.timeline.bpm)), beat=self.beat
                 )
             case ask.Status():
-                return Reply(pairs=self.snapshot().pairs, beat=self.beat)
+                return Reply(pairs=snapshot.status(self.snapshot(), self.conductor.followed), beat=self.beat)
             case ask.Play():
                 return self._play(request)
             case ask.Stop():
@@ -342,29 +341,11 @@ class Session:
         return self.clock.tick() / TICKS_PER_BEAT
 
     def snapshot(self) -> Snapshot:
-        """A frozen picture of now."""
-        return Snapshot(
-            title=self._scenes.title,
-            bpm=self.clock.timeline.bpm,
-            beat=self.beat,
-            voices=tuple(one.view for one in self.cast),
-            decode=self.engine.times,
-            requests=self._requests,
-            errors=self._errors,
-            training=self._desk.training if self._desk is not None else (),
-            meter=self.clock.meter,
-            followed=self.conductor.followed,
-            missing=tuple(
-                (one.name, names) for one in self.cast if (names := self._checks.missing(one.settings))
-            ),
-        )
-
-    def picture(self) -> Picture:
         """How everything stands now, as the hub tells it; what only the server knows is left out."""
         tick, times = self.clock.tick(), self.engine.times
         playing = any(one.playing for one in self.cast)
-        where = picture.transport(self.clock, self.conductor.followed, self._scenes.title, playing=playing)
-        return Picture(
+        where = snapshot.transport(self.clock, self.conductor.followed, self._scenes.title, playing=playing)
+        return Snapshot(
             replace(
                 where,
                 cue=self.cues.names[0],
@@ -374,12 +355,12 @@ class Session:
                 undos=self.history.undos,
                 redos=self.history.redos,
             ),
-            picture.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
-            picture.takes(self.recording, tick),
-            picture.voices(self.cast, tick, self._checks.missing),
+            snapshot.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
+            snapshot.takes(self.recording, tick),
+            snapshot.voices(self.cast, tick, self._checks.missing),
             self._desk.states if self._desk is not None else (),
-            cues=picture.cues(self.cues.cues, self.cues.names[0]),
-            other=picture.other_slot(self.history.state(), self.history.other),
+            cues=snapshot.cues(self.cues.cues, self.cues.names[0]),
+            other=snapshot.other_slot(self.history.state(), self.history.other),
         )
 
     def panic(self) -> None:

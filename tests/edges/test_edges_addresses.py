@@ -8,7 +8,8 @@ from livevae.edges.osc.asking import ask, request
 from livevae.edges.osc.codec import Message
 from livevae.edges.osc.manual import table_text
 from livevae.errors import RequestError
-from livevae.perform.engine import DecodeTimes
+from livevae.perform.conductor import OURSELVES
+from livevae.perform.hub import Snapshot
 from livevae.perform.requests import (
     Clock,
     Learn,
@@ -27,7 +28,7 @@ from livevae.perform.requests import (
 )
 from livevae.perform.scene import NAMES_OF_ANSWERS, SceneError, parse
 from livevae.perform.settings import SETTINGS
-from livevae.perform.snapshot import Snapshot
+from livevae.perform.snapshot import status
 
 
 def said(text):
@@ -239,7 +240,5 @@ def test_no_voice_has_a_name_under_which_an_answer_tells_something_else():
 
 
 def test_every_name_of_a_status_answer_is_in_the_table_or_a_voices():
-    snapshot = Snapshot("t", 120.0, 0.0, (), DecodeTimes(), 0, 0)
-    assert (
-        {name for name, _ in snapshot.pairs} <= set(BY_ADDRESS["/livevae/status"].answers) <= NAMES_OF_ANSWERS
-    )
+    pairs = status(Snapshot(), OURSELVES)
+    assert {name for name, _ in pairs} <= set(BY_ADDRESS["/livevae/status"].answers) <= NAMES_OF_ANSWERS

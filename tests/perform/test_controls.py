@@ -31,7 +31,7 @@ def on_stage(line: Callable[[Stand], object], **options) -> Stand:
 
 
 def settings(stand: Stand):
-    return stand.session.snapshot().voices[0].settings
+    return next(iter(stand.session.cast)).settings
 
 
 def test_a_mapped_knob_turns_its_setting_from_least_to_most() -> None:
@@ -179,7 +179,7 @@ def test_program_changes_load_the_scenes_they_are_given_and_no_others() -> None:
         titles = []
         for program in (5, 0, 1, 0):
             stand.session.heard(bytes((0xC3, program)), 0)
-            titles.append(stand.session.snapshot().title)
+            titles.append(stand.session.snapshot().transport.title)
         assert titles == ["", "Verse", "Chorus", "Chorus"]  # Chorus says that there are none
 
     on_stage(line, scenes=scenes.__getitem__)

@@ -77,9 +77,9 @@ def test_cues_are_gone_to_by_next_back_name_and_number():
         assert "there are: next, back, lift, waltz, cue-3" in stand.do(ask.GoCue("lfit")).text
         stand.do(ask.GoCue("cue-3"))
         assert "no cue after" in stand.do(ask.GoCue()).text
-        assert stand.session.picture().transport.cue == "cue-3"
+        assert stand.session.snapshot().transport.cue == "cue-3"
         await stand.until(4 * BAR)
-        assert stand.session.picture().voices[0].muted
+        assert stand.session.snapshot().voices[0].muted
 
     played(line, SET)
 
@@ -101,9 +101,9 @@ def test_a_pad_goes_to_the_next_cue_and_keeps_a_riff():
         await stand.until(100)
         for data in (b"\xb0\x14\x7f", b"\xb0\x14\x00", b"\xb0\x15\x7f"):
             stand.session.heard(data, 0.0)
-        picture = stand.session.picture()
-        assert (picture.transport.cue, picture.transport.next_cue) == ("lift", "waltz")
-        assert picture.voices[0].pinned
+        now = stand.session.snapshot()
+        assert (now.transport.cue, now.transport.next_cue) == ("lift", "waltz")
+        assert now.voices[0].pinned
 
     played(line, SET)
 

@@ -63,7 +63,7 @@ def test_a_kept_riff_takes_every_turn_until_it_is_released(moment):
         await stand.until(TURN + moment)
         pairs = stand.asked(ask.Keep("lead"))
         assert pairs["kept"] == 1
-        assert stand.session.picture().voices[0].pinned
+        assert stand.session.snapshot().voices[0].pinned
         await stand.until(4 * TURN + 10)
         stand.asked(ask.Keep("lead"))
         await stand.until(6 * TURN)
@@ -181,7 +181,7 @@ def test_two_states_are_heard_in_turn():
         assert temp() == 0.8
         stand.asked(ask.Swap("b"))
         assert temp() == 2.0
-        assert stand.session.picture().transport.slot == "b"
+        assert stand.session.snapshot().transport.slot == "b"
         assert "a and b" in stand.do(ask.Swap("c")).text
 
     played(line)

@@ -84,9 +84,10 @@ def test_status_and_snapshot_tell_the_meter():
     async def line(session, player):
         before = dict(session.do(ask.Status()).pairs)["meter"]
         session.load(scene("7/8"))
-        return before, dict(session.do(ask.Status()).pairs)["meter"], session.snapshot().meter
+        return before, dict(session.do(ask.Status()).pairs)["meter"], session.snapshot().transport
 
-    assert perform(line)[0] == ("4/4", "7/8", Meter(7, 8))
+    before, after, where = perform(line)[0]
+    assert (before, after, where.beats, where.unit) == ("4/4", "7/8", 7, 8)
 
 
 def test_a_scene_in_another_meter_goes_on_from_its_first_bar_line_and_cuts_what_plays_there():

@@ -360,7 +360,7 @@ def test_a_flood_of_names_makes_no_more_voices_than_a_stage_holds() -> None:
 def test_unknown_settings_are_ignored_since_tidal_adds_its_own() -> None:
     async def line(stand: Stand) -> None:
         assert stand.do(ask.Set("a", {"cps": 0.5, "_id_": "1", "temp": 1.5}, new=True)).ok
-        assert stand.session.snapshot().voices[0].settings.temp == 1.5
+        assert stand.session.cast["a"].settings.temp == 1.5
 
     perform(line)
 

@@ -5,8 +5,8 @@ from hypothesis import given, strategies as st
 from livevae.perform import requests as ask
 from livevae.perform.cue import Cue
 from livevae.perform.hub import PersonaState
-from livevae.perform.picture import cues
 from livevae.perform.provenance import persona_state, source
+from livevae.perform.snapshot import cues
 from livevae.perform.standing import MOST_CUES_TOLD, CueState, OtherSlot
 from tests.perform.stand import played
 
@@ -37,12 +37,12 @@ muted = true
 def test_all_cues_are_told_in_order_with_what_they_change():
     async def line(stand):
         stand.do(ask.GoCue("waltz"))
-        picture = stand.session.picture()
-        assert picture.cues == (
+        now = stand.session.snapshot()
+        assert now.cues == (
             CueState("lift", 1, 132.0, 16.0, "", 4.0, "lead temp 1.25, blend base 1; bass stops"),
             CueState("waltz", 2, meter="3/4", changes="bass muted"),
         )
-        assert (picture.transport.cue, picture.transport.next_cue) == ("waltz", "")
+        assert (now.transport.cue, now.transport.next_cue) == ("waltz", "")
 
     played(line, SET)
 
@@ -60,15 +60,15 @@ def test_of_many_cues_those_around_the_current_one_are_told(count, here):
 
 def test_the_state_that_is_not_heard_is_told_by_what_it_has_differently():
     async def line(stand):
-        assert stand.session.picture().other == OtherSlot()
+        assert stand.session.snapshot().other == OtherSlot()
         stand.do(ask.Swap())
-        assert stand.session.picture().other == OtherSlot(heard=True)
+        assert stand.session.snapshot().other == OtherSlot(heard=True)
         stand.do(ask.Set("lead", {"temp": 0.25, "key": "Dm"}))
         stand.do(ask.Blend("bass", (("base", 1.0),)))
-        told = stand.session.picture().other
+        told = stand.session.snapshot().other
         assert told == OtherSlot(True, 2, (("lead.temp", "0.8"), ("lead.key", "")))
         stand.do(ask.Swap())
-        assert stand.session.picture().other.values == (("lead.temp", "0.25"), ("lead.key", "Dm"))
+        assert stand.session.snapshot().other.values == (("lead.temp", "0.25"), ("lead.key", "Dm"))
 
     played(line, SET)
 
