@@ -18,8 +18,8 @@ from livevae.models import stepwise
 from livevae.models.checkpoints import shelf
 from livevae.models.live import LiveDecoder
 from livevae.music.notes import TICKS_PER_BAR, Riff
-from livevae.perform.cast import VoiceView
 from livevae.perform.engine import Engine
+from livevae.perform.hub import VoiceState
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.session import Session
@@ -82,7 +82,7 @@ def scene(models: Sequence[str], bpm: float) -> Scene:
 
 async def play(
     models: Sequence[str], minutes: float, bpm: float, lead: float
-) -> tuple[tuple[VoiceView, ...], TimedEngine]:
+) -> tuple[tuple[VoiceState, ...], TimedEngine]:
     """Play so long, in the loop's time; how the voices stand when all is over, and the engine.
 
     Raises:
