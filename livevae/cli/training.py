@@ -27,6 +27,9 @@ MOST_ROWS = 12
 KINDS = ("melody", "songs", "notes", "piano", "chords", "drums", "all-drums", "groove", "trio")
 """`livevae.corpus.kinds.KINDS` by name: importing that one costs more than a command line should."""
 
+GRIDS = ("4/4", "3/4", "6/8", "12")
+"""`livevae.corpus.lines.GRIDS` by name."""
+
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `dataset` and `train` to a command line; `args.run(args)` does what was asked."""
@@ -46,10 +49,14 @@ def _add_dataset(commands: Any) -> None:
         "--window",
         dest="steps",
         type=int,
-        default=32,
+        default=0,
         metavar="STEPS",
-        help="sixteenths (default 32; 4 bars are 64)",
+        help="sixteenths (default: two bars; 4 bars of 4/4 are 64)",
     )
+    build.add_argument(
+        "--grid", choices=GRIDS, default=GRIDS[0],
+        help="of melodies, the bars: 4/4 and its kin (default), 3/4, 6/8, or 12 for both of those",
+    )  # fmt: skip
     old_name(build, "--steps", dest="steps", type=int)
     build.add_argument("--held-out", type=float, default=0.05, help="share of the songs kept for testing")
     add_alignment_options(build)
@@ -140,6 +147,7 @@ def _build(args: argparse.Namespace) -> None:
             args.paths,
             music=args.music,
             steps=args.steps,
+            grid=args.grid,
             share=args.held_out,
             on_file=lambda path: progress.update(task, advance=1, description=shown(path.name, 40)),
             alignment=alignment_of(args),
@@ -208,6 +216,10 @@ def _train(args: argparse.Namespace) -> None:
     wanted = stepping.learns if stepping else configuration(args.config).learns
     if data.info["music"] != wanted:
         raise LivevaeError(f"{args.data} is {data.info['music']}; {args.config} learns {wanted}")
+    if not stepping and data.bar != (bar := configuration(args.config).bar):
+        raise LivevaeError(
+            f"{args.data} has bars of {data.bar} sixteenths; {args.config} learns bars of {bar}"
+        )
     options: Any
     if stepping:
         named = set(stepwise.StepOptions.__slots__) - {"run", "device"}

@@ -24,6 +24,7 @@ from livevae.budget import shown
 from livevae.corpus import music_files
 from livevae.corpus.align import Alignment
 from livevae.corpus.kinds import KINDS, cut_file
+from livevae.corpus.lines import COMMON, GRIDS
 from livevae.corpus.names import held_out
 from livevae.corpus.reading import cut_all
 from livevae.errors import MusicError
@@ -57,6 +58,11 @@ class Dataset:
     test: NDArray[Any]
     train_set: NDArray[np.uint8]
     test_set: NDArray[np.uint8]
+
+    @property
+    def bar(self) -> int:
+        """Sixteenths of its bars."""
+        return int(self.info.get("bar", COMMON.bar))
 
 
 def place(name: str) -> Path:
@@ -101,7 +107,8 @@ def build(
     paths: Iterable[Path],
     *,
     music: str = "melody",
-    steps: int = 32,
+    steps: int = 0,
+    grid: str = COMMON.name,
     share: float = 0.05,
     on_file: Callable[[Path], object] | None = None,
     alignment: Alignment = AS_WRITTEN,
@@ -118,17 +125,26 @@ def build(
         music: melody, songs (melodies from bar lines, for models that go on step by step), chords (a melody over
             them), or (of MIDI files) notes (many voices), piano (many voices with velocities and triplets), drums,
             all-drums (61), groove or trio.
-        steps: sixteenths a window.
+        steps: sixteenths a window; two bars where it is 0.
+        grid: of melodies: which bars they are cut from, a key of `corpus.lines.GRIDS`.
         share: of the songs, held out for testing.
         on_file: called with every file once it is read.
         alignment: where the beats of MIDI files come from; as the files have them if not given.
         isolated: read in a process with limits of memory and time, as strangers' files should be.
 
     Raises:
-        MusicError: a path is not there, or nothing could be used.
+        MusicError: a path is not there, bars of 12 of anything but melodies, or nothing could be used.
     """
+    bar = GRIDS[grid].bar
+    steps = steps or 2 * bar
+    if bar != COMMON.bar and music != "melody":
+        raise MusicError(f"bars of {grid} are learnt of melodies, not of {music}")
+    if steps % bar and bar != COMMON.bar:
+        raise MusicError(f"{steps} sixteenths are no whole bars of {bar}")
     folder = place(name)
-    options = {"music": music, "steps": steps, "align": asdict(alignment)}
+    options: dict[str, Any] = {"music": music, "steps": steps, "align": asdict(alignment)}
+    if grid != COMMON.name:
+        options["grid"] = grid
     sets: list[str] = []
     reports: dict[str, Any] = {}
     found: dict[str, dict[bytes, int]] = {split: {} for split in SPLITS}
@@ -165,6 +181,8 @@ def build(
     info = {
         "music": music,
         "steps": steps,
+        "bar": bar,
+        "grid": grid,
         "held_out_share": share,
         "sets": sets,
         "counts": {"train": len(train), "test": len(found["test"])},

@@ -23,7 +23,7 @@ from livevae.corpus import (
     trio_windows,
 )
 from livevae.corpus.align import Alignment, aligned
-from livevae.corpus.lines import Line, runs
+from livevae.corpus.lines import COMMON, GRIDS, Grid, Line, runs
 from livevae.corpus.melody_windows import shape_key, windows
 from livevae.corpus.midi_lines import lines_of
 from livevae.corpus.music_files import Songbook
@@ -49,10 +49,12 @@ def lines(music: Score | Songbook, refused: Counter[str]) -> list[Line]:
     return list(music.lines)
 
 
-def _melodies(music: Score | Songbook, steps: int, refused: Counter[str]) -> Iterator[tuple[str, Window]]:
+def _melodies(
+    music: Score | Songbook, steps: int, refused: Counter[str], grid: Grid = COMMON
+) -> Iterator[tuple[str, Window]]:
     for line in lines(music, refused):
-        for run in runs(line.bars, refused):
-            for window in windows(run, steps, refused):
+        for run in runs(line.bars, refused, grid):
+            for window in windows(run, steps, refused, grid.hop, grid.bar):
                 yield line.song, window
 
 
@@ -156,24 +158,28 @@ def cut_file(path: Path, options: Mapping[str, Any]) -> Cut:
 
     Args:
         path: of the file.
-        options: `music`, a key of `KINDS`; `steps` of a window; `align`, the fields of `Alignment`.
+        options: `music`, a key of `KINDS`; `steps` of a window; `align`, the fields of `Alignment`; of melodies also
+            `grid`, a key of `GRIDS`.
     """
     cut = Cut()
     kind = KINDS[options["music"]]
+    cutter = kind.cut
+    if grid := options.get("grid"):
+        cutter = partial(_melodies, grid=GRIDS[grid])
 
     def found() -> Iterator[tuple[str, Window]]:
         for music in music_files.read_all(path):
             if isinstance(music, Score) and path.suffix.lower() in music_files.MIDI:
                 cut.refused.update(f"remarks: {remark}" for remark in music.remarks)
                 score, cut.found = aligned(music, Alignment(**options["align"]))
-                yield from kind.cut(score, options["steps"], cut.refused)
+                yield from cutter(score, options["steps"], cut.refused)
             else:
                 yield from several(music)
 
     def several(music: Score | Songbook) -> Iterator[tuple[str, Window]]:
         """Of a file with several songs one that does not fit costs itself alone."""
         try:
-            yield from kind.cut(music, options["steps"], cut.refused)
+            yield from cutter(music, options["steps"], cut.refused)
         except MusicError as error:
             if path.suffix.lower() not in note_sequences.SUFFIXES:
                 raise

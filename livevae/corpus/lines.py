@@ -2,13 +2,14 @@
 
 A reader knows notation (MusicXML, ABC) or ticks (MIDI); what leaves it is `Line`s of `Bar`s. Here the bars
 are joined into `Run`s, stretches in which the grid of beats never slips, because a window may only be cut
-where the bar lines mean what a 4/4 grid says they mean.
+where the bar lines mean what the grid says they mean.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from types import MappingProxyType
 
 STEPS_PER_QUARTER = 4
 
@@ -22,6 +23,47 @@ FITTING_METERS = frozenset({(4, 4), (2, 2), (2, 4), (4, 2), (4, 8), (8, 4)})
 """Meters whose bars are halves, wholes or doubles of a 4/4 bar with the same beats, so 2-bar windows of 32
 sixteenths fall on their bar lines. 3/4 has the same beat but puts its accents where 4/4 has none, and 6/8
 and its kin divide the beat in three: these are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Bars of so many sixteenths, and what is written in them.
+
+    Attributes:
+        name: as a performer asks for it.
+        bar: sixteenths.
+        meters: whose bars are those, halves or doubles of them.
+        hop: sixteenths from a window's beginning to the next one's.
+    """
+
+    name: str
+    bar: int
+    meters: frozenset[tuple[int, int]]
+    hop: int
+
+
+_THREE = frozenset({(3, 4), (6, 4)})
+_SIX = frozenset({(6, 8), (3, 8), (12, 8)})
+
+GRIDS: Mapping[str, Grid] = MappingProxyType(
+    {
+        grid.name: grid
+        for grid in (
+            Grid("4/4", 16, FITTING_METERS, STEPS_PER_QUARTER),
+            Grid("3/4", 12, _THREE, 12),
+            Grid("6/8", 12, _SIX, 12),
+            Grid("12", 12, _THREE | _SIX, 12),
+        )
+    }
+)
+"""By name. Windows of 4/4 begin on every beat; those of 12 on bar lines, which is what tells 3/4 from 6/8."""
+
+COMMON = GRIDS["4/4"]
+
+
+def grid_of(bar: int) -> Grid:
+    """Every meter that fits bars of so many sixteenths."""
+    return next(grid for grid in (COMMON, GRIDS["12"]) if grid.bar == bar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +131,7 @@ class Run:
     chords: list[tuple[Fraction, int]] = field(default_factory=list)
 
 
-def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
+def runs(bars: Iterable[Bar], refused: Counter[str], grid: Grid = COMMON) -> Iterator[Run]:
     """The unbroken runs of a line; `refused` counts the bars that are in none, by reason.
 
     Two parts of a bar (a pickup after a repeat sign, say) join where together they are whole; where the
@@ -98,12 +140,12 @@ def runs(bars: Iterable[Bar], refused: Counter[str]) -> Iterator[Run]:
     run = Run()
     meter: tuple[int, int] | None = None
     for bar in bars:
-        if bar.meter is None or bar.meter not in FITTING_METERS:
+        if bar.meter is None or bar.meter not in grid.meters:
             if run.notes:
                 yield run
             run, meter = Run(), None
             name = f"{bar.meter[0]}/{bar.meter[1]}" if bar.meter else "free time"
-            refused[f"bars in {name}, which does not fit the 4/4 grid"] += 1
+            refused[f"bars in {name}, which does not fit the {grid.name} grid"] += 1
             continue
         whole = Fraction(4 * STEPS_PER_QUARTER * bar.meter[0], bar.meter[1])
         length = bar.length * STEPS_PER_QUARTER

@@ -20,8 +20,8 @@ MAX_OFF_GRID = 0.25
 
 MIN_NOTES = 3
 MIN_PITCHES = 2
-MAX_SILENCE = 16
-"""Steps: a window that is silent for a bar or longer is refused."""
+BAR = 16
+"""Steps of a bar of 4/4. A window that is silent for a bar or longer is refused."""
 
 
 def quantise(run: Run) -> tuple[Tokens, NDArray[np.bool_]]:
@@ -48,15 +48,17 @@ def round_half_up(value: Fraction) -> int:
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 
-def windows(run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER) -> Iterator[Tokens]:
+def windows(
+    run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER, bar: int = BAR
+) -> Iterator[Tokens]:
     """Every window of `steps` tokens from every beat of a run that is worth learning; the others are counted."""
-    return (window for _, window in places(run, steps, refused, hop))
+    return (window for _, window in places(run, steps, refused, hop, bar))
 
 
 def places(
-    run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER
+    run: Run, steps: int, refused: Counter[str], hop: int = STEPS_PER_QUARTER, bar: int = BAR
 ) -> Iterator[tuple[int, Tokens]]:
-    """(first step in the run, window) of each of `windows`.
+    """(first step in the run, window) of each of `windows`, a window every `hop` steps; a bar has `bar`.
 
     A note that began before the window is not heard in it: its holds stay holds, its off becomes one, as in
     Magenta's slicing of melodies.
@@ -65,7 +67,7 @@ def places(
     struck = tokens > melody.OFF
     for first in range(0, len(tokens) - steps + 1, hop):
         window = tokens[first : first + steps].copy()
-        reason = _fault(window, int((struck & crooked)[first : first + steps].sum()))
+        reason = _fault(window, int((struck & crooked)[first : first + steps].sum()), bar)
         if reason:
             refused[reason] += 1
             continue
@@ -74,7 +76,7 @@ def places(
         yield first, window
 
 
-def _fault(window: Tokens, crooked: int) -> str | None:
+def _fault(window: Tokens, crooked: int, bar: int) -> str | None:
     pitches = window[window > melody.OFF]
     if len(pitches) < MIN_NOTES:
         return f"windows with fewer than {MIN_NOTES} notes"
@@ -82,7 +84,7 @@ def _fault(window: Tokens, crooked: int) -> str | None:
         return "windows of one pitch"
     if crooked > MAX_OFF_GRID * len(pitches):
         return "windows with triplets or other rhythms off the sixteenth grid"
-    if longest_silence(window) >= MAX_SILENCE:
+    if longest_silence(window) >= bar:
         return "windows with a silent bar"
     return None
 

@@ -177,7 +177,7 @@ class LiveDecoder:
         windows = iter([to_riff(self.config, window) for window in music])
         riffs = [join([next(windows) for _ in range(count)]) for count in counts]
         return [
-            join(heard(recipe, self.config.steps, count)) if _is_call(recipe) else riff
+            join(heard(recipe, self.config, count)) if _is_call(recipe) else riff
             for recipe, count, riff in zip(recipes, counts, riffs, strict=True)
         ]
 

@@ -1,10 +1,10 @@
-"""Meters: how long a bar is, and how a model's bars of sixteen sixteenths become bars of another meter. Pure.
+"""Meters: how long a bar is, and how a model's bars, of sixteen sixteenths as a rule, become bars of another. Pure.
 
 Every bar of a meter is cut from as many of the model's bars as it needs, so that each begins on a downbeat of the
 model: 3/4 takes the first twelve sixteenths of each, 5/4 one whole bar and four sixteenths of the next. Laws:
 
     a riff of n bars lasts n bars of the meter
-    in 4/4 nothing is changed
+    in 4/4 nothing is changed, nor in 3/4 and 6/8 where the model's bars have twelve sixteenths
     fitted(spread(riff, meter), meter, n) == riff    where no note of the riff reaches across a bar line
 """
 
@@ -77,11 +77,14 @@ def parse(text: str) -> Meter:
 
 
 def fitted(riff: Riff, meter: Meter, bars: int) -> Riff:
-    """A decoded riff in `bars` bars of a meter: each bar cut from the model's, all of it played again until full."""
+    """A decoded riff in `bars` bars of a meter: each bar cut from the model's, all of it played again until full.
+
+    A riff whose own bars fill the meter's is not cut.
+    """
+    if riff.bar * meter.model_bars == meter.bar:
+        return shape.fitted(riff, bars * meter.bar)
     whole = meter.model_bars * TICKS_PER_BAR
-    riff = shape.fitted(riff, bars * whole)
-    if meter.bar == whole:
-        return riff
+    riff = shape.fitted(common(riff), bars * whole)
 
     def placed(note: Note) -> Note | None:
         bar = (note.start + EARLY) // whole
@@ -91,6 +94,11 @@ def fitted(riff: Riff, meter: Meter, bars: int) -> Riff:
         return replace(note, start=bar * meter.bar + start, length=min(note.length, meter.bar - start))
 
     return Riff(riff.map(placed).notes, bars * meter.bar)
+
+
+def common(riff: Riff) -> Riff:
+    """A riff in bars of 4/4: shorter bars of its own begin where those begin."""
+    return riff if riff.bar == TICKS_PER_BAR else spread(riff, Meter(riff.bar // TICKS_PER_STEP, 16))
 
 
 def spread(riff: Riff, meter: Meter) -> Riff:

@@ -52,24 +52,29 @@ class Riff:
     Attributes:
         notes: sorted; the constructor sorts them.
         length: ticks, whole bars as a rule.
+        bar: ticks of its bars, as the model that made it counts them.
     """
 
     notes: tuple[Note, ...]
     length: int
+    bar: int = TICKS_PER_BAR
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "notes", tuple(sorted(self.notes)))
         if self.length < 1:
             raise ValueError(f"a riff lasts at least one tick, not {self.length}")
+        if self.bar < 1:
+            raise ValueError(f"a bar lasts at least one tick, not {self.bar}")
 
     @property
     def bars(self) -> float:
-        """Its length in 4/4 bars."""
-        return self.length / TICKS_PER_BAR
+        """Its length in its bars."""
+        return self.length / self.bar
 
     def map(self, change: Callable[[Note], Note | None]) -> "Riff":
         """The riff with every note changed; notes for which `change` gives None are left out."""
-        return Riff(tuple(new for note in self.notes if (new := change(note)) is not None), self.length)
+        changed = tuple(new for note in self.notes if (new := change(note)) is not None)
+        return Riff(changed, self.length, self.bar)
 
     def moved(self, ticks: int) -> "Riff":
         """The same notes, `ticks` later; the length stays."""
@@ -79,8 +84,8 @@ class Riff:
 def join(riffs: Iterable[Riff]) -> Riff:
     """Riffs one after the other, as one; at least one riff."""
     notes: list[Note] = []
-    length = 0
+    length, bar = 0, TICKS_PER_BAR
     for riff in riffs:
         notes.extend(riff.moved(length).notes)
-        length += riff.length
-    return Riff(tuple(notes), length)
+        length, bar = length + riff.length, riff.bar
+    return Riff(tuple(notes), length, bar)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from livevae.music.meter import Meter, spread
+from livevae.music.meter import Meter, common, spread
 from livevae.music.notes import TICKS_PER_BAR, Note, Riff
 from livevae.perform.recording import BARS, EARLY, heard_before, quantised
 
@@ -57,6 +57,7 @@ class Memory:
         riffs = self._riffs.setdefault(voice, deque(maxlen=RIFFS))
         if decoded is None:
             decoded = riffs[-1].decoded if riffs else played
+        decoded = common(decoded)
         length = min(decoded.length, bars * TICKS_PER_BAR)
         decoded = Riff(tuple(note for note in decoded.notes if note.start < length), length)
         riffs.append(Committed(start, decoded, played))

@@ -21,7 +21,7 @@ from livevae.edges.mqtt.payloads import (
 from livevae.edges.mqtt.topics import NAME
 from livevae.errors import LivevaeError
 from livevae.latent.recipe import Recipe
-from livevae.music.notes import TICKS_PER_BEAT, Note, Riff
+from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform import recipes
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM, Timeline
 
@@ -302,6 +302,8 @@ class Decoded:
         table: dict[str, object] = {"n": self.number, "why": self.why, "seconds": self.seconds}
         if self.riff is not None:
             table["length"] = self.riff.length
+            if self.riff.bar != TICKS_PER_BAR:
+                table["bar"] = self.riff.bar
             table["notes"] = [[n.start, n.length, n.pitch, n.velocity, n.part] for n in self.riff.notes]
         return write(table, LONGEST_DOCUMENT)
 
@@ -321,7 +323,8 @@ class Decoded:
                 notes = tuple(Note(*_integers(row, 5)) for row in given)
             except ValueError as error:
                 raise PayloadError(str(error)) from None
-            riff = Riff(notes, whole(table, "length", 1, 2**20))
+            bar = whole(table, "bar", TICKS_PER_STEP, TICKS_PER_BAR) if "bar" in table else TICKS_PER_BAR
+            riff = Riff(notes, whole(table, "length", 1, 2**20), bar - bar % TICKS_PER_STEP)
         return cls(whole(table, "n"), riff, text(table, "why", ""), number(table, "seconds", 0.0, 1e6))
 
 

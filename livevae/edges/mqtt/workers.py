@@ -25,7 +25,7 @@ from livevae.edges.mqtt.values import Decoded, Job
 from livevae.errors import LivevaeError
 from livevae.latent.personas import Persona
 from livevae.latent.recipe import BASE, Recipe
-from livevae.music.notes import TICKS_PER_BAR, Riff
+from livevae.music.notes import Riff
 from livevae.perform.engine import Engine
 from livevae.perform.protocols import Decoder
 
@@ -162,7 +162,7 @@ class SharedEngine(Engine):
         self._misses = 0
         if waiting is None or waiting.future.done():
             return
-        if answer.riff is None or answer.riff.length != waiting.recipe.bars * TICKS_PER_BAR:
+        if answer.riff is None or answer.riff.length != waiting.recipe.bars * answer.riff.bar:
             logger.debug("mqtt: a worker refused: %s", answer.why)
             self._refused[waiting.what] = asyncio.get_running_loop().time() + REFUSED
             waiting.timer.cancel()

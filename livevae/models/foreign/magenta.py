@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livevae.errors import ModelError
 from livevae.models.checkpoints.layout import lstm_names
-from livevae.models.musicvae.config import ALIASES, CONFIGS, Config
+from livevae.models.musicvae.config import ALIASES, CONFIGS, WALTZ_BAR, Config
 
 Variables = Mapping[str, NDArray[Any]]
 
@@ -169,7 +169,8 @@ def _sized(variables: Variables, origin: str, hint: str, facts: dict[str, Any]) 
     like = [
         config
         for config in CONFIGS.values()
-        if bool(config.segments) == segmented
+        if config.bar != WALTZ_BAR
+        and bool(config.segments) == segmented
         and config.encode_segments == encode_segments
         and config.split == (parts > 0)
         and (config.output_depths if config.split else (config.output_depth,)) == raw

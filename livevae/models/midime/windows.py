@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livevae.corpus import music_files
 from livevae.corpus.align import Alignment, aligned
-from livevae.corpus.lines import FITTING_METERS, STEPS_PER_QUARTER, Bar, Run, runs
+from livevae.corpus.lines import FITTING_METERS, Bar, Run, grid_of, runs
 from livevae.corpus.melody_windows import windows as melody_windows
 from livevae.corpus.midi_lines import bars_of
 from livevae.corpus.music_files import Songbook
@@ -22,6 +22,7 @@ from livevae.corpus.score import Part, PlayedNote, Score, band, fullest, notes_o
 from livevae.errors import MusicError
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.vocabulary import from_riff
+from livevae.music.meter import fitted
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
 
 Window = NDArray[Any]
@@ -186,6 +187,8 @@ def from_takes(takes: Sequence[Riff], config: Config) -> Imported:
     for number, take in enumerate(takes, 1):
         report = FileReport(f"take {number}", hashlib.sha256(repr(take).encode()).hexdigest()[:16])
         reports.append(report)
+        if config.bar != STEPS_PER_BAR:  # takes come in bars of 4/4, as far as those are played
+            take = fitted(take, config.meter, round(take.bars))  # noqa: PLW2901
         for window in _riff_windows(take, config, Choice(), report.left_out):
             if kept.setdefault(window.tobytes(), (window, number - 1))[1] == number - 1:
                 report.windows += 1
@@ -295,12 +298,13 @@ def _skyline(part: Part) -> Iterator[PlayedNote]:
 
 
 def _bars(bars: Iterable[Bar], config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
-    hop = STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR
-    for run in runs(bars, left_out):
+    grid = grid_of(config.bar)
+    hop = grid.hop if choice.hop == "beat" else grid.bar
+    for run in runs(bars, left_out, grid):
         filled = _filled(run, config.steps)
         if filled.steps < config.steps:
             left_out[f"stretches shorter than {config.bars} bars"] += 1
-        yield from melody_windows(filled, config.steps, left_out, hop)
+        yield from melody_windows(filled, config.steps, left_out, hop, grid.bar)
 
 
 def _filled(run: Run, steps: int) -> Run:
@@ -354,7 +358,8 @@ def _roles(parts: Sequence[Part], cut: Cut) -> list[tuple[Part, int]]:
 
 def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[str]) -> Iterator[Window]:
     """Windows of a riff; one that is shorter than a window is repeated to fill it."""
-    hop = (STEPS_PER_QUARTER if choice.hop == "beat" else STEPS_PER_BAR) * TICKS_PER_STEP
+    grid = grid_of(config.bar)
+    hop = (grid.hop if choice.hop == "beat" else grid.bar) * TICKS_PER_STEP
     if config.music == "melody":
         sung = [
             (Fraction(n.start, TICKS_PER_STEP), Fraction(n.end, TICKS_PER_STEP), n.pitch) for n in riff.notes
@@ -362,7 +367,7 @@ def _riff_windows(riff: Riff, config: Config, choice: Choice, left_out: Counter[
         run = _filled(Run(sung, Fraction(riff.length, TICKS_PER_STEP)), config.steps)
         if run.steps < config.steps:
             left_out[f"stretches shorter than {config.bars} bars"] += 1
-        yield from melody_windows(run, config.steps, left_out, hop // TICKS_PER_STEP)
+        yield from melody_windows(run, config.steps, left_out, hop // TICKS_PER_STEP, grid.bar)
         return
     window = config.steps * TICKS_PER_STEP
     if riff.length < window and window % riff.length == 0:

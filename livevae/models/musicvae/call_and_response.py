@@ -14,7 +14,8 @@ from livevae.latent.vectors import Vector, slerp
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.encoder import PackedEncoder
 from livevae.models.musicvae.vocabulary import from_riff
-from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Note, Riff
+from livevae.music.meter import fitted
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
 
 HALF_WAY = 0.5
 
@@ -35,31 +36,32 @@ class Listener:
         """
         if self._encoder is None:
             self._encoder = self._make()
-        windows = [from_riff(self._config, riff) for riff in heard(recipe, self._config.steps, count)]
+        windows = [from_riff(self._config, riff) for riff in heard(recipe, self._config, count)]
         return np.asarray(self._encoder(np.stack(windows)).mu, np.float64)
 
 
-def heard(recipe: Recipe, steps: int, count: int) -> list[Riff]:
-    """A recipe's call in windows; one that is shorter than they are is repeated."""
-    window = steps * TICKS_PER_STEP
-    bar = STEPS_PER_BAR * TICKS_PER_STEP
-    length = max(bar, -(-max(note[0] + 1 for note in recipe.call) // bar) * bar)
-    if length < count * window:
+def heard(recipe: Recipe, config: Config, count: int) -> list[Riff]:
+    """A recipe's call in windows of a model; one that is shorter than they are is repeated."""
+    # calls come in bars of 4/4, whatever is played in them (`meter.spread`)
+    needed = count * config.steps * TICKS_PER_BAR // config.bar
+    length = max(TICKS_PER_BAR, -(-max(note[0] + 1 for note in recipe.call) // TICKS_PER_BAR) * TICKS_PER_BAR)
+    if length < needed:
         # whole turns, so that the call keeps its place in the bar
-        length = next(bars * bar for bars in (1, 2, 4, 8, 16, 32, 64) if bars * bar >= length)
+        length = next(size for bars in (1, 2, 4, 8, 16, 32, 64) if (size := bars * TICKS_PER_BAR) >= length)
     notes = [
         Note(start + turn * length, span, pitch, velocity)
-        for turn in range(-(-count * window // length))
+        for turn in range(-(-needed // length))
         for start, span, pitch, velocity in recipe.call
     ]
+    whole = Riff(tuple(notes), needed)
+    if config.bar != STEPS_PER_BAR:
+        whole = fitted(whole, config.meter, count * config.bars)
+    window = config.steps * TICKS_PER_STEP
     return [
         Riff(
-            tuple(
-                note
-                for note in Riff(tuple(notes), count * window).moved(-first).notes
-                if -1 < note.start < window
-            ),
+            tuple(note for note in whole.moved(-first).notes if -1 < note.start < window),
             window,
+            config.bar * TICKS_PER_STEP,
         )
         for first in range(0, count * window, window)
     ]

@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 
 from livevae.budget import json_value
 from livevae.errors import LimitError, ModelError
-from livevae.music.notes import STEPS_PER_BAR
+from livevae.music.meter import Meter
+from livevae.music.notes import STEPS_PER_BAR, STEPS_PER_BEAT
 
 Music = Literal["melody", "drums", "groove", "trio"]
 """Which token vocabulary the model speaks: the file of that name in `livevae.music`."""
@@ -23,6 +24,9 @@ Head = Literal["categorical", "nade", "groove"]
 
 Schedule = Literal["constant", "exponential", "inverse_sigmoid"]
 """How the probability of scheduled sampling grows with the training step (Bengio et al. 2015)."""
+
+WALTZ_BAR = 12
+"""Sixteenths of a bar of 3/4, and of 6/8."""
 
 MAX_LAYERS = 16
 """More LSTM layers than anyone has trained; a configuration from a file that asks for more is broken."""
@@ -59,6 +63,7 @@ class Config:
         min_learning_rate: that it decays to.
         decay_rate: by which it decays a step: rate = (lr - min) * decay ** step + min.
         grad_clip: largest norm of the gradient.
+        bar: sixteenths of a bar: 16 in 4/4, 12 in 3/4 and 6/8.
     """
 
     name: str
@@ -87,6 +92,7 @@ class Config:
     min_learning_rate: float = 1e-5
     decay_rate: float = 0.9999
     grad_clip: float = 1.0
+    bar: int = STEPS_PER_BAR
 
     def __post_init__(self) -> None:
         for field in ("input_depth", "steps", "latent"):
@@ -96,6 +102,11 @@ class Config:
             sizes = getattr(self, field)
             if not 1 <= len(sizes) <= MAX_LAYERS or min(sizes) < 1:
                 raise ModelError(f"{self.name}: {field} must be 1 to {MAX_LAYERS} sizes, not {list(sizes)}")
+        if self.bar != STEPS_PER_BAR and (self.bar != WALTZ_BAR or self.steps % self.bar):
+            raise ModelError(
+                f"{self.name}: bars have {STEPS_PER_BAR} or {WALTZ_BAR} steps, which {self.bar} is not or which"
+                f" {self.steps} do not divide into"
+            )
         if self.segments and self.steps % self.segments:
             raise ModelError(f"{self.name}: {self.steps} steps do not divide into {self.segments} segments")
         if self.encode_segments and not self.segments:
@@ -121,8 +132,13 @@ class Config:
 
     @property
     def bars(self) -> int:
-        """The window's length in 4/4 bars."""
-        return self.steps // STEPS_PER_BAR
+        """The window's length in its bars."""
+        return self.steps // self.bar
+
+    @property
+    def meter(self) -> Meter:
+        """Of its bars, in quarters: 3/4 stands for 6/8 too."""
+        return Meter(self.bar // STEPS_PER_BEAT, 4)
 
     @property
     def core_depths(self) -> list[int]:
@@ -139,7 +155,10 @@ class Config:
 
     def to_json(self) -> str:
         """One JSON object; `from_json` is the inverse."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        values = dataclasses.asdict(self)
+        if self.bar == STEPS_PER_BAR:  # as it was written before there were others
+            del values["bar"]
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Config":
@@ -240,6 +259,7 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
             _MELODY.replace(
                 name="cat-mel_2bar_big", encoder=(2048,), decoder=(2048, 2048, 2048), latent=512, max_beta=0.5
             ),
+            _MELODY.replace(name="cat-mel_2bar_12", steps=24, bar=12),
             _CHORDS,
             _DRUMS,
             _DRUMS.replace(
@@ -270,7 +290,7 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
         )
     }
 )
-"""Every configuration that livevae plays, by Magenta's name."""
+"""Every configuration that livevae plays, by Magenta's name; `cat-mel_2bar_12` is livevae's own."""
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {

@@ -29,6 +29,9 @@ METER = tuple(
 """How strong each sixteenth of a bar is: 0 the downbeat, -1 the half, -2 quarters, -3 eighths, -4 sixteenths
 (Longuet-Higgins and Lee 1984)."""
 
+TWELVE = tuple(0 if step == 0 else -2 if step % 4 == 0 or step == 6 else -3 - step % 2 for step in range(12))
+"""The same of twelve: quarters of 3/4 and the half of 6/8 alike, eighths, sixteenths."""
+
 
 def measured(riff: Riff) -> dict[str, float]:
     """What each attribute of a riff is: notes a bar, mean pitch, syncopation a note, pitches from low to high.
@@ -36,17 +39,17 @@ def measured(riff: Riff) -> dict[str, float]:
     Syncopation is how much weaker, on average, the steps are on which notes begin than the strongest step that they
     sound through (after Longuet-Higgins and Lee 1984).
     """
-    bars = riff.length / (STEPS_PER_BAR * TICKS_PER_STEP)
+    meter = TWELVE if riff.bar == len(TWELVE) * TICKS_PER_STEP else METER
     pitches = [note.pitch for note in riff.notes]
     if not pitches:
         return dict.fromkeys(ATTRIBUTES, 0.0)
     off = []
     for note in riff.notes:
         first, last = nearest_step(note.start), max(nearest_step(note.end), nearest_step(note.start) + 1)
-        strongest = max(METER[step % STEPS_PER_BAR] for step in range(first, last))
-        off.append(strongest - METER[first % STEPS_PER_BAR])
+        strongest = max(meter[step % len(meter)] for step in range(first, last))
+        off.append(strongest - meter[first % len(meter)])
     return {
-        "density": len(pitches) / bars,
+        "density": len(pitches) / riff.bars,
         "height": sum(pitches) / len(pitches),
         "syncopation": sum(off) / len(off),
         "range": float(max(pitches) - min(pitches)),

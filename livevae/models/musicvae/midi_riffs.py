@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from livevae.corpus import midi
-from livevae.corpus.lines import FITTING_METERS
+from livevae.corpus.lines import grid_of
 from livevae.corpus.score import DRUM_CHANNEL, band, fullest, notes_of
 from livevae.errors import MusicError
 from livevae.models.musicvae.config import Config
 from livevae.music import midi_file
-from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Riff
+from livevae.music.meter import COMMON
+from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Riff
 from livevae.music.trio import BASS, DRUMS, MELODY
 
 FINGERED_BASS = 33
@@ -22,9 +23,10 @@ def read(path: Path, config: Config) -> Riff:
         MusicError: no MIDI file, a meter that is not on the 4/4 grid, or nothing for this model.
     """
     score = midi.read(path)
-    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in FITTING_METERS})
+    grid = grid_of(config.bar)
+    odd = sorted({f"{a}/{b}" for _, (a, b) in score.meters if (a, b) not in grid.meters})
     if odd:
-        raise MusicError(f"{path.name}: meters that do not fit the 4/4 grid: {', '.join(odd)}")
+        raise MusicError(f"{path.name}: meters that do not fit the {grid.name} grid: {', '.join(odd)}")
     players = band(score.parts)
     others = [part for part in score.parts if not part.is_drums]
     lines = [*players.lines, *players.chords]
@@ -42,19 +44,19 @@ def read(path: Path, config: Config) -> Riff:
         )
         raise MusicError(f"{path.name} has nothing for {config.name}, which takes {wanted}")
     notes = notes_of(roles)
-    window = config.bars * TICKS_PER_BAR
+    window = config.steps * TICKS_PER_STEP
     end = max(note.end for note in notes) if config.music in ("melody", "trio") else notes[-1].start + 1
-    return Riff(tuple(notes), -(-end // window) * window)
+    return Riff(tuple(notes), -(-end // window) * window, config.bar * TICKS_PER_STEP)
 
 
 def windows(riff: Riff, config: Config) -> list[Riff]:
     """A riff cut into the model's windows, one after the other; a note belongs where it starts."""
-    length = config.bars * TICKS_PER_BAR
+    length = config.steps * TICKS_PER_STEP
     early = TICKS_PER_BEAT // 8
     cut = []
     for first in range(0, riff.length, length):
         inside = (note for note in riff.moved(-first).notes if -early <= note.start < length - early)
-        cut.append(Riff(tuple(inside), length))
+        cut.append(Riff(tuple(inside), length, config.bar * TICKS_PER_STEP))
     return cut
 
 
@@ -71,4 +73,5 @@ def to_bytes(riff: Riff, config: Config, bpm: float = 120.0) -> bytes:
         start = max(0, note.start)
         messages.append((start, bytes((0x8F + channel, note.pitch, note.velocity))))
         messages.append((max(note.end, start + 1), bytes((0x7F + channel, note.pitch, 0))))
-    return midi_file.encode(messages, [(0, bpm)], riff.length)
+    meters = [(0, config.meter.beats, config.meter.unit)] if config.meter != COMMON else []
+    return midi_file.encode(messages, [(0, bpm)], riff.length, meters)

@@ -19,7 +19,7 @@ def to_riff(config: Config, music: NDArray[Any]) -> Riff:
     """
     values = music.tolist()
     if config.music == "melody":
-        return melody.decode(values)
+        return replace(melody.decode(values), bar=config.bar * TICKS_PER_STEP)
     if config.music == "trio":
         return trio.decode(values)
     if config.music == "groove":

@@ -301,7 +301,7 @@ def evaluate(
     return evaluation(
         reconstruction_scores(model, chosen),
         sources,
-        lambda tokens: sample_statistics.statistics(tokens, config.learns),
+        lambda tokens: sample_statistics.statistics(tokens, config.learns, config.bar),
         lambda tokens: tokens[..., MELODY] if config.learns == "chords" else tokens,
         copies=_copies(sources, train) if config.learns == "melody" else {},
     )

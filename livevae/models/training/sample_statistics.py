@@ -73,9 +73,9 @@ def durations(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
     return histogram(np.minimum(found[:, 3], LONGEST) - 1, LONGEST)
 
 
-def onsets(found: NDArray[np.int64], _windows: Tokens) -> Histogram:
-    """Where in the bar notes start, 16 steps."""
-    return histogram(found[:, 1] % 16, 16)
+def onsets(found: NDArray[np.int64], _windows: Tokens, bar: int = STEPS_PER_BAR) -> Histogram:
+    """Where in the bar notes start, of so many steps."""
+    return histogram(found[:, 1] % bar, bar)
 
 
 def density(found: NDArray[np.int64], windows: Tokens) -> Histogram:
@@ -107,10 +107,11 @@ STATISTICS: Mapping[str, Callable[[NDArray[np.int64], Tokens], Histogram]] = Map
 """Every statistic by name."""
 
 
-def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
+def statistics(windows: Tokens, music: str = "melody", bar: int = STEPS_PER_BAR) -> dict[str, Histogram]:
     """Every statistic of windows [N, steps] of melodies or drums, or [N, steps, 3] of trios, part by part.
 
-    Of melodies over chords [N, steps, 2] also which notes are of the chord that they are struck over.
+    Of melodies over chords [N, steps, 2] also which notes are of the chord that they are struck over. Bars of
+    melodies have `bar` steps.
     """
     if music == "chords":
         line = windows[..., chord_windows.MELODY]
@@ -130,7 +131,9 @@ def statistics(windows: Tokens, music: str = "melody") -> dict[str, Histogram]:
     if music == "drums":
         return drum_statistics(np.asarray(windows).astype(np.int64))
     found = notes(windows)
-    return {name: of(found, windows) for name, of in STATISTICS.items()}
+    return {name: of(found, windows) for name, of in STATISTICS.items()} | {
+        "onset positions": onsets(found, windows, bar)
+    }
 
 
 def reduced(windows: NDArray[np.int64]) -> NDArray[np.int64]:
