@@ -109,7 +109,7 @@ class TransformerDecoder:
                 return
             if (note := cursor.push(token)) is not None:
                 made.append(note)
-            logits = self.model.network.read(np.array([cursor.features(token)], np.int64), state)[-1]
+            logits = self.model.network.step(cursor.features(token), state)
 
     def _read(self, tokens: Sequence[int]) -> State:
         """The state after a context; the longest beginning of it that is kept is not read again."""
@@ -149,7 +149,7 @@ class TransformerDecoder:
             now += performance.steps([event])
             if now >= recipe.bars * bar:
                 break
-            logits = model.network.read(np.array([[event]], np.int64), state)[-1]
+            logits = model.network.step((event,), state)
         return [
             (round(n.start * STEP_TICKS), max(1, round((n.end - n.start) * STEP_TICKS)), n.pitch, n.velocity)
             for n in performance.decode(made)

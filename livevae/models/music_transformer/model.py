@@ -149,15 +149,15 @@ class Model:
                 noise = drawn(number, index // BLOCK, 0, BLOCK, self.config.classes, temperature)
             made.append(chosen(logits, temperature, top, noise[index % BLOCK]))
             if index + 1 < n:
-                logits = self.network.read(self.given(made[-1], cursor), state)[-1]
+                logits = self.network.step(self.given(made[-1], cursor), state)
         return np.array(made, np.int64)
 
-    def given(self, token: int, cursor: grid.Cursor) -> NDArray[np.int64]:
-        """What the network is given at a token that comes next, `[1, F]`; the cursor goes on."""
+    def given(self, token: int, cursor: grid.Cursor) -> tuple[int, ...]:
+        """What the network is given at a token that comes next, `[F]`; the cursor goes on."""
         if self.config.vocabulary == "performance":
-            return np.array([[token]], np.int64)
+            return (token,)
         cursor.push(token)
-        return np.array([cursor.features(token)], np.int64)
+        return cursor.features(token)
 
     def _tokens(self, events: ArrayLike) -> list[int]:
         array = np.asarray(events)
