@@ -9,9 +9,12 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 import livevae.models
+from livevae.cli import main
 from livevae.corpus.piano_windows import windows as piano_windows
 from livevae.corpus.score import Part, PlayedNote, Score
+from livevae.edges.osc.codec import Message, encode
 from livevae.errors import ModelError
+from livevae.inputs import Head, Input, Log
 from livevae.latent.recipe import Recipe
 from livevae.models import stepwise
 from livevae.models.checkpoints import shelf, step_files
@@ -28,6 +31,9 @@ from livevae.models.music_transformer.torch_network import Transformer, skewed
 from livevae.music import piano_roll
 from livevae.music.notes import TICKS_PER_BAR
 from livevae.music.piano_roll import Cell
+from livevae.perform.scene import parse
+from livevae.render import render
+from livevae.replay import replay
 
 SMALL = Config("small", layers=2, width=16, heads=2, hidden=24, span=40)
 VARIANTS = [
@@ -442,6 +448,85 @@ def test_configurations_come_back_and_others_are_refused():
     for text in ("[]", "{}", "3", '{"layers": "many"}'):
         with pytest.raises(ModelError):
             Config.from_json(text)
+
+
+# ---------------------------------------------------------------------- on stage
+
+
+@pytest.fixture
+def piano(tmp_path, monkeypatch):
+    """A small transformer of random weights on the shelf."""
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path))
+    step_files.write(shelf.place("piano"), StepFile("music_transformer", SMALL, {}, tensors(SMALL)))
+    return "piano"
+
+
+def test_a_scene_of_two_that_continue_is_rendered_the_same_twice(piano):
+    scene = parse(
+        f'[voice.lead]\nmodel = "{piano}"\n[voice.echo]\nmodel = "{piano}"\nfollow = "lead"\nbars = 1\n'
+    )
+
+    def render_once():
+        return render(
+            scene, stepwise.decoder, bars=6, has_model=shelf.exists, takes=stepwise.takes, seed=3
+        ).midi()
+
+    assert render_once() == render_once()
+
+
+def test_a_night_of_set_follow_call_and_trade_is_replayed_note_for_note(piano):
+    """The voice is handed to the transformer while it plays; the player's keys are heard, answered, traded."""
+
+    def osc(time, *words):
+        return Input(time, "osc", encode(Message(words[0], words[1:])))
+
+    def key(time, pitch):
+        return Input(time, "midi", bytes([0x90, pitch, 90])), Input(
+            time + 0.4, "midi", bytes([0x80, pitch, 0])
+        )
+
+    script = [
+        osc(0.1, "/livevae/set", "lead", "model", piano, "follow", "midi", "top", 20),
+        osc(0.2, "/livevae/play", "lead"),
+        *(one for i in range(4) for one in key(0.5 + 0.5 * i, 60 + i)),
+        osc(6.0, "/livevae/stop", "lead"),
+        osc(6.1, "/livevae/call", "lead", "distance", 0.5),
+        osc(12.0, "/livevae/trade", 1),
+        *(one for i in range(8) for one in key(13.0 + 0.5 * i, 65 + i)),
+        osc(19.0, "/livevae/trade", 0),
+        Input(22.0, "end"),
+    ]
+    log = Log(Head(seed=7, ports=("livevae",), wall=1000.0), tuple(sorted(script, key=lambda one: one.time)))
+
+    def once(keep):
+        def load(name):
+            found = stepwise.decoder(name)
+            return TransformerDecoder(found.model, keep=keep)
+
+        scene = parse(f'[voice.lead]\nmodel = "{piano}"\n')
+        return replay(log, scene, load, has_model=shelf.exists, takes=stepwise.takes, strict=True)
+
+    first, second = once(keep=True), once(keep=False)
+    assert first.midi() == second.midi()
+    assert first.refused == 0
+    ons = [sent.tick // TICKS_PER_BAR for sent in first.sent if sent.data[0] & 0xF0 == 0x90]
+    # it played, answered the call, and traded: notes before the stop, after the call and after the trade's first turn
+    assert any(bar < 3 for bar in ons)
+    assert any(3 <= bar < 6 for bar in ons)
+    assert any(bar > 6 for bar in ons)
+
+
+def test_the_command_line_continues_with_a_transformer(piano, tmp_path):
+    folder = tmp_path / "riffs"
+    assert main(["sample", piano, "-n", "1", "--seed", "4", "--out", str(folder)]) == 0
+    tune = next(folder.glob("*.mid"))
+    assert (
+        main(
+            ["continue", str(tune), "--model", piano, "-n", "2", "--top", "9", "--out", str(tmp_path / "on")]
+        )
+        == 0
+    )
+    assert len(list((tmp_path / "on").glob("*.mid"))) == 2
 
 
 # ----------------------------------------------------------------------- learning
