@@ -97,6 +97,7 @@ def test_what_is_learnt_is_judged_exported_and_played(tmp_path, monkeypatch):
     assert main(["evaluate", model, "--data", str(data), "--samples", "4", "--out", str(found)]) == 0
     judged = json.loads((found / "evaluation.json").read_text())
     assert judged["held out"]["n_gram_nats_a_bar"] < judged["held out"]["nats_a_bar"]  # of three steps
+    assert judged["held out"]["best_n_gram_nats_a_bar"] <= judged["held out"]["n_gram_nats_a_bar"]
     out = shelf.place("mine")
     exported = [
         "export",
@@ -128,6 +129,7 @@ def test_an_n_gram_learns_what_repeats():
         model.learn([0, 1, 2, 3] * 4)
     assert model.nats([0, 1, 2, 3] * 4) < 0.5
     assert model.nats([0, 3, 1, 2] * 4) > 10
+    assert model.nats([0, 1, 2, 3] * 4, order=1) == pytest.approx(15 * np.log(4), rel=0.05)
 
 
 def test_a_copied_run_is_found_in_any_transposition():

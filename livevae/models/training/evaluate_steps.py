@@ -51,13 +51,14 @@ class NGram:
                 after = self._counts[length][tuple(sequence[at - length : at])]
                 after[token] = after.get(token, 0) + 1
 
-    def nats(self, sequence: Sequence[int], first: int = 1) -> float:
-        """Of all tokens from `first` on."""
-        return -float(sum(np.log(self._chance(sequence, at)) for at in range(first, len(sequence))))
+    def nats(self, sequence: Sequence[int], first: int = 1, order: int | None = None) -> float:
+        """Of all tokens from `first` on, seen `order` together: all that were counted if not given."""
+        seen = order or self._order
+        return -float(sum(np.log(self._chance(sequence, at, seen)) for at in range(first, len(sequence))))
 
-    def _chance(self, sequence: Sequence[int], at: int) -> float:
+    def _chance(self, sequence: Sequence[int], at: int, order: int) -> float:
         chance = 1 / self._classes
-        for length in range(min(self._order, at + 1)):
+        for length in range(min(order, at + 1)):
             after = self._counts[length].get(tuple(sequence[at - length : at]))
             if after is None:
                 break
@@ -103,18 +104,27 @@ def evaluate(
 
 
 def _n_gram(task: StepTask, train: Any, test: Any) -> dict[str, float]:
-    """Of the same windows, by the same count of notes and bars."""
+    """Of the same windows, by the same count of notes and bars; the order that fits them best is named, too."""
     _, classes, first = task.tokens(train[0])
     model = NGram(classes)
     for window in train:
         model.learn(task.tokens(window)[0])
-    total = notes = bars = 0.0
+    totals = dict.fromkeys(range(1, ORDER + 1), 0.0)
+    notes = bars = 0.0
     for window in test:
-        total += model.nats(task.tokens(window)[0], first)
+        for order in totals:
+            totals[order] += model.nats(task.tokens(window)[0], first, order)
         batch = [torch.from_numpy(np.asarray(part)[None]) for part in task.prepared(window)]
         bars += task.bars(batch)
         notes += task.notes(batch)
-    return {"n_gram_nats_a_note": total / notes, "n_gram_nats_a_bar": total / bars}
+    best = min(totals, key=totals.__getitem__)
+    return {
+        "n_gram_nats_a_note": totals[ORDER] / notes,
+        "n_gram_nats_a_bar": totals[ORDER] / bars,
+        "best_n_gram_order": best,
+        "best_n_gram_nats_a_note": totals[best] / notes,
+        "best_n_gram_nats_a_bar": totals[best] / bars,
+    }
 
 
 def part(riff: Riff, first: int, bars: int) -> tuple[tuple[int, int, int, int], ...]:
