@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
-from livevae.cli.common import old_name
+from livevae.cli.common import old_name, say
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from livevae.corpus.dataset import Dataset
+    from livevae.models.musicvae.networks import MusicVAE
     from livevae.models.training.evaluate import Evaluation
     from livevae.models.training.trainer import Report
 
@@ -131,7 +132,9 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--beside", action="append", default=[], metavar="MODEL", help="another, only sampled from"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="pictures and evaluation.json go there")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="evaluation.json and, with matplotlib, pictures go there"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.set_defaults(run=_evaluate)
 
@@ -261,8 +264,6 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    import json
-
     from livevae.corpus import dataset
     from livevae.models.checkpoints import shelf, step_files
     from livevae.models.checkpoints.identity import identity_at
@@ -301,28 +302,42 @@ def _evaluate(args: argparse.Namespace) -> None:
     )
     _show_evaluation(found)
     if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
-        from livevae.models.training import pictures
+        _keep(args.out, found.as_json())
+        _draw(args, model, data, found)
 
-        pictures.statistics(found.statistics, args.out / "statistics.png")
+
+def _draw(args: argparse.Namespace, model: "MusicVAE", data: "Dataset", found: "Evaluation") -> None:
+    """Pictures of an evaluation; without matplotlib, a line that says how to have them."""
+    from livevae.models.training import evaluate, pictures
+
+    out: Path = args.out
+    try:
+        pictures.statistics(found.statistics, out / "statistics.png")
         if model.config.music == "melody":
             lines = found.samples if found.samples.ndim == 2 else found.samples[..., 0]
-            pictures.rolls([(str(i), line) for i, line in enumerate(lines[:32])], args.out / "samples.png")
-            if (line := found.others.get("learned prior")) is not None:
-                pictures.rolls([(str(i), one) for i, one in enumerate(line[:24])], args.out / "learned.png")
+            pictures.rolls([(str(i), line) for i, line in enumerate(lines[:32])], out / "samples.png")
+            if (learned := found.others.get("learned prior")) is not None:
+                pictures.rolls([(str(i), line) for i, line in enumerate(learned[:24])], out / "learned.png")
             a, b = data.test[len(data.test) // 3], data.test[2 * len(data.test) // 3]
             path = evaluate.interpolation(model, a, b)
             shares = ["", *(f"{100 * share:.0f} % new" for share in evaluate.changes(path))]
-            pictures.rolls(list(zip(shares, path, strict=True)), args.out / "interpolation.png", columns=3)
+            pictures.rolls(list(zip(shares, path, strict=True)), out / "interpolation.png", columns=3)
         log = Path(args.model).parent / "log.jsonl"
         if log.is_file():
-            pictures.curves(log, args.out / "curves.png")
+            pictures.curves(log, out / "curves.png")
+    except pictures.NoPicturesError as error:
+        say(f"{out} holds the numbers alone: {error}")
+
+
+def _keep(out: Path, numbers: dict[str, Any]) -> None:
+    """An evaluation's numbers as a file of JSON in a folder."""
+    import json
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(json.dumps(numbers, indent=1) + "\n")
 
 
 def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
-    import json
-
     from rich.console import Console
     from rich.table import Table
 
@@ -348,8 +363,7 @@ def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
         table.add_row(name, f"{value:.4f}")
     Console().print(table)
     if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
-        (args.out / "evaluation.json").write_text(json.dumps(found.as_json(), indent=1) + "\n")
+        _keep(args.out, found.as_json())
 
 
 def _show_evaluation(found: "Evaluation") -> None:

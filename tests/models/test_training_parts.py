@@ -1,5 +1,8 @@
 """The parts of training: batches, the fast recurrence, growing encoders, statistics."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from livevae.cli import training as training_commands
 from livevae.errors import LivevaeError, ModelError
+from livevae.models.musicvae import assemble
 from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training import evaluate, growth, recurrence, sample_statistics, token_music
@@ -290,3 +294,39 @@ def test_a_model_is_evaluated_beside_its_music_and_other_models():
 def test_a_model_of_another_length_is_refused():
     with pytest.raises(ModelError, match="16 steps"):
         evaluate.evaluate(small_model(), melodies(4, 16), melodies(4, 16))
+
+
+def test_an_evaluation_without_matplotlib_writes_its_numbers_and_says_how_to_have_pictures(
+    tmp_path, monkeypatch, capsys
+):
+    data, model, found = tmp_path / "data", tmp_path / "small.safetensors", tmp_path / "found"
+    data.mkdir()
+    for split, seed in (("train", 0), ("test", 1)):
+        np.save(data / f"{split}.npy", melodies(12, seed=seed))
+        np.save(data / f"{split}_set.npy", np.zeros(12, np.uint8))
+    info = {"music": "melody", "steps": 32, "sets": ["drawn"], "counts": {"train": 12, "test": 12}}
+    (data / "info.json").write_text(json.dumps(info))
+    assemble.save(model, small_model(), {})
+    words = [
+        "evaluate",
+        str(model),
+        "--data",
+        str(data),
+        "--windows",
+        "4",
+        "--samples",
+        "8",
+        "--out",
+        str(found),
+    ]
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert training_commands.main(words) == 0
+    assert (
+        "the numbers alone: pictures need matplotlib: pip install 'livevae[data]'" in capsys.readouterr().out
+    )
+    assert [path.name for path in found.iterdir()] == ["evaluation.json"]
+    numbers = json.loads((found / "evaluation.json").read_text())
+    assert 0 < numbers["distances"]["samples"]["mean"] < 1
+    monkeypatch.undo()
+    assert training_commands.main(words) == 0
+    assert {path.name for path in found.iterdir()} > {"evaluation.json", "statistics.png", "samples.png"}

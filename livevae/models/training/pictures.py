@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 from livevae.errors import ModelError
 from livevae.models.training.sample_statistics import LONGEST, WIDEST, Histogram, notes
 
+
+class NoPicturesError(ModelError):
+    """Matplotlib is not installed; the sentence says how it is."""
+
+
 LABELS: Mapping[str, Sequence[Any]] = {
     "pitch classes": ["C", "", "D", "", "E", "F", "", "G", "", "A", "", "B"],
     "scale degrees": range(12),
@@ -24,7 +29,7 @@ def statistics(sources: Mapping[str, Mapping[str, Histogram]], path: Path) -> No
     """Every statistic as one plot, the sources side by side.
 
     Raises:
-        ModelError: matplotlib is not installed.
+        NoPicturesError: matplotlib is not installed.
     """
     plt = _matplotlib()
     names = list(next(iter(sources.values())))
@@ -53,7 +58,7 @@ def rolls(rows: Sequence[tuple[str, NDArray[Any]]], path: Path, *, columns: int 
         columns: rolls in a row.
 
     Raises:
-        ModelError: matplotlib is not installed.
+        NoPicturesError: matplotlib is not installed.
     """
     plt = _matplotlib()
     lines = -(-len(rows) // columns)
@@ -78,7 +83,7 @@ def curves(log: Path, path: Path) -> None:
     """A training log's curves: nats, KL and accuracies over steps.
 
     Raises:
-        ModelError: matplotlib is not installed.
+        NoPicturesError: matplotlib is not installed.
     """
     plt = _matplotlib()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -108,7 +113,7 @@ def _matplotlib() -> Any:
     try:
         import matplotlib as mpl  # noqa: PLC0415
     except ImportError as error:
-        raise ModelError("pictures need matplotlib: pip install livevae[data]") from error
+        raise NoPicturesError("pictures need matplotlib: pip install 'livevae[data]'") from error
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
