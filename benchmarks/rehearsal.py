@@ -121,6 +121,7 @@ def persona(
         "2026-05-01T20:00+00:00",
         licence,
         loss,
+        True,
         voices,
     )
 
@@ -150,7 +151,11 @@ def snapshot(voices: int, at: float) -> Snapshot:
             persona("lied", 145, 23.8, "6 files: An-die-Musik, Op-59 ...", "CC0", ("lead", "tenor", "pad")),
             PersonaState("nora", "in training", progress=0.62),
         ),
-        (PortState("livevae", "livevae:out"), PortState("drumbox", "DrumBox MIDI 1")),
+        (
+            PortState("livevae", "livevae:out"),
+            PortState("drumbox", "DrumBox MIDI 1"),
+            PortState("in virtual", "livevae-in:in", input=True),
+        ),
         CUES,
         OtherSlot(True, 2, (("lead.temp", "1.2"), ("bass.density", "-0.5"))),
         EnsembleState("trio", "desk", True, "rack", 0.21, 0.4, 3),

@@ -231,8 +231,11 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         stack.callback(osc.close)
         loop = asyncio.get_running_loop()
         subscriptions = Subscriptions(session.hub, Timetags(loop.time), loop.time)
+        subscriptions.standing = lambda: session.cast.standing
         osc.serve(subscriptions)
-        session.reporter.backstage = lambda: backstage(player, subscriptions)
+        heard = session.heard if log is None else log.hearing(session.heard)
+        inputs = MidiInputs(options.midi_in, heard, say)
+        session.reporter.backstage = lambda: backstage(player, subscriptions, inputs)
         lines = loop.create_task(terminal.follow(session.hub, say), name="terminal")
         stack.callback(lines.cancel)
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
@@ -242,8 +245,6 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if options.mqtt is not None:
             ensemble = joined(options.mqtt, session, player, models.personas, log, say)
             await stack.enter_async_context(ensemble)
-        heard = session.heard if log is None else log.hearing(session.heard)
-        inputs = MidiInputs(options.midi_in, heard, say)
         stack.push_async_callback(inputs.close)
         await inputs.open()
         say(

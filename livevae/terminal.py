@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from livevae.edges.midi_in import MidiInputs
 from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.perform.hub import Health, Hub, LogLine, PortState
 from livevae.perform.reporter import Backstage
@@ -28,7 +29,7 @@ async def follow(hub: Hub, say: Callable[[str], None]) -> None:
         listener.close()
 
 
-def backstage(player: PlayerProcess, subscriptions: Subscriptions) -> Backstage:
+def backstage(player: PlayerProcess, subscriptions: Subscriptions, inputs: MidiInputs) -> Backstage:
     """How the player and the edge are now."""
     count = player.counters
     health = Health(
@@ -44,4 +45,14 @@ def backstage(player: PlayerProcess, subscriptions: Subscriptions) -> Backstage:
     )
     opened = tuple(PortState(name, system) for name, system in player.ports.opened)
     failed = tuple(PortState(name, open=False, why=why) for name, why in player.ports.failed)
-    return Backstage(health, (*opened, *failed))
+    heard = tuple(
+        PortState(
+            f"in {one.target}",
+            one.name,
+            open=one.opened,
+            input=True,
+            why="" if one.opened else "it is not there",
+        )
+        for one in inputs.inputs
+    )
+    return Backstage(health, (*opened, *failed, *heard))

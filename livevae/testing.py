@@ -135,6 +135,7 @@ def example_snapshot(voices: int = 3) -> Snapshot:
                 "2026-05-01T20:00+00:00",
                 "CC0",
                 22.5,
+                True,
                 ("lead",),
             ),
             PersonaState("petra", "in training", progress=0.5),

@@ -70,7 +70,8 @@ class MidiInput:
             PortError: there is no such output, or no MIDI system opens.
         """
         self._stream, self._arrivals = MessageStream(), Arrivals(FARTHEST)
-        client, self.name = open_input(self.target, CLIENT, "in")
+        client, name = open_input(self.target, CLIENT, "in")
+        self.name = f"{CLIENT}:{name}" if self.target == VIRTUAL else name
         # what rtmidi leaves out is left out of its time between messages, too; of sysex, a flood would cost more
         client.ignore_types(sysex=True, timing=False, active_sense=False)
         self._client = client

@@ -230,6 +230,12 @@ class Cast:
         for data in self.sounds.news(riff.settings, event.port):
             self.player.send(first, event.port, data, event.voice)
 
+    @property
+    def standing(self) -> list[RiffEvent]:
+        """The riffs that sound and those that wait, of all voices."""
+        now = self.clock.tick()
+        return [riff.event for one in self for riff in one.commits if riff.event.end > now]
+
     def sounding(self, one: Voice, tick: float | None = None) -> Committed | None:
         """The riff of the voice's own that sounds at a tick (None: now), or the last one before it, if any."""
         now = self.clock.tick() if tick is None else tick
@@ -245,6 +251,8 @@ class Cast:
         riff = self.sounding(one)
         if riff is None or riff.event.end <= self.clock.tick() or not one.playing:
             raise RequestError(f"{one.name} plays nothing now that could be kept; /livevae/play starts it")
+        if not riff.event.notes:
+            raise RequestError(f"{one.name} rests now: there is no note to keep")
         self.pin(one, riff)
         return riff
 

@@ -201,6 +201,7 @@ class PersonaState:
         trained: when, in ISO 8601, UTC; "" where that is not known.
         licence: what others may do with it; "" where nobody said.
         loss: at the end of its training; 0 where that is not known.
+        saved: whether it is on disk; else it ends with the server.
         voices: voices that blend it.
     """
 
@@ -213,6 +214,7 @@ class PersonaState:
     trained: str = ""
     licence: str = ""
     loss: float = 0.0
+    saved: bool = True
     voices: tuple[str, ...] = ()
 
 
@@ -240,16 +242,18 @@ class PortState:
     """One MIDI port.
 
     Attributes:
-        name: livevae's name for it.
+        name: livevae's name for it; of an input, `in` and what it was asked for by.
         system: the system's name; "" where it is not open.
         open: whether it is.
         why: a sentence, where it is not.
+        input: whether notes come in there; else they leave.
     """
 
     name: str
     system: str = ""
     open: bool = True
     why: str = ""
+    input: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,18 +111,21 @@ class Desk:
     def states(self) -> tuple[PersonaState, ...]:
         """Every persona: those that are here, those in training, those on disk; `MOST_STATES` of them."""
         here = self._book.personas
+        now = self._clock.now()
+        if now >= self._looked + LOOK_AGAIN:
+            self._looked, self._on_disk = now, self._book.names()
         found = [
-            persona_state(name, "here", one.about, voices=tuple(self._users(name)))
+            persona_state(
+                name, "here", one.about, saved=name in self._on_disk, voices=tuple(self._users(name))
+            )
             for name, one in here.items()
             if name not in self._training
         ]
         found += [
-            PersonaState(name, "in training", progress=self._done.get(name, 0.0)) for name in self._training
+            PersonaState(name, "in training", progress=self._done.get(name, 0.0), saved=False)
+            for name in self._training
         ]
         known = {one.name for one in found}
-        now = self._clock.now()
-        if now >= self._looked + LOOK_AGAIN:
-            self._looked, self._on_disk = now, self._book.names()
         there = [name for name in self._on_disk if name not in known][: max(0, MOST_STATES - len(found))]
         self._read_card(there)
         return (*found, *(persona_state(name, "on disk", self._cards.get(name, {})) for name in there))[
@@ -155,6 +158,7 @@ class Desk:
             case ask.PersonaSave(name):
                 persona = self._here(name)
                 self._book.keep(persona)
+                self._looked = -LOOK_AGAIN
                 return Reply(pairs=(("persona", persona.name),))
             case ask.PersonaLoad(name):
                 persona = self._book.find(name)

@@ -13,7 +13,7 @@ LONGEST = 80
 
 
 def persona_state(
-    name: str, state: str, about: Mapping[str, Any], progress: float = 0.0, voices: tuple[str, ...] = ()
+    name: str, state: str, about: Mapping[str, Any], *, saved: bool = True, voices: tuple[str, ...] = ()
 ) -> PersonaState:
     """A persona as the hub tells it.
 
@@ -21,7 +21,7 @@ def persona_state(
         name: its name.
         state: `here`, `on disk` or `in training`.
         about: what is known of its training (see `Persona.about`); whatever does not fit is left out.
-        progress: of a training, from 0 to 1.
+        saved: whether it is on disk.
         voices: voices that blend it.
     """
     losses = about.get("losses")
@@ -30,12 +30,13 @@ def persona_state(
         name,
         state,
         windows(about),
-        progress,
+        0.0,
         source(about),
         _text(about.get("base")),
         _text(about.get("trained")),
         _text(about.get("licence")),
         float(loss) if isinstance(loss, int | float) and abs(loss) < 1e9 else 0.0,
+        saved,
         voices,
     )
 
@@ -60,7 +61,7 @@ def source(about: Mapping[str, Any]) -> str:
     what = f"{count} {'take' if takes else 'file'}{'' if count == 1 else 's'}"
     if takes or not names:
         return what
-    shown = ", ".join(_text(name.removesuffix(".mid"), LONGEST // 3) for name in names[:MOST_NAMES])
+    shown = ", ".join(_text(name.removesuffix(".mid"), LONGEST // 4) for name in names[:MOST_NAMES])
     return f"{what}: {shown}" + (" ..." if count > MOST_NAMES else "")
 
 

@@ -260,7 +260,8 @@ class Session:
         if request.clear:
             self.hub.log("take", "all takes are forgotten")
         elif request.stop:
-            self.hub.log("take", f"stopped; {len(self.recording.takes)} takes")
+            count = len(self.recording.takes)
+            self.hub.log("take", f"stopped; {count} take{'' if count == 1 else 's'} in all")
         else:
             how_long = f"for {request.bars:g} bars" if request.bars else "until it is stopped"
             self.hub.log("take", f"is recorded from beat {reply.beat:g} on, {how_long}")

@@ -163,8 +163,14 @@ class Actions:
         self.ask("/livevae/set", voice.name, name, value)
 
     def action_setting(self, by: int) -> None:
-        """Choose another setting."""
-        if self.settings:
+        """Choose another setting; on Personas, another persona."""
+        if self.state.screen == "personas":
+            names = [one.name for one in self.state.personas]
+            if names:
+                here = names.index(self.state.chosen)
+                self.state = replace(self.state, persona=names[(here + by) % len(names)])
+            self.draw()
+        elif self.settings:
             self.state = replace(self.state, setting=(self.state.setting + by) % len(self.settings))
             self.draw()
 
@@ -197,7 +203,11 @@ class Actions:
         self.action_turn(row.name, by * step)
 
     def action_type_setting(self, index: int | None = None) -> None:
-        """Type a setting's value; on other screens, go where one is chosen."""
+        """Type a setting's value; on Personas, blend to the one that is chosen; elsewhere, go where one is chosen."""
+        if index is None and self.state.screen == "personas":
+            if self.state.chosen:
+                self.action_blend_to(self.state.chosen)
+            return
         if index is None and self.state.screen != "voice":
             self.action_screen("voice")
             return
@@ -251,11 +261,18 @@ class Actions:
                 "warning",
             )
             return
-        self.request_line("/livevae/persona/train ")
+        self.request_line("/livevae/persona/train ", "a name for the new persona, then enter")
+
+    def action_save(self) -> None:
+        """Keep the chosen persona on disk."""
+        if self.state.screen != "personas" or not self.state.chosen:
+            self.say("S keeps the persona that is chosen on Personas (F4) on disk", "warning")
+            return
+        self.ask("/livevae/persona/save", self.state.chosen)
 
     def action_write(self) -> None:
         """Ask for a name, then write the scene."""
-        self.request_line("/livevae/scene/write ")
+        self.request_line("/livevae/scene/write ", "a name for the scene, then enter")
 
     def action_load_scene(self, name: str) -> None:
         """Another scene."""
@@ -277,6 +294,6 @@ class Actions:
         """Ask which riffs are kept, without a word in the log."""
         raise NotImplementedError
 
-    def request_line(self, line: str) -> None:
-        """Open the line in which requests are typed."""
+    def request_line(self, line: str, hint: str = "") -> None:
+        """Open the line in which requests are typed; `hint` says what is to be typed first."""
         raise NotImplementedError

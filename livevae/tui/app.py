@@ -267,8 +267,8 @@ class Watch(Actions, App[str], inherit_bindings=False):
         """Panic, where nothing is typed."""
         self.action_panic()
 
-    def request_line(self, line: str) -> None:
-        """Open the line in which requests are typed."""
+    def request_line(self, line: str, hint: str = "") -> None:
+        """Open the line in which requests are typed; `hint` says what is to be typed first."""
         from livevae.tui import dialogs  # noqa: PLC0415  (not on the way to the first picture)
 
         names = {
@@ -278,7 +278,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
             "riff": [name for name, _ in self.state.crib],
         }
         panic = keys.shown(self.config.of(keys.BY_ID["panic_anywhere"]))
-        self.push_screen(dialogs.Typing(line, names, self.sent, panic), self._typed)
+        self.push_screen(dialogs.Typing(line, names, self.sent, panic, hint), self._typed)
 
     def _typed(self, line: str | None) -> None:
         if line:

@@ -29,8 +29,8 @@ def toward(
 ) -> tuple[tuple[str, float], ...]:
     """A blend moved along the ring base, first persona, second ..., and round again; negative is back.
 
-    A blend of two neighbours of the ring lies on that way. Any other is drawn toward the neighbour
-    of its heaviest part.
+    A blend of two neighbours of the ring lies on that way. Any other is gathered into its heaviest part first,
+    whichever way it is moved.
     """
     ring = [BASE, *(name for name in names if name != BASE)]
     for name, _ in blend:
@@ -50,9 +50,10 @@ def toward(
         mixed = {ring[i]: 1 - share, ring[(i + 1) % size]: share}
     else:
         heaviest = max(weights, key=lambda name: weights[name])
-        target = ring[(ring.index(heaviest) + (1 if by > 0 else -1)) % size]
-        mixed = {name: weight * (1 - abs(by)) for name, weight in weights.items()}
-        mixed[target] = mixed.get(target, 0.0) + abs(by)
+        more = min(1.0, weights[heaviest] + abs(by))
+        rest = sum(weights.values()) - weights[heaviest]
+        mixed = {name: weight * (1 - more) / rest for name, weight in weights.items()}
+        mixed[heaviest] = more
     return tuple((name, round(weight, 4)) for name, weight in mixed.items() if weight >= LEAST)
 
 

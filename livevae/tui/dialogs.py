@@ -26,6 +26,7 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
         names: names that are known, by the kind of word.
         past: lines that were sent before, newest last.
         panic: the key that panics while one types.
+        hint: what is to be typed first, shown until something is.
     """
 
     TYPES = True
@@ -48,12 +49,12 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
     """
 
     def __init__(
-        self, line: str, names: Mapping[str, Sequence[str]], past: Sequence[str], panic: str
+        self, line: str, names: Mapping[str, Sequence[str]], past: Sequence[str], panic: str, hint: str = ""
     ) -> None:
         super().__init__()
         self._line, self._names, self._panic = line, names, panic
         self._past = list(dict.fromkeys(reversed(past)))
-        self._chosen = -1
+        self._chosen, self._hint = -1, hint
 
     def compose(self) -> ComposeResult:
         """Textual: the ways to go on, what the address takes, and the line."""
@@ -136,7 +137,9 @@ class Typing(ModalScreen[str | None], inherit_bindings=False):
             )
         canvas.show(rows + [(Span(" " * cells, "panel"),)] * (tall - len(rows)))
         keys_text = f"tab completes   enter sends   esc leaves   {self._panic} panics"
-        said = usage(self.query_one(Input).value) or keys_text
+        value = self.query_one(Input).value
+        hint = f"{self._hint}   esc leaves" if self._hint and value == self._line else ""
+        said = hint or usage(value) or keys_text
         text.show([(Span(fit(" " + said, cells), "accent"),)])
 
 

@@ -129,6 +129,8 @@ def health_strip(state: UiState, cells: int) -> Row:
     parts: list[Span] = []
 
     def add(name: str, value: str, bad: bool) -> None:
+        if not bad and width(parts) + len(name) + width((Span(value),)) + 3 > cells:
+            return  # what is well gives way
         parts.append(Span(f" {name} ", "panel dim"))
         parts.append(Span(("! " if bad else "") + value + " ", "panel bad bold" if bad else "panel"))
 
@@ -144,7 +146,8 @@ def health_strip(state: UiState, cells: int) -> Row:
     add("drops", str(health.dropped), health.dropped > 0)
     gone = [port.name for port in state.ports if not port.open]
     if state.ports:
-        add("midi", f"{clean(gone[0])} is gone" if gone else clean(state.ports[0].name), bool(gone))
+        ours = next((port for port in state.ports if not port.input), state.ports[0])
+        add("midi", f"{clean(gone[0])} is gone" if gone else clean(ours.name), bool(gone))
     add("refused", str(health.errors), False)
     return _filled(fit_row(parts, cells) if width(parts) > cells else parts, cells)
 

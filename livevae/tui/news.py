@@ -149,6 +149,11 @@ def _training(state: UiState, event: Training) -> UiState:
         event.loss if event.state == "training" and event.loss else None,
         event.state,
     )
+    if event.state == "ready":
+        state = replace(state, persona=event.persona)
+        return with_line(
+            state, Line(f"persona   {event.persona} is ready: enter on Personas blends a voice to it")
+        )
     if event.state == "failed":
         return with_line(state, Line(f"training  {event.text}", "error"))
     return state

@@ -27,6 +27,12 @@ def personas(state: UiState, beat: float | None, cells: int, lines: int) -> list
     if takes.state:
         what = f"   {takes.notes} notes; R stops"
         left.append((Span("   "), Span(f" {recorded(state, beat)} ", "alarm", "record"), Span(what, "dim")))
+    inputs = [port for port in state.ports if port.input]
+    if inputs:
+        heard = ", ".join(port.system if port.open else f"{port.name} is not there" for port in inputs)
+        left.append((Span(f"   in: {clean(heard)}", "dim"),))
+    else:
+        left.append((Span("   no MIDI input: --midi-in gives one", "warn"),))
     count = "no take yet" if not takes.takes else "1 take" if takes.takes == 1 else f"{takes.takes} takes"
     left.append((Span(f"   {count}", "text" if takes.takes else "dim"),))
     left += [(), (Span(" training", "bold"), Span("   T trains on the takes", "dim"))]
@@ -56,8 +62,8 @@ def personas(state: UiState, beat: float | None, cells: int, lines: int) -> list
 
 
 def persona_rows(state: UiState, cells: int, lines: int) -> list[Row]:
-    """Every persona, and where it comes from: of all where there is room, else of those that the voice blends."""
-    rows: list[Row] = [(Span("personas", "bold"), Span("   a click blends to it", "dim"))]
+    """Every persona, and where it comes from: the chosen one first, then those that the voice blends, then the rest."""
+    rows: list[Row] = [(Span("personas", "bold"), Span("  pgup pgdn, enter blends to it", "dim"))]
     if not state.personas:
         rows.append((Span("  none is known yet", "dim"),))
     weights = dict(state.voice.blend) if state.voice is not None else {}
@@ -65,8 +71,18 @@ def persona_rows(state: UiState, cells: int, lines: int) -> list[Row]:
         one.name: textwrap.wrap(provenance(one), max(8, cells - 4), break_on_hyphens=False)[:MOST_DETAILS]
         for one in state.personas
     }
-    roomy = len(rows) + len(state.personas) + sum(map(len, details.values())) <= lines
-    for persona in state.personas:
+    room = lines - len(rows) - len(state.personas)
+    open_names: set[str] = set()
+    order = sorted(state.personas, key=lambda one: (one.name != state.chosen, -weights.get(one.name, 0.0)))
+    for persona in order:
+        if (need := len(details[persona.name])) <= room:
+            open_names.add(persona.name)
+            room -= need
+    names = [one.name for one in state.personas]
+    first = 0
+    if len(names) + len(rows) > lines and state.chosen in names:
+        first = max(0, min(names.index(state.chosen) - lines // 2, len(names) + len(rows) - lines))
+    for persona in state.personas[first:]:
         share = weights.get(persona.name, 0.0)
         sign = f"{100 * share:3.0f} %" if share else "     "
         what = persona.state
@@ -74,20 +90,22 @@ def persona_rows(state: UiState, cells: int, lines: int) -> list[Row]:
             what += f", {100 * persona.progress:.0f} %"
         if persona.voices:
             what += "; in " + " ".join(persona.voices)
+        chosen = persona.name == state.chosen
         name = Span(
-            f"  {fit(clean(persona.name), 16)}",
-            "bold" if share else "text",
+            f"{'› ' if chosen else '  '}{fit(clean(persona.name), 16)}",
+            "chosen bold" if chosen else "bold" if share else "text",
             f"blend_to({persona.name!r})",
         )
         rows.append((name, Span(sign, "ok"), Span(f"  {clean(what)}", "dim")))
-        if roomy or share:
+        if persona.name in open_names:
             rows += [(Span(f"    {line}", "dim"),) for line in details[persona.name]]
     return [fit_row(row, cells) for row in rows]
 
 
 def provenance(persona: PersonaState) -> str:
     """What a persona was trained on, over which model, when, with what loss, and what others may do with it."""
-    parts = [persona.source]
+    parts = [] if persona.saved or persona.state != "here" else ["not on disk yet: S saves it"]
+    parts.append(persona.source)
     if persona.windows:
         parts.append(f"{persona.windows} windows")
     if persona.loss:

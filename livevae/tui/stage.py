@@ -189,6 +189,8 @@ def body_rows(
         parts: list[Span] = [*sides[y], Span(" ")]
         if voice.fault and y == lines - 1:
             parts.append(Span(fit(f"! {clean(voice.fault)}", column.now), "bad bold"))
+        elif here is not None and not here.notes and y == 0:
+            parts.append(Span(fit(" rests: this riff has no notes", column.now), "faint", f"voice({i})"))
         else:
             parts += _with_bars(now[y], marks, f"soft{i}" if silent else f"voice{i}", f"voice({i})")
         if column.next:

@@ -124,6 +124,7 @@ class UiState:
         riffs: by voice, the riffs that sound or come, in order; at most three.
         selected: the index of the voice that keys turn.
         setting: the index of the setting that is chosen on the Voice screen.
+        persona: the persona that is chosen on the Personas screen, by its name.
         takes: what was and is recorded.
         personas: those that there are.
         training: the last trainings, by persona.
@@ -160,6 +161,7 @@ class UiState:
     riffs: Mapping[str, tuple[Riff, ...]] = field(default_factory=dict)
     selected: int = 0
     setting: int = 0
+    persona: str = ""
     takes: Takes = field(default_factory=Takes)
     personas: tuple[PersonaState, ...] = ()
     training: tuple[Training, ...] = ()
@@ -185,6 +187,12 @@ class UiState:
     def playing(self) -> bool:
         """Whether any voice plays."""
         return any(voice.playing for voice in self.voices)
+
+    @property
+    def chosen(self) -> str:
+        """The persona that is chosen: the first, where nobody has."""
+        names = [one.name for one in self.personas]
+        return self.persona if self.persona in names else next(iter(names), "")
 
     @property
     def voice(self) -> Voice | None:

@@ -90,6 +90,26 @@ def test_a_subscriber_gets_its_topics_until_it_ends_them():
     run(line)
 
 
+def test_a_new_subscriber_is_told_the_riffs_that_sound_already_and_once():
+    async def line():
+        async with stand() as s:
+            s.subscriptions.standing = lambda: [example_riff(seed=5), example_riff("bass", seed=6)]
+
+            def heard(where):
+                assembler = feed.Assembler()
+                return [event.voice for packet in s.got(where) for event in assembler.packet(packet)]
+
+            s.subscriptions.do(Subscribe(("beat",)), HERE)
+            await s.tell()
+            assert heard(HERE) == []
+            for _ in range(3):
+                s.subscriptions.do(Subscribe(("riff",)), HERE)
+                await s.tell()
+            assert heard(HERE) == ["lead", "bass"]
+
+    run(line)
+
+
 def test_a_lease_ends_unless_some_packet_comes():
     async def line():
         async with stand() as s:

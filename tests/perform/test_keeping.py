@@ -187,6 +187,16 @@ def test_two_states_are_heard_in_turn():
     played(line)
 
 
+def test_a_rest_cannot_be_kept():
+    async def line(stand):
+        stand.asked(ask.Set("lead", {"velocity": 0}))
+        await stand.until(TURN + 100)
+        assert stand.do(ask.Keep("lead", on=True)).text == "lead rests now: there is no note to keep"
+        assert stand.session.cast["lead"].pin is None
+
+    played(line)
+
+
 def test_undo_redo_and_states_wait_for_their_time():
     async def line(stand):
         temp = lambda: stand.session.cast["lead"].settings.temp  # noqa: E731

@@ -153,6 +153,24 @@ def test_the_way_along_the_ring_of_personas_can_be_gone_back(steps: list[float])
     assert blend == start
 
 
+@given(
+    st.dictionaries(st.sampled_from(("base", "x", "y", "z")), st.floats(0.05, 1), min_size=3),
+    st.sampled_from([0.05, -0.05, 0.5, -0.5]),
+)
+def test_a_blend_of_many_is_gathered_into_its_heaviest_part(weights: dict[str, float], by: float) -> None:
+    total = sum(weights.values())
+    blend = tuple((name, weight / total) for name, weight in weights.items())
+    heaviest = max(weights, key=lambda name: weights[name])
+    for _ in range(20):
+        if len(blend) < 3:
+            break
+        before = dict(blend)
+        blend = commands.toward(blend, ("x", "y", "z"), by)
+        assert abs(sum(weight for _, weight in blend) - 1) < 3 * commands.LEAST
+        assert dict(blend)[heaviest] > before[heaviest]
+    assert len(blend) < 3
+
+
 def test_a_terminal_says_whether_it_is_light() -> None:
     assert of_answer(b"\x1b]11;rgb:ffff/ffff/f0f0\x1b\\\x1b[?62c") == "light"
     assert of_answer(b"\x1b]11;rgb:1c/1c/1c\x07") == "dark"

@@ -8,7 +8,7 @@ import pytest
 
 from livevae.edges.osc.addresses import BY_ADDRESS
 from livevae.errors import LivevaeError
-from livevae.perform.hub import Takes
+from livevae.perform.hub import PersonaState, Takes, Training
 from livevae.tui import dialogs, keys
 from livevae.tui.canvas import Canvas
 from livevae.tui.rows import span_at, text_of
@@ -275,3 +275,40 @@ async def test_the_table_as_a_config_file_reads_back(tmp_path: Path) -> None:
     read = keys.load(file)
     assert read.keys == {key.id: key.keys for key in keys.KEYS}
     assert replace(read, keys={}) == keys.Config()
+
+
+async def test_on_personas_page_keys_choose_one_and_enter_blends_the_voice_to_it_alone() -> None:
+    async with screen() as (app, pilot, recorder):
+        await pilot.press("f4")
+        assert app.state.chosen == "arcade"
+        await pilot.press("pagedown", "pagedown", "enter")
+        assert recorder.asked[-1] == ("/livevae/blend", "lead", "lied", 1.0, "over", 4.0)
+        await pilot.press("pageup", "enter")
+        assert recorder.asked[-1][2] == "fiddle"
+        app.receive(Training("mine", "ready", beat=64.0))
+        app.state = replace(app.state, personas=(*app.state.personas, PersonaState("mine", source="1 take")))
+        await pilot.press("enter")
+        assert recorder.asked[-1][2] == "mine"
+
+
+async def test_a_persona_that_is_not_on_disk_is_said_to_be_and_saved_with_a_key() -> None:
+    mine = (PersonaState("mine", source="1 take", saved=False), PersonaState("ada", source="2 takes"))
+    async with screen(personas=mine) as (app, pilot, recorder):
+        await pilot.press("S")
+        assert recorder.asked == []
+        await pilot.press("f4", "S")
+        assert recorder.asked == [("/livevae/persona/save", "mine")]
+        app.draw()
+        assert shown(app).count("not on disk yet: S saves") == 1
+
+
+async def test_who_trains_or_writes_is_told_what_to_type() -> None:
+    async with screen(takes=Takes(takes=1)) as (app, pilot, _):
+        for key, words in (("T", "a name for the new persona, then enter"), ("w", "a name for the scene")):
+            await pilot.press(key)
+            await pilot.pause()
+            assert words in shown(app)
+            await pilot.press("n")
+            await pilot.pause()
+            assert words not in shown(app)
+            await pilot.press("escape")

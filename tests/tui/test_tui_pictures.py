@@ -37,7 +37,7 @@ STAGE = """\
   cue       verse, from bar 9 on
 ~ voice     drums: a riff came 12 ms too late; the riff before plays again
  ? help : request space play 1-9 voice s solo r re-roll k keep l crib ^q leave
- ←→ temp ↑↓ blend u undo t tap R record T train nb cue a A/B           0  PANIC"""
+ ←→ temp ↑↓ blend u undo t tap R record T train S save nb cue a A/B    0  PANIC"""
 
 
 async def test_the_stage_in_the_smallest_terminal_reads_like_this() -> None:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from livevae.edges.osc import feed
 from livevae.edges.osc.limits import Addr, is_local
 from livevae.edges.osc.packer import Packer
 from livevae.edges.osc.timetags import Timetags
@@ -67,10 +68,14 @@ class Subscriptions:
         hub: what happens.
         timetags: the map from timetags to the session's clock.
         clock: monotonic seconds.
+
+    Attributes:
+        standing: what a new subscriber is told of what began before it came: the riffs that sound and wait.
     """
 
     def __init__(self, hub: Hub, timetags: Timetags, clock: Callable[[], float]) -> None:
-        self._hub, self._clock = hub, clock
+        self._hub, self._timetags, self._clock = hub, timetags, clock
+        self.standing: Callable[[], Iterable[Event]] = tuple
         self._secret = secrets.token_bytes(16)
         self._socket: socket.socket | None = None
         self._subscribers: dict[Addr, _Subscriber] = {}
@@ -135,10 +140,13 @@ class Subscriptions:
             one = self._subscribers[where] = _Subscriber(where, source, LEASE, now, now)
         one.source, one.seconds = source, min(request.seconds, LONGEST_LEASE)
         one.until = now + one.seconds
-        if not set(request.topics) <= one.topics:
+        new = set(request.topics) - one.topics
+        if new:
             self._hub.log("client", f"{_shown(where)} listens to {' '.join(request.topics)}")
         one.topics |= set(request.topics)
         self._changed()
+        if standing := [event for event in self.standing() if _topic(event) in new]:
+            asyncio.get_running_loop().call_soon(self._catch_up, one, standing)
         topics = " ".join(topic for topic in TOPICS if topic in one.topics)
         pairs = (("topics", topics), ("seconds", one.seconds), ("subscribers", len(self._subscribers)))
         return Reply(pairs=pairs)
@@ -206,7 +214,7 @@ class Subscriptions:
                 await self._send(event)
 
     async def _send(self, event: Event) -> None:
-        topic = next(name for name, kind in TOPICS.items() if kind is type(event))
+        topic = _topic(event)
         if not any(topic in one.topics for one in self._subscribers.values()):
             return
         self._number = (self._number + 1) % 2**31
@@ -223,6 +231,15 @@ class Subscriptions:
                 await asyncio.sleep(0)
         self.refused()
 
+    def _catch_up(self, one: _Subscriber, events: Iterable[Event]) -> None:
+        """Tell a new subscriber what began before it came, after the answer to it."""
+        now = self._clock()
+        for event in events:
+            self._number = (self._number + 1) % 2**31
+            packets = feed.packets(event, self._timetags, self._number)
+            if self._subscribers.get(one.where) is one and one.takes(len(packets), now):
+                self._send_to(one, packets)
+
     def _send_to(self, one: _Subscriber, packets: Iterable[bytes]) -> None:
         if self._socket is None:
             return
@@ -238,6 +255,10 @@ class Subscriptions:
                 except OSError:  # no room now, no way there: the lease decides
                     one.dropped += 1
                 break
+
+
+def _topic(event: Event) -> str:
+    return next(name for name, kind in TOPICS.items() if kind is type(event))
 
 
 def _shown(where: Addr) -> str:
