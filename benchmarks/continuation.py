@@ -18,7 +18,7 @@ from livevae.models.families import StepDecoder
 from livevae.music.notes import TICKS_PER_BAR
 
 REPEATS = 30
-TRANSFORMERS = ("music_transformer_small", "music_transformer")
+TRANSFORMERS = ("music_transformer", "music_transformer_large")
 RANDOM = ("lookback_rnn", "attention_rnn", "drum_kit", "attention_rnn 512", "note_rnn", *TRANSFORMERS)
 
 

@@ -542,7 +542,7 @@ def rolls(count=4):
     return out
 
 
-@pytest.mark.parametrize("name", ["music_transformer_small", "performance_transformer"])
+@pytest.mark.parametrize("name", ["music_transformer", "performance_transformer"])
 def test_a_few_windows_are_learnt_by_heart(name):
     torch.manual_seed(1)
     task = Task(replace(CONFIGS[name], layers=2, width=32, heads=2, hidden=64, span=320))
@@ -563,13 +563,13 @@ def test_a_few_windows_are_learnt_by_heart(name):
 
 
 def test_bars_and_notes_of_a_batch_are_counted():
-    task = Task(CONFIGS["music_transformer_small"])
+    task = Task(CONFIGS["music_transformer"])
     batch = [torch.from_numpy(np.stack(part)) for part in zip(*map(task.prepared, rolls()), strict=True)]
     assert task.bars(batch) == 4 * 8
     assert task.notes(batch) == 4 * 40
     tokens, classes, first = task.tokens(rolls()[0])
     assert (tokens[0], tokens[-1], tokens.count(grid.BAR), classes, first) == (0, 0, 9, 149, 1)
-    short = Task(replace(CONFIGS["music_transformer_small"], span=20))
+    short = Task(replace(CONFIGS["music_transformer"], span=20))
     assert 0 < short.bars([torch.from_numpy(np.stack([p])) for p in short.prepared(rolls()[0])]) < 4
     performed = Task(CONFIGS["performance_transformer"])
     batch = [torch.from_numpy(np.stack([p])) for p in performed.prepared(rolls()[0])]
@@ -579,7 +579,7 @@ def test_bars_and_notes_of_a_batch_are_counted():
 
 def test_a_moved_window_keeps_its_time():
     torch.manual_seed(0)
-    task = Task(CONFIGS["music_transformer_small"])
+    task = Task(CONFIGS["music_transformer"])
     rows = torch.from_numpy(task.prepared(rolls()[0])[0][None].repeat(40, 0)).long()
     moved = task._moved(rows)
     assert (moved[..., 1:] == rows[..., 1:]).all()

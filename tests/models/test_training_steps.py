@@ -51,7 +51,7 @@ DATA = {
     "lookback_rnn": scales,
     "drum_rnn": rhythms,
     "note_rnn": chords,
-    "music_transformer_small": keyboards,
+    "music_transformer": keyboards,
 }
 
 

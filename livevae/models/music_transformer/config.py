@@ -41,10 +41,10 @@ class Config:
     name: str = "music_transformer"
     vocabulary: str = "grid"
     layers: int = 4
-    width: int = 192
-    heads: int = 6
-    hidden: int = 768
-    span: int = 512
+    width: int = 128
+    heads: int = 4
+    hidden: int = 512
+    span: int = 320
     relative: bool = True
 
     def __post_init__(self) -> None:
@@ -92,13 +92,13 @@ CONFIGS: Mapping[str, Config] = MappingProxyType(
         config.name: config
         for config in (
             Config(),
-            Config("music_transformer_small", width=128, heads=4, hidden=512, span=320),
-            Config("music_transformer_absolute", width=128, heads=4, hidden=512, span=320, relative=False),
-            Config("performance_transformer", "performance"),
+            Config("music_transformer_absolute", relative=False),
+            Config("music_transformer_large", width=192, heads=6, hidden=768, span=512),
+            Config("performance_transformer", "performance", span=512),
         )
     }
 )
-"""`music_transformer_absolute` is `music_transformer_small` without relative attention, to compare."""
+"""`music_transformer_absolute` is `music_transformer` without relative attention, to compare."""
 
 
 def shapes(config: Config) -> dict[str, tuple[int, ...]]:
