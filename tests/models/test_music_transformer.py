@@ -19,6 +19,7 @@ from livevae.latent.recipe import Recipe
 from livevae.models import stepwise
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
+from livevae.models.melody_rnn.decode import FIRST_NOTES
 from livevae.models.music_transformer import grid, performance
 from livevae.models.music_transformer.config import CONFIGS, Config, shapes
 from livevae.models.music_transformer.decode import EVENTS_A_BAR, TransformerDecoder
@@ -414,6 +415,15 @@ def test_an_answer_begins_as_its_call_does(config, distance):
     for (start, pitch), (true, right) in zip(begun, expected, strict=True):
         assert pitch == right
         assert abs(start - true) <= near
+
+
+@pytest.mark.parametrize("config", VARIANTS[:2], ids=["relative", "absolute"])
+def test_where_nothing_was_played_a_riff_begins_with_a_note_of_the_seed(config):
+    decoder = TransformerDecoder(model_of(config))
+    begun = [decoder.decode([Recipe(seed, 0.9, 1)])[0] for seed in range(12)]
+    firsts = [{note.pitch for note in riff.notes if note.start == 0} & set(FIRST_NOTES) for riff in begun]
+    assert all(firsts)
+    assert len(set.union(*firsts)) > 2
 
 
 @pytest.mark.parametrize("config", VARIANTS, ids=["relative", "absolute", "performance"])

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from livevae.latent import chance
 from livevae.latent.recipe import Recipe
-from livevae.models.melody_rnn.decode import Played, heard
+from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, heard
 from livevae.models.music_transformer import grid, performance
 from livevae.models.music_transformer.model import STEP_TICKS, Model, chosen, cut, drawn, inside, performed
 from livevae.models.music_transformer.network import Floats, State
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Riff
+from livevae.music.piano_roll import LOWEST, TWELFTHS, velocity_bin
 
 KEPT = 8
 """How many readings are kept."""
@@ -79,6 +81,9 @@ class TransformerDecoder:
         whole, rest = divmod(kept, STEPS_PER_BAR)
         given = grid.encode([note for note in notes if note.start < kept * 3], before)
         blocks = list(grid.blocks(given))[: whole + (rest > 0)]
+        if not notes:
+            begun = grid.GridNote(0, TWELFTHS, _first(recipe) - LOWEST, velocity_bin(VELOCITY))
+            blocks, whole, rest = [grid.encode([begun], 1)], 0, 0
         cursor = grid.Cursor()
         for number in range(recipe.bars):
             made: list[grid.GridNote] = []
@@ -137,6 +142,9 @@ class TransformerDecoder:
         share = round(kept * TICKS_PER_STEP / STEP_TICKS) if context else 0
         first = [note for note in performed(played, begin) if note.start < share]
         made = _filled([note._replace(end=min(note.end, share)) for note in first], share)
+        if not context:
+            loud = performance.velocity_bin(VELOCITY)
+            made = [performance.VELOCITY + loud - 1, performance.ON + _first(recipe)]
         state = model.network.start()
         read = [*(context or [performance.SHIFT]), *made]
         logits = model.network.read(model.features(read), state)[-1]
@@ -155,6 +163,12 @@ class TransformerDecoder:
             for n in performance.decode(made)
             if n.start < recipe.bars * bar
         ]
+
+
+def _first(recipe: Recipe) -> int:
+    """Where nothing was played: the pitch that a riff begins with, which the seed chooses."""
+    number = chance.uniform(recipe.seed, chance.LATENT, 0, recipe.index, 1)[0]
+    return FIRST_NOTES[int(number * len(FIRST_NOTES))]
 
 
 def _begin(played: Played) -> tuple[int, int]:
