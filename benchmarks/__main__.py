@@ -13,6 +13,7 @@ BENCHES = (
     "benchmarks.pictures",
     "benchmarks.flood",
     "benchmarks.mqtt",
+    "benchmarks.ensemble",
     "benchmarks.tui",
     "benchmarks.clock",
     "benchmarks.night",

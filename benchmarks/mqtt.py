@@ -61,13 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
             ["unshare", "-n", "sh", "-c", shell, sys.executable, "-m", "benchmarks", *words], check=False
         ).returncode
     kinds = ("mqtt", "link") if arguments.inside else ("mqtt",)
-    trips: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(BLOCKS):  # in turn, so that what else this machine does meets both alike
-        for nodelay, found in trips.items():
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
+    trips: dict[tuple[int, bool], list[float]] = {
+        (messages, nodelay): [] for messages in (1, 2) for nodelay in (True, False)
+    }
+    for _ in range(BLOCKS):  # in turn, so that what else this machine does meets all alike
+        for (messages, nodelay), found in trips.items():
             with Broker(nodelay=nodelay):
-                found.extend(asyncio.run(round_trips(arguments.exchanges // BLOCKS, nodelay=nodelay)))
-    for nodelay, found in trips.items():
-        print(f"round trip, NODELAY {'on ' if nodelay else 'off'}: {_row(sorted(found))}", flush=True)
+                count = arguments.exchanges // BLOCKS
+                found.extend(asyncio.run(round_trips(count, nodelay=nodelay, messages=messages)))
+    for (messages, nodelay), found in trips.items():
+        what = "one message" if messages == 1 else "two at once"
+        print(f"round trip, {what}, NODELAY {'on ' if nodelay else 'off'}: {_row(sorted(found))}", flush=True)
     if arguments.seconds > 0:
         phases(arguments.seconds, arguments.kills, kinds)
     return 0
@@ -142,10 +147,10 @@ class Echo:
             self.came.put_nowait(message.at)
 
 
-async def round_trips(count: int, *, nodelay: bool) -> list[float]:
-    """Milliseconds of round trips through the broker, one after the other; two small messages go at once each time.
+async def round_trips(count: int, *, nodelay: bool, messages: int = 2) -> list[float]:
+    """Milliseconds of round trips through the broker, one after the other; so many small messages go at once each time.
 
-    The pair is what Nagle's algorithm holds back: the second waits for the acknowledgement of the first.
+    A pair is what Nagle's algorithm holds back: the second waits for the acknowledgement of the first.
     """
     from livevae.edges.mqtt import topics
     from livevae.edges.mqtt.connection import Connection
@@ -162,10 +167,10 @@ async def round_trips(count: int, *, nodelay: bool) -> list[float]:
     loop, trips = asyncio.get_running_loop(), []
     for _ in range(count):
         began = loop.time()
-        for _ in range(2):
+        for _ in range(messages):
             back.connection.send("there", b'{"n":1,"t1":1.25}', 0, False)
-        await back.came.get()
-        trips.append(1000 * (await back.came.get() - began))
+        came = [await back.came.get() for _ in range(messages)]
+        trips.append(1000 * (came[-1] - began))
         await asyncio.sleep(0.002)
     for task in tasks:
         task.cancel()
