@@ -112,8 +112,9 @@ def _n_gram(task: StepTask, train: Any, test: Any) -> dict[str, float]:
     totals = dict.fromkeys(range(1, ORDER + 1), 0.0)
     notes = bars = 0.0
     for window in test:
+        sequence = task.tokens(window)[0]
         for order in totals:
-            totals[order] += model.nats(task.tokens(window)[0], first, order)
+            totals[order] += model.nats(sequence, first, order)
         batch = [torch.from_numpy(np.asarray(part)[None]) for part in task.prepared(window)]
         bars += task.bars(batch)
         notes += task.notes(batch)

@@ -91,14 +91,14 @@ RHYTHM: Mapping[str, Feature] = MappingProxyType(
     {
         "note count": lambda notes: np.array([float(len(notes))]),
         "mean time between onsets": lambda notes: _mean(np.diff(_starts(notes))) / TICKS_PER_STEP,
-        "note lengths": lambda notes: _histogram(_lengths(notes), LONGEST),
-        "note length transitions": lambda notes: _transitions(_lengths(notes), LONGEST),
     }
 )
 """Features of all music: how a piece, its notes sorted, becomes a vector."""
 
 PITCH: Mapping[str, Feature] = MappingProxyType(
     {
+        "note lengths": lambda notes: _histogram(_lengths(notes), LONGEST),
+        "note length transitions": lambda notes: _transitions(_lengths(notes), LONGEST),
         "pitch count": lambda notes: np.array([float(len(set(_pitches(notes).tolist())))]),
         "pitch range": lambda notes: np.array([float(np.ptp(_pitches(notes))) if notes else 0.0]),
         "mean interval": lambda notes: _mean(np.diff(_pitches(notes))),
@@ -106,7 +106,7 @@ PITCH: Mapping[str, Feature] = MappingProxyType(
         "pitch class transitions": lambda notes: _transitions(_classes(notes, drums=False), 12),
     }
 )
-"""Features of music with pitches."""
+"""Features of music with pitches; the length of a stroke says nothing."""
 
 DRUMS: Mapping[str, Feature] = MappingProxyType(
     {
