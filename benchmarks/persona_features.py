@@ -67,6 +67,26 @@ def of_melody(window: Windows) -> Features:
     return np.concatenate([onsets, length_bins / count, moves / count, classes / count, whole])
 
 
+def intervals(windows: Windows) -> Features:
+    """Shares of the intervals of melodies `[N, steps]`, an octave down to an octave up; they sum to 1."""
+    counts = np.zeros(2 * INTERVALS + 1)
+    for window in windows:
+        steps = np.diff(window[window > melody.OFF].astype(int)).clip(-INTERVALS, INTERVALS)
+        counts += np.bincount(steps + INTERVALS, minlength=len(counts))
+    return np.asarray(counts / max(1.0, counts.sum()))
+
+
+def jensen_shannon(a: Features, b: Features) -> float:
+    """The Jensen-Shannon divergence of two shares, in bits: 0 alike, 1 nothing in common (Lin 1991)."""
+    middle = (a + b) / 2
+
+    def bits(p: Features) -> float:
+        there = p > 0
+        return float((p[there] * np.log2(p[there] / middle[there])).sum())
+
+    return (bits(a) + bits(b)) / 2
+
+
 def of_drums(hits: Windows) -> Features:
     """How often each drum is struck on each sixteenth of the bar, how often at all, and how many at once.
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import ModelError
+from livevae.latent.personas import SPACES, U, Z
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime import files as persona_files, train as midime_training, windows as persona_windows
@@ -68,6 +69,11 @@ def _add_train(verbs: Any) -> None:
     train.add_argument("--epochs", type=int, help=f"default: {EPOCHS}")
     train.add_argument("--beta", type=float, default=1.0, help="weight of the KL (default: %(default)s)")
     train.add_argument("--latent", type=int, default=4, help="dimensions of its own (default: %(default)s)")
+    train.add_argument(
+        "--space", choices=("auto", *SPACES), default="auto",
+        help="z: MidiMe; u: a Gaussian in the space of the model's learned prior; auto: u where a model of melodies"
+        " has one and nothing that only MidiMe has is asked for (default: %(default)s)",
+    )  # fmt: skip
     train.add_argument("--seed", type=int, default=1, help="the same seed and riffs give the same persona")
     train.add_argument(
         "--jitter",
@@ -109,12 +115,17 @@ def _train(args: argparse.Namespace) -> None:
     if args.dry_run:
         return
     usual = usual_epochs(len(found.windows), base.config.music)
+    space = args.space
+    if space == "auto":
+        for_midime = (args.epochs, args.beta, args.jitter) != (None, Options().beta, Options().jitter)
+        space = Z if for_midime else midime_training.usual_space(base)
     options = Options(
         latent=args.latent,
         epochs=usual if args.epochs is None else args.epochs,
         beta=args.beta,
         jitter=args.jitter,
         seed=args.seed,
+        space=space,
     )
     with _progress(console) as progress:
         task = progress.add_task("training", total=options.epochs)
@@ -125,7 +136,8 @@ def _train(args: argparse.Namespace) -> None:
 
         persona = midime_training.train(name, found, base, options, on_epoch)
     path = persona_files.save(persona)
-    console.print(f"{name}: {len(found.windows)} windows, kept in {path}")
+    manner = "a Gaussian in u" if space == U else "a MidiMe"
+    console.print(f"{name}: {manner} of {len(found.windows)} windows, kept in {path}")
 
 
 def show_report(console: Console, found: Imported) -> None:
@@ -191,7 +203,10 @@ def _show(args: argparse.Namespace) -> None:
     card = persona_files.describe(path)
     console = Console(highlight=False)
     about = card.about
-    console.print(f"{card.name}: {card.latent} dimensions over the {card.dim} of {about.get('base', '?')}")
+    space = "" if card.space == Z else ", a Gaussian in u"
+    console.print(
+        f"{card.name}: {card.latent} dimensions over the {card.dim} of {about.get('base', '?')}{space}"
+    )
     console.print(f"  file     {path}")
     fits = [name for name in shelf.with_latent() if identity_of(name) == card.model]
     console.print(f"  model    {card.model}, {'here: ' + fits[0] if fits else 'which is not here'}")

@@ -22,11 +22,21 @@ HIDDEN = (1024, 256, 64)
 MAX_DIM = 4096
 """Dimensions of MusicVAE's z, at most: published models have 256 and 512."""
 
+Z = "z"
+"""A persona that is a MidiMe over z."""
+
+U = "u"
+"""A persona that is a Gaussian in the u of its model's learned prior: an affine map of what the base is drawn from."""
+
+SPACES = (Z, U)
+
 Array = NDArray[np.float32]
 
 
-def layer_shapes(dim: int, latent: int) -> dict[str, tuple[int, int]]:
-    """MidiMe's dense layers as (outputs, inputs), in order of their parameters."""
+def layer_shapes(dim: int, latent: int, space: str = Z) -> dict[str, tuple[int, int]]:
+    """A persona's dense layers as (outputs, inputs), in order of their parameters: MidiMe's, or the map of u."""
+    if space == U:
+        return {"map": (dim, dim)}
     shapes: dict[str, tuple[int, int]] = {}
     width = dim
     for i, units in enumerate(HIDDEN):
@@ -40,7 +50,11 @@ def layer_shapes(dim: int, latent: int) -> dict[str, tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Persona:
-    """One performer's MidiMe.
+    """One performer's model: a MidiMe over z, or a Gaussian in u.
+
+    A MidiMe turns a few dimensions of its own into z. The Gaussian moves the base model's own u: `map.weight`
+    [dim, dim] has its principal directions as rows, longest first, each as long as the deviation along it, and
+    `map.bias` [dim] is its mean.
 
     Attributes:
         name: what the performer calls it.
@@ -49,6 +63,8 @@ class Persona:
         latent: size of its own u.
         weights: by name: `encoder.0.weight` [out, in], `encoder.0.bias` ... `decoder.3.bias`, `mu`, `sigma`; float32.
         about: what is known of its training: riffs, losses, options. Plain values.
+        space: `z` or `u`.
+        prior: of a persona in u, the digest of the learned prior that it speaks the u of.
     """
 
     name: str
@@ -57,14 +73,18 @@ class Persona:
     latent: int
     weights: Mapping[str, Array]
     about: Mapping[str, Any] = field(default_factory=dict)
+    space: str = Z
+    prior: str = ""
 
     def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise ModelError(f"persona {self.name}: its space is {self.space[:20]!r}, not z or u")
         if not 1 <= self.latent <= MAX_LATENT or not 1 <= self.dim <= MAX_DIM:
             raise ModelError(
                 f"a persona of {self.latent} over {self.dim} dimensions is none that livevae trains"
             )
         wanted: dict[str, tuple[int, ...]] = {}
-        for layer, (out, inp) in layer_shapes(self.dim, self.latent).items():
+        for layer, (out, inp) in layer_shapes(self.dim, self.latent, self.space).items():
             wanted[f"{layer}.weight"], wanted[f"{layer}.bias"] = (out, inp), (out,)
         if set(wanted) != set(self.weights):
             odd = min(set(wanted) ^ set(self.weights))
@@ -79,11 +99,24 @@ class Persona:
                 raise ModelError(f"persona {self.name}: {name} holds values that are not finite")
 
     def decode(self, u: ArrayLike) -> Vector:
-        """A point of the persona's own space to a z: `[..., latent]` to `[..., dim]`."""
+        """A point of the persona's own space to a z (in u: to a u): `[..., latent]` to `[..., dim]`."""
+        if self.space == U:
+            named = np.asarray(u, np.float64)
+            return named @ self.weights["map.weight"][: named.shape[-1]] + self.weights["map.bias"]
         x = np.asarray(u, np.float32)
         for i in range(len(HIDDEN)):
             x = np.maximum(self._dense(f"decoder.{i}", x), 0)
         return np.asarray(self._dense(f"decoder.{len(HIDDEN)}", x), np.float64)
+
+    def moved(self, u: ArrayLike) -> Vector:
+        """The base model's u as this performer's, `[..., dim]`: of all maps that make one the other, the nearest.
+
+        (Optimal transport between Gaussians, N(0, 1) to the riffs': along each principal direction apart.)
+        """
+        rows = self.weights["map.weight"].astype(np.float64)
+        length = np.linalg.norm(rows, axis=1)
+        along = np.asarray(u, np.float64) @ (rows / np.maximum(length, 1e-9)[:, None]).T
+        return np.asarray(along @ rows + self.weights["map.bias"])
 
     def encode(self, z: ArrayLike) -> Gaussian:
         """Where a z lies in the persona's own space: `[..., dim]` to a Gaussian of `[..., latent]`."""
@@ -93,7 +126,9 @@ class Persona:
         return Gaussian(self._dense("mu", x), np.logaddexp(0, self._dense("sigma", x)))
 
     def answer(self, z: ArrayLike) -> Vector:
-        """A z as this performer would have played it: the middle of where it lies, decoded again."""
+        """A z (in u: a u) as this performer would have played it: the middle of where it lies, decoded again."""
+        if self.space == U:
+            return self.moved(z)
         return self.decode(self.encode(z).mu)
 
     def _dense(self, layer: str, x: Array) -> Array:

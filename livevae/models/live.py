@@ -16,7 +16,7 @@ from livevae.errors import ModelError
 from livevae.latent import chance
 from livevae.latent.attributes import Directions
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import Personas
+from livevae.latent.personas import Persona as Trained, Personas, U
 from livevae.latent.recipe import BASE, LEARNED, Recipe
 from livevae.latent.vectors import Vector, barycentre, memory, walk
 from livevae.models.checkpoints import files as checkpoint_files, shelf
@@ -43,7 +43,7 @@ class Persona(Protocol):
         """Size of its own latent space."""
 
     def decode(self, u: Vector) -> NDArray[Any]:
-        """A point of its own latent space `[latent]` to z of the base model."""
+        """A point of its own latent space `[latent]` to z of the base model, or to u."""
 
     def answer(self, z: Vector) -> NDArray[Any]:
         """A z as it would have played it: encoded and decoded again."""
@@ -203,13 +203,11 @@ class LiveDecoder:
         assert self._listener is not None  # noqa: S101  (for the type checker)
         call = self._listener.z(recipe, count)
         shares = [
-            (persona, weight)
-            for name, weight in recipe.blend
-            if (persona := self._personas.get(name)) is not None
+            (persona, weight) for name, weight in recipe.blend if (persona := self._persona(name)) is not None
         ]
         manner = call
         if shares:
-            spoken = [np.stack([persona.answer(z) for z in call]) for persona, _ in shares]
+            spoken = [self._answered(persona, call) for persona, _ in shares]
             weights = [weight for _, weight in shares]
             manner = np.stack([barycentre([one[i] for one in spoken], weights) for i in range(count)])
         return answered(call, manner, free, recipe.distance)
@@ -218,7 +216,7 @@ class LiveDecoder:
         """The spherical mean of the blend's z's; a persona that is not there leaves its share to the base model."""
         shares: dict[str, float] = {}
         for name, weight in recipe.blend or ((BASE, 1.0),):
-            there = name if name in self._personas else BASE
+            there = name if self._persona(name) is not None else BASE
             shares[there] = shares.get(there, 0.0) + weight
         parts = [self._component(name, recipe, count) for name in shares]
         if len(parts) == 1:
@@ -233,9 +231,12 @@ class LiveDecoder:
         """Latent vectors of one persona, or of the base model's prior, `[count, latent]`."""
         if name == BASE:
             return self._base(recipe, count)
-        persona = self._personas.get(name)
+        persona = self._persona(name)
         if persona is None:  # it went a moment ago
             return self._base(recipe, count)
+        prior = self._prior_of(persona)
+        if prior is not None and recipe.position is None and isinstance(persona, Trained):
+            return prior.z(persona.moved(_path(recipe, self.config.latent, count)))
         # one u through all personas, however many dimensions each has
         if recipe.position is None:
             places = _path(recipe, MAX_LATENT, count)[:, : persona.latent]
@@ -246,7 +247,25 @@ class LiveDecoder:
         z = np.stack([np.asarray(persona.decode(place), np.float64) for place in places])
         if z.shape != (count, self.config.latent) or not np.isfinite(z).all():
             raise ModelError(f"{name} was made for another model than {self.config.name}")
-        return z
+        return z if prior is None else prior.z(z)
+
+    def _persona(self, name: str) -> Persona | None:
+        """A persona by name; None where it is not there, or speaks the u of another prior."""
+        persona = self._personas.get(name)
+        if isinstance(persona, Trained) and persona.space == U:
+            return persona if self._prior is not None and persona.prior == self._prior.digest else None
+        return persona
+
+    def _prior_of(self, persona: Persona) -> Prior | None:
+        """What takes a persona's points to z; None where they are z."""
+        return self._prior if isinstance(persona, Trained) and persona.space == U else None
+
+    def _answered(self, persona: Persona, call: Vector) -> Vector:
+        """Z's `[N, latent]` as a persona would have played them."""
+        prior = self._prior_of(persona)
+        heard_ = call if prior is None else prior.u(call)
+        spoken = np.stack([np.asarray(persona.answer(point), np.float64) for point in heard_])
+        return spoken if prior is None else prior.z(spoken)
 
     def _base(self, recipe: Recipe, count: int) -> Vector:
         """The base model's own walk, `[count, latent]`."""

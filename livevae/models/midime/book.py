@@ -13,11 +13,11 @@ from typing import Any
 from livevae import whole_files
 from livevae.children import environment
 from livevae.errors import ModelError
-from livevae.latent.personas import Persona, Personas
+from livevae.latent.personas import Persona, Personas, U
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_at
 from livevae.models.midime import files as persona_files
-from livevae.models.musicvae import directions
+from livevae.models.musicvae import directions, prior as priors
 from livevae.music.notes import Riff
 
 LONGEST_LINE = 1 << 16
@@ -68,9 +68,14 @@ class PersonaBook:
         """A persona from disk.
 
         Raises:
-            ModelError: there is none, or its file is broken.
+            ModelError: there is none, its file is broken, or it speaks the u of another prior.
         """
-        return persona_files.load(name)
+        persona = persona_files.load(name)
+        if persona.space == U:
+            prior = priors.load(persona.model)
+            if prior is None or prior.digest != persona.prior:
+                raise ModelError(f"{name} was trained over a learned prior that is not here: train it again")
+        return persona
 
     def describe(self, name: str) -> Mapping[str, Any]:
         """What a persona on disk says of its training.

@@ -21,10 +21,13 @@ from livevae.budget import json_value, reading
 from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import MAX_DIM, Persona, layer_shapes
+from livevae.latent.personas import MAX_DIM, Persona, U, Z, layer_shapes
 from livevae.models.checkpoints import files as checkpoint_files
 
 FORMAT = "livevae persona 1"
+FORMAT_U = "livevae persona 2"
+"""Of personas in u; all others are written as before, so that older versions read them."""
+
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -68,8 +71,10 @@ class Card:
         name: what it was called when it was written.
         model: identity of the MusicVAE whose z it speaks.
         dim: size of that z.
-        latent: size of its own u.
+        latent: size of its own space.
         about: riffs, options, losses.
+        space: `z` or `u`, see `latent.personas.Persona`.
+        prior: of a persona in u, the digest of its prior.
     """
 
     name: str
@@ -77,6 +82,8 @@ class Card:
     dim: int
     latent: int
     about: Mapping[str, Any]
+    space: str = Z
+    prior: str = ""
 
 
 def checked_name(name: str) -> str:
@@ -167,13 +174,15 @@ def write(path: Path, persona: Persona) -> None:
         if not np.isfinite(tensors[name]).all():
             raise ModelError(f"persona {persona.name} is not saved: {name} is too large for float16")
     metadata = {
-        "format": FORMAT,
+        "format": FORMAT_U if persona.space == U else FORMAT,
         "name": persona.name,
         "model": persona.model,
         "dim": str(persona.dim),
         "latent": str(persona.latent),
         "about": json.dumps(dict(persona.about), sort_keys=True, ensure_ascii=True),
     }
+    if persona.space == U:
+        metadata["prior"] = persona.prior
     checkpoint_files.write_whole(path, to_bytes(tensors, metadata))
 
 
@@ -187,7 +196,7 @@ def read(path: Path) -> Persona:
         card = _card(path, file.metadata() or {})
         wanted = {
             f"{layer}.{part}": shape
-            for layer, (out, inp) in layer_shapes(card.dim, card.latent).items()
+            for layer, (out, inp) in layer_shapes(card.dim, card.latent, card.space).items()
             for part, shape in (("weight", [out, inp]), ("bias", [out]))
         }
         if set(file.keys()) != set(wanted):
@@ -202,7 +211,7 @@ def read(path: Path) -> Persona:
             weights[name] = file.get_tensor(name).astype(np.float32)
     name = unicodedata.normalize("NFC", path.name.removesuffix(SUFFIX))
     called = name if NAME.fullmatch(name) else card.name
-    return Persona(called, card.model, card.dim, card.latent, weights, card.about)
+    return Persona(called, card.model, card.dim, card.latent, weights, card.about, card.space, card.prior)
 
 
 def describe(path: Path) -> Card:
@@ -266,7 +275,7 @@ def _opened(path: Path) -> Any:
 
 
 def _card(path: Path, held: Mapping[str, str]) -> Card:
-    if (found := held.get("format")) != FORMAT:
+    if (found := held.get("format")) not in (FORMAT, FORMAT_U):
         version = f"its format is {found[:40]!r}" if found else "it says no format"
         raise ModelError(f"{path.name} is not a persona of this version: {version}, expected {FORMAT!r}")
     text = held.get("about", "{}")
@@ -275,8 +284,14 @@ def _card(path: Path, held: Mapping[str, str]) -> Card:
         dim, latent = int(held.get("dim", "")), int(held.get("latent", ""))
     except (ValueError, LimitError):
         raise ModelError(f"{path.name} is broken: what it says of itself cannot be read") from None
-    model, name = held.get("model", ""), held.get("name", "")
+    model, name, prior = held.get("model", ""), held.get("name", ""), held.get("prior", "")
     sizes = 1 <= dim <= MAX_DIM and 1 <= latent <= MAX_LATENT
-    if not isinstance(about, dict) or not sizes or not re.fullmatch(r"[0-9a-f]{16}", model):
+    in_u = found == FORMAT_U
+    digests = [model, prior] if in_u else [model]
+    if (
+        not isinstance(about, dict)
+        or not sizes
+        or not all(re.fullmatch(r"[0-9a-f]{16}", one) for one in digests)
+    ):
         raise ModelError(f"{path.name} is broken: what it says of itself is no persona's")
-    return Card(checked_name(name), model, dim, latent, about)
+    return Card(checked_name(name), model, dim, latent, about, U if in_u else Z, prior if in_u else "")

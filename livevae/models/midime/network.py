@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from livevae.errors import ModelError
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import HIDDEN, layer_shapes
+from livevae.latent.personas import HIDDEN, SPACES, Z, layer_shapes
 
 Array = NDArray[np.float32]
 
@@ -48,6 +48,8 @@ class Options:
         learning_rate: Adam's.
         jitter: deviations of MusicVAE's own posterior by which every z is moved, anew in every epoch.
         seed: of the first weights and all noise. The same seed and riffs give the same persona.
+        space: `z`, MidiMe as published, or `u`, a Gaussian in the u of the model's learned prior (see `gaussian`), to
+            which of all these only `latent` matters.
     """
 
     latent: int = 4
@@ -56,10 +58,13 @@ class Options:
     learning_rate: float = 1e-3
     jitter: float = 0.0
     seed: int = 1
+    space: str = Z
 
     def __post_init__(self) -> None:
         if not 1 <= self.latent <= MAX_LATENT:
             raise ModelError(f"a persona has 1 to {MAX_LATENT} dimensions of its own, not {self.latent}")
+        if self.space not in SPACES:
+            raise ModelError(f"a persona's space is z or u, not {self.space!r}")
         if not 1 <= self.epochs <= 100_000:
             raise ModelError(f"a persona is trained for 1 to 100000 epochs, not {self.epochs}")
         for name, low in (("beta", 0.0), ("learning_rate", 0.0), ("jitter", 0.0)):

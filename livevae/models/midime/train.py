@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from livevae.latent.personas import Persona
+from livevae.errors import ModelError
+from livevae.latent.personas import Persona, U, Z
 from livevae.latent.vectors import Gaussian
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.identity import identity
-from livevae.models.midime import network as midime_network
+from livevae.models.midime import gaussian, network as midime_network
 from livevae.models.midime.network import Losses, Options
 from livevae.models.midime.windows import Imported
+from livevae.models.musicvae import prior as priors
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.encoder import TOGETHER, PackedEncoder
+from livevae.models.musicvae.prior import Prior
 
 MOST_FILES_TOLD = 2000
 """Files that a persona's file names; of more it tells the number."""
@@ -55,6 +58,20 @@ class Base:
         called = Path(name).stem if name else shelf.DEFAULT
         return cls(called, PackedEncoder(config, weights), identity(config, weights))
 
+    @property
+    def prior(self) -> Prior:
+        """Its learned prior.
+
+        Raises:
+            ModelError: it has none, or a broken one.
+        """
+        found = priors.load(self.identity)
+        if found is None:
+            raise ModelError(
+                f"{self.name} has no learned prior, so no personas in u (see `livevae model prior`)"
+            )
+        return found
+
     def encode(self, windows: NDArray[Any], progress: Callable[[int], object] | None = None) -> Gaussian:
         """The posterior of windows, `[N, dim]` each, float32.
 
@@ -86,8 +103,13 @@ def train(
         progress: called after each epoch.
 
     Raises:
-        ModelError: the training ran away.
+        ModelError: the training ran away; or a persona in u of a model that has no learned prior.
     """
+    if options.space == U:
+        prior = base.prior
+        weight, bias = gaussian.fitted(prior.u(base.encode(spread(riffs.windows)).mu))
+        weights, said = {"map.weight": weight, "map.bias": bias}, about(riffs, base, options, None)
+        return Persona(name, base.identity, len(bias), options.latent, weights, said, U, prior.digest)
     known = base.encode(riffs.windows)
     net, losses = midime_network.train(known.mu, options, sigma=known.sigma, progress=progress)
     return Persona(
@@ -95,7 +117,17 @@ def train(
     )
 
 
-def about(riffs: Imported, base: Base, options: Options, losses: Losses) -> dict[str, Any]:
+def usual_space(base: Base) -> str:
+    """Where personas of a model are better, as far as that was measured: in u for melodies, where there is a prior."""
+    return U if base.config.music == "melody" and priors.load(base.identity) is not None else Z
+
+
+def spread(windows: NDArray[Any]) -> NDArray[Any]:
+    """An even share of very many windows."""
+    return windows[:: -(-len(windows) // midime_network.MOST_ROWS)]
+
+
+def about(riffs: Imported, base: Base, options: Options, losses: Losses | None) -> dict[str, Any]:
     """What a persona's file tells of its training, as plain values."""
     told = [
         {"name": file.name, "sha256": file.sha256, "windows": file.windows}
@@ -108,5 +140,7 @@ def about(riffs: Imported, base: Base, options: Options, losses: Losses) -> dict
         "files": len(riffs.files),
         "riffs": told,
         "options": dataclasses.asdict(options),
-        "losses": {key: round(value, 6) for key, value in dataclasses.asdict(losses).items()},
+        "losses": {key: round(value, 6) for key, value in dataclasses.asdict(losses).items()}
+        if losses
+        else {},
     }

@@ -6,6 +6,7 @@ Dhariwal 2018); the directions that hardly vary stay normal. It is exactly inver
 own. `training.prior` fits it; its file lies beside the model's weights, kept by the model's identity.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,7 +40,11 @@ Floats = NDArray[np.float32]
 
 
 class Prior:
-    """The map of one model between u and z, `[latent]` or `[N, latent]`; float32 inside, rows apart from each other."""
+    """The map of one model between u and z, `[latent]` or `[N, latent]`; float32 inside, rows apart from each other.
+
+    Attributes:
+        digest: 16 hexadecimal digits of it, the same for every copy: personas in u speak one prior's u.
+    """
 
     def __init__(self, tensors: Tensors, about: Mapping[str, Any]) -> None:
         """Take a flow's tensors.
@@ -54,6 +59,10 @@ class Prior:
             ModelError: tensors are missing, of other shapes, or not finite.
         """
         self._read(tensors, about)
+        digest = hashlib.sha256(repr([float(value) for value in about["temper"]]).encode())
+        for name in sorted(tensors):
+            digest.update(name.encode() + b"\0" + np.ascontiguousarray(tensors[name], np.float16).tobytes())
+        self.digest = digest.hexdigest()[:16]
 
     def _read(self, tensors: Tensors, about: Mapping[str, Any]) -> None:
         try:
