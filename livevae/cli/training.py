@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from livevae.corpus.dataset import Dataset
     from livevae.models.musicvae.networks import MusicVAE
     from livevae.models.training.evaluate import Evaluation
+    from livevae.models.training.evaluate_steps import StepEvaluation
     from livevae.models.training.trainer import Report
 
 
@@ -364,6 +365,17 @@ def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
     Console().print(table)
     if args.out is not None:
         _keep(args.out, found.as_json())
+        _draw_steps(args.out, found)
+
+
+def _draw_steps(out: Path, found: "StepEvaluation") -> None:
+    """Prompts, what the model made of them and what came next; without matplotlib, a line as in `_draw`."""
+    from livevae.cli import riff_pictures
+
+    try:
+        riff_pictures.rolls(found.rolls, out / "continuations.png")
+    except LivevaeError as error:
+        say(f"{out} holds the numbers alone: {error}")
 
 
 def _show_evaluation(found: "Evaluation") -> None:

@@ -96,6 +96,7 @@ def test_what_is_learnt_is_judged_exported_and_played(tmp_path, monkeypatch):
     model = str(run / "model.safetensors")
     assert main(["evaluate", model, "--data", str(data), "--samples", "4", "--out", str(found)]) == 0
     judged = json.loads((found / "evaluation.json").read_text())
+    assert (found / "continuations.png").read_bytes().startswith(b"\x89PNG")
     assert judged["held out"]["n_gram_nats_a_bar"] < judged["held out"]["nats_a_bar"]  # of three steps
     assert judged["held out"]["best_n_gram_nats_a_bar"] <= judged["held out"]["n_gram_nats_a_bar"]
     out = shelf.place("mine")

@@ -6,7 +6,7 @@ they share with training music; scale and groove consistency, and overlapped are
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,13 @@ from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.training import music_measures, stepwise
 from livevae.models.training.evaluate import spread
 from livevae.models.training.stepwise import StepTask
-from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Riff
+from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
 
 ORDER = 6
 """Tokens that the n-gram sees."""
+
+ROLLS = 6
+"""Prompts that are drawn with what came after them."""
 
 LEAST_PIECES = 6
 """Fewer have no distribution that could be compared."""
@@ -69,13 +72,20 @@ class NGram:
 
 @dataclass(frozen=True, slots=True)
 class StepEvaluation:
-    """What was found; all plain numbers."""
+    """What was found.
+
+    Attributes:
+        scores: of held-out windows.
+        continuations: what continuations are like.
+        rolls: some prompts, what came after them, and what should have: a title and a riff each.
+    """
 
     scores: dict[str, float]
     continuations: dict[str, float]
+    rolls: tuple[tuple[str, Riff], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The numbers as JSON values."""
         return {"held out": self.scores, "continuations": self.continuations}
 
 
@@ -100,7 +110,8 @@ def evaluate(
     some = spread(test, windows or len(test))
     found = stepwise.scores(task, module, some)
     found |= _n_gram(task, spread(train, 20 * max(100, len(some))), some)
-    return StepEvaluation(found, _continuations(held, task, train, test, samples, temperature))
+    continuations, rolls = _continuations(held, task, train, test, samples, temperature)
+    return StepEvaluation(found, continuations, rolls)
 
 
 def _n_gram(task: StepTask, train: Any, test: Any) -> dict[str, float]:
@@ -153,7 +164,7 @@ def apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 def _continuations(
     held: StepFile, task: StepTask, train: Any, test: Any, samples: int, temperature: float
-) -> dict[str, float]:
+) -> tuple[dict[str, float], tuple[tuple[str, Riff], ...]]:
     decoder = opening.decoder_of(held)
     kind = task.learns
     riffs = [task.riff(window) for window in spread(test, samples)]
@@ -177,7 +188,7 @@ def _continuations(
     longest = [_longest(riff, known) for riff in answers]
     true = [part(riff, half, half) for riff in riffs]
     made = [part(riff, 0, half) for riff in answers]
-    return {
+    found = {
         "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(said, own, strict=True)])),
         "answer to another's prompt": float(
             np.mean([apart(a, own[i]) for a, i in zip(said, others, strict=True)])
@@ -205,6 +216,24 @@ def _continuations(
         "longest copied run, notes, mean": float(np.mean(longest)),
         **_measures(true, made, half, drums=kind == "drums"),
     }
+    return found, tuple(_rolls(prompts, answers, true, half))
+
+
+def _rolls(
+    prompts: Sequence[music_measures.Played],
+    answers: Sequence[Riff],
+    true: Sequence[music_measures.Played],
+    bars: int,
+) -> Iterator[tuple[str, Riff]]:
+    """Of some prompts, evenly spread, three riffs each."""
+    length = bars * TICKS_PER_BAR
+    for number in spread(np.arange(len(prompts)), ROLLS).tolist():
+        prompt, after = (
+            Riff(tuple(Note(*n) for n in notes), length) for notes in (prompts[number], true[number])
+        )
+        yield f"{number + 1}: prompt", prompt
+        yield f"{number + 1}: answer", answers[number]
+        yield f"{number + 1}: true next bars", after
 
 
 def _measures(
