@@ -13,7 +13,8 @@ from torch.nn import functional as F  # noqa: N812
 from livevae.errors import LivevaeError
 from livevae.models.musicvae.config import Config, configuration
 from livevae.models.training.crew import Crew
-from livevae.models.training.trainer import Options, Trainer
+from livevae.models.training.options import Options
+from livevae.models.training.trainer import Trainer
 
 Step = Callable[[], object]
 """One update of one batch: forward, backward, clipped, Adam."""

@@ -1,4 +1,4 @@
-"""The table of rooms in ARCHITECTURE.md, kept true by reading the imports."""
+"""The table of rooms in ARCHITECTURE.md, kept true by reading the imports; and no module imports itself by way of others."""
 
 import ast
 import re
@@ -101,3 +101,28 @@ def test_the_player_and_the_recorder_start_without_numpy_torch_mido_or_asyncio(m
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def needed(path: Path) -> set[str]:
+    """Full names of livevae's modules that a file imports when it runs, at once or later; types alone do not count."""
+    found: set[str] = set()
+    nodes: list[ast.AST] = [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        nodes += ast.iter_child_nodes(node)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """To see the circles, if there are any: `pytest tests/test_architecture.py -k itself`."""
+    names = {
+        ".".join(("livevae", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES
+    }
+    left = {name: needed(path) & names.keys() for name, path in names.items()}
+    while ready := {name for name, others in left.items() if not others & left.keys()}:
+        left = {name: others for name, others in left.items() if name not in ready}
+    assert not left, f"among these modules is a circle: {', '.join(sorted(left))}"

@@ -9,7 +9,7 @@ import pytest
 
 from livevae import cli, scene_files
 from livevae.perform.scene import parse
-from livevae.player.clocks import opening
+from livevae.player.clocks.clock import NO_LINK
 from livevae.server import Models, Options, running
 from livevae.testing import FakeDecoder
 
@@ -25,9 +25,7 @@ async def test_every_message_of_the_page_is_answered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All but Link itself, which would multicast: it is asked for where it is not installed, and says so."""
-    monkeypatch.setattr(
-        "livevae.server.why_not", lambda **_: {"internal": "", "midi": "", "link": opening.NO_LINK}
-    )
+    monkeypatch.setattr("livevae.server.why_not", lambda **_: {"internal": "", "midi": "", "link": NO_LINK})
     options = Options(scene_files.find(scene_files.DEFAULT), scene_files.find, port=0, midi=("none",))
     models = Models(lambda _: FakeDecoder(), lambda _: True, "fake")
     assert len(SENDS) > 10

@@ -80,7 +80,7 @@ def _table(watcher: "Watcher") -> Any:
     title = "nobody conducts"
     if line is not None and watcher.conductor:
         title = f"{line.conductor} conducts: {line.bpm:.1f} bpm, {line.meter}"
-    table = Table(*HEADINGS, title=title if watcher.online else "no broker", title_justify="left")
+    table = Table(*HEADINGS, title=title if watcher.online.is_set() else "no broker", title_justify="left")
     for row in watcher.rows:
         table.add_row(*row)
     return table
@@ -106,9 +106,9 @@ def _run_do(arguments: argparse.Namespace) -> int:
 async def _doing(address: Any, arguments: argparse.Namespace) -> int:
     import secrets
 
-    from livevae.cli.look import typed
     from livevae.edges.mqtt.clients import Asker
     from livevae.edges.mqtt.payloads import write
+    from livevae.edges.osc.words import typed
 
     name = f"desk-{secrets.token_hex(4)}"
     asker = Asker(address.place, name)

@@ -72,6 +72,7 @@ def _send(commands: Commands) -> None:
 def _run_send(arguments: argparse.Namespace) -> None:
     from livevae.edges.osc.client import Client
     from livevae.edges.osc.udp import parse_endpoint
+    from livevae.edges.osc.words import typed
 
     host, port = parse_endpoint(arguments.osc)
     with Client(host, port) as livevae:
@@ -80,13 +81,3 @@ def _run_send(arguments: argparse.Namespace) -> None:
             say(f"{name:<16} {value}")
         for message in livevae.later(math.inf if arguments.follow else arguments.wait):
             say(" ".join((message.address, *map(str, message.args))))
-
-
-def typed(word: str) -> int | float | str:
-    """A word of the command line as OSC's i, f or s."""
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word

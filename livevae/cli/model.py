@@ -295,7 +295,7 @@ def _prior(arguments: argparse.Namespace) -> None:
         )
     about |= {"temper": list(arguments.temper), "data": data.info["sha256"]}
     called = identity_at(path)
-    place = arguments.out or priors.place(called)
+    place = arguments.out or priors.KIND.place(called)
     place.parent.mkdir(parents=True, exist_ok=True)
     priors.save(place, tensors, about, called)
     _say(f"{about['steps']:,} steps; {place}: {model.config.name} draws from it now")
@@ -355,7 +355,7 @@ def _attributes(args: argparse.Namespace) -> None:
         progress.update(task, description="encoding", total=len(windows))
         z = base.encode(windows, lambda done: progress.update(task, completed=done)).mu
     found = attributes.found(z, directions.table(base.config, windows))
-    path = directions.place(base.identity)
+    path = directions.KIND.place(base.identity)
     directions.save(path, found, base.identity)
     _say(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")
 

@@ -206,7 +206,12 @@ def _train(args: argparse.Namespace) -> None:
 
     from livevae.corpus import dataset
     from livevae.models.musicvae.config import configuration
-    from livevae.models.training import crew as training_crew, stepwise, trainer as training_loop
+    from livevae.models.training import (
+        crew as training_crew,
+        options as run_options,
+        stepwise,
+        trainer as training_loop,
+    )
 
     if args.resume and not (Path(args.run_folder) / "state.safetensors").exists():
         raise LivevaeError(f"there is nothing to resume in {args.run_folder}")
@@ -226,19 +231,19 @@ def _train(args: argparse.Namespace) -> None:
         )
     options: Any
     if stepping:
-        named = set(stepwise.StepOptions.__slots__) - {"run", "device"}
-        options = stepwise.StepOptions(
+        named = set(run_options.names(run_options.RunOptions)) - {"run", "device"}
+        options = run_options.RunOptions(
             run=args.run_folder, device=device, **{name: getattr(args, name) for name in named}
         )
     else:
-        options = training_loop.Options(
+        options = run_options.Options(
             run=args.run_folder,
             device=device,
             transpose=(-args.transpose, args.transpose),
             lengths=_lengths(args.lengths),
             **{
                 name: getattr(args, name)
-                for name in training_loop.Options.__slots__
+                for name in run_options.names(run_options.Options)
                 if name not in {"run", "device", "transpose", "lengths"}
             },
         )

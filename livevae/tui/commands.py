@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from livevae.edges.osc.words import typed as as_value
 from livevae.tui.state import Scalar
 
 Ask: TypeAlias = tuple[str, tuple[Scalar, ...]]
@@ -70,16 +71,7 @@ def blend(voice: str, weights: tuple[tuple[str, float], ...], over: float = 0.0)
 def typed(line: str) -> Ask:
     """A line as it is typed in the palette, as a message: numbers become numbers."""
     address, *words = line.split()
-    return address, tuple(_typed(word) for word in words)
-
-
-def _typed(word: str) -> Scalar:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
+    return address, tuple(as_value(word) for word in words)
 
 
 def said(ask: Ask) -> str:

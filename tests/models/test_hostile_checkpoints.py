@@ -216,7 +216,7 @@ def test_a_configuration_of_endless_layers_is_refused_with_a_short_sentence(tmp_
 @pytest.mark.parametrize("text", DEEP)
 def test_what_a_prior_says_of_itself_is_read_within_limits(tmp_path, text):
     path = tmp_path / "prior.safetensors"
-    facts = {"format": priors.FORMAT, "model": "0" * 16, "about": text}
+    facts = {"format": priors.KIND.format, "model": "0" * 16, "about": text}
     path.write_bytes(save({"a": np.zeros(1, np.float16)}, facts))
     assert "nested" in step_refused(lambda path: priors.read(path, "0" * 16), path)
 

@@ -159,12 +159,12 @@ def test_directions_are_kept_by_the_models_identity(model: str) -> None:
     windows = persona_windows.from_takes(takes, CONFIG).windows
     values = directions.table(CONFIG, windows)
     made = found(base.encode(windows).mu, values)
-    directions.save(directions.place(base.identity), made, base.identity)
+    directions.save(directions.KIND.place(base.identity), made, base.identity)
     again = directions.load(base.identity)
     assert again is not None
     assert set(again.vectors) == set(values)
     assert set(PersonaBook(model).attributes("")) == set(values)
-    directions.place(base.identity).write_bytes(b"broken")
+    directions.KIND.place(base.identity).write_bytes(b"broken")
     with pytest.raises(ModelError, match="broken"):
         directions.load(base.identity)
 

@@ -90,7 +90,7 @@ def test_a_file_is_read_back_and_a_broken_one_is_refused(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ModelError, match="is broken"):
         priors.read(path, "0" * 16)
-    metadata = {"format": priors.FORMAT, "model": "0" * 16}
+    metadata = {"format": priors.KIND.format, "model": "0" * 16}
     wrong = (
         ({"layers": 4, "temper": [1, 1]}, {}),
         ({"layers": 3, "temper": [1, 7]}, {}),
@@ -216,7 +216,7 @@ def test_every_prior_that_ships_is_of_a_model_that_ships_and_comes_back_from_z()
         for name, entry in entries
         if entry.bundled and checkpoint_files.has_latent(entry.path)
     }
-    shipped = sorted(priors.SHIPPED.glob("*.safetensors"))
+    shipped = sorted(priors.KIND.shipped.glob("*.safetensors"))
     assert shipped
     for path in shipped:
         assert path.stem in bundled

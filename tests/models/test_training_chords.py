@@ -19,7 +19,7 @@ from livevae.models.musicvae.config import CONFIGS, configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training import evaluate, sample_statistics, trainer as training_loop
 from livevae.models.training.batches import transposed
-from livevae.models.training.trainer import Options
+from livevae.models.training.options import Options
 from livevae.music import chords
 
 CONFIG = configuration("cat-mel_2bar_med_chords").replace(encoder=(12,), decoder=(16, 10), latent=6)

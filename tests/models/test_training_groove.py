@@ -17,7 +17,8 @@ from livevae.models.musicvae.heads import Groove
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training import evaluate_groove, groove_music, trainer as training_loop
 from livevae.models.training.crew import Crew
-from livevae.models.training.trainer import Options, Trainer
+from livevae.models.training.options import Options
+from livevae.models.training.trainer import Trainer
 from livevae.music import drums, groove
 from livevae.music.notes import Note, Riff
 

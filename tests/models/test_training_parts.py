@@ -15,7 +15,7 @@ from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training import evaluate, growth, recurrence, sample_statistics, token_music
 from livevae.models.training.batches import CYMBALS, TOMS, Batches, transposed, varied
-from livevae.models.training.trainer import Options
+from livevae.models.training.options import Options
 from livevae.music import drums, melody
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 10), latent=6)

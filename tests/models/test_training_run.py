@@ -18,8 +18,9 @@ from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
 from livevae.models.training import trainer as training_loop
 from livevae.models.training.crew import Crew
+from livevae.models.training.options import Options
 from livevae.models.training.tasks import task_of
-from livevae.models.training.trainer import Options, Trainer
+from livevae.models.training.trainer import Trainer
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=6)
 

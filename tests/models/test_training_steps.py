@@ -13,7 +13,7 @@ from livevae.corpus.note_windows import windows as note_windows
 from livevae.corpus.score import Part, PlayedNote, Score
 from livevae.models.checkpoints import shelf, step_files
 from livevae.models.training import evaluate_steps, stepwise
-from livevae.models.training.stepwise import StepOptions
+from livevae.models.training.options import RunOptions
 from livevae.music.piano_roll import Cell, pack
 
 
@@ -64,7 +64,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(name, tmp_path):
     data = DATA[name]()
 
     def options(run, steps):
-        return StepOptions(name, str(tmp_path / run), steps=steps, batch=4, save_minutes=99, test_windows=4)
+        return RunOptions(name, str(tmp_path / run), steps=steps, batch=4, save_minutes=99, test_windows=4)
 
     stepwise.train(options("once", 4), data, data, quiet)
     # the rate falls with the share of the run that is done: the first half is a run of four that is cut off

@@ -15,7 +15,7 @@ from livevae.models.musicvae.config import CONFIGS, configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training import evaluate, sample_statistics, token_music, trainer as training_loop
 from livevae.models.training.batches import transposed
-from livevae.models.training.trainer import Options
+from livevae.models.training.options import Options
 
 TRIO = configuration("hier-trio_4bar").replace(encoder=(6,), decoder=(8,), latent=5)
 FLAT = configuration("flat-trio_16bar").replace(encoder=(6,), decoder=(8,), latent=5)

@@ -14,19 +14,43 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Watcher:
+class Visitor:
+    """A client that no room misses when it is gone.
+
+    Attributes:
+        online: set while the broker is here.
+    """
+
+    def __init__(self) -> None:
+        self.online = asyncio.Event()
+
+    def will(self) -> None:
+        """Nothing is said of it."""
+
+    def farewell(self) -> None:
+        """Nothing is said of it."""
+
+    def connected(self) -> None:
+        """The broker is here."""
+        self.online.set()
+
+    def disconnected(self) -> None:
+        """The broker is gone."""
+        self.online.clear()
+
+
+class Watcher(Visitor):
     """Sees all that an ensemble says of itself.
 
     Attributes:
         census: the rooms.
         line: the last line of the conductor; None before it came.
-        online: whether the broker is here.
     """
 
     def __init__(self, place: Place) -> None:
         self.census = Census()
+        super().__init__()
         self.line: Line | None = None
-        self.online = False
         self._place = place
 
     @property
@@ -40,20 +64,10 @@ class Watcher:
             (topic("clock"), 1),
         )
 
-    def will(self) -> None:
-        """Nobody misses who only watches."""
-
-    def farewell(self) -> None:
-        """Nobody misses who only watches."""
-
     def connected(self) -> None:
         """The broker is here."""
         self.census.rooms.clear()
-        self.online = True
-
-    def disconnected(self) -> None:
-        """The broker is gone."""
-        self.online = False
+        super().connected()
 
     def arrived(self, message: Arrived) -> None:
         """A message came; what is none is passed over."""
@@ -107,36 +121,22 @@ class Watcher:
 HEADINGS = ("room", "state", "time", "bpm", "beat", "apart", "late p99", "plays")
 
 
-class Asker:
+class Asker(Visitor):
     """Sends one command, and collects the answers.
 
     Attributes:
         answers: (room, answer) in the order of their coming.
-        connected_now: set when the broker is here.
     """
 
     def __init__(self, place: Place, name: str) -> None:
         self.answers: list[tuple[str, Mapping[str, Any]]] = []
-        self.connected_now = asyncio.Event()
+        super().__init__()
         self._place, self._name = place, name
 
     @property
     def filters(self) -> tuple[tuple[str, int], ...]:
         """What to subscribe to."""
         return ((self._place.topic("+", "reply", self._name), 1),)
-
-    def will(self) -> None:
-        """Nobody misses who only asks."""
-
-    def farewell(self) -> None:
-        """Nobody misses who only asks."""
-
-    def connected(self) -> None:
-        """The broker is here."""
-        self.connected_now.set()
-
-    def disconnected(self) -> None:
-        """The broker is gone."""
 
     def arrived(self, message: Arrived) -> None:
         """An answer came."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livevae.edges.mqtt import payloads
+from livevae.edges.mqtt.clients import Visitor
 from livevae.edges.mqtt.payloads import PayloadError, text, whole, write
 from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
@@ -94,19 +95,18 @@ def parcel(name: str, data: bytes, model: str, licence: str) -> tuple[Manifest, 
     return manifest, [data[i : i + PIECE] for i in range(0, len(data), PIECE)]
 
 
-class Assembler:
+class Assembler(Visitor):
     """A client that collects one parcel.
 
     Attributes:
         manifest: what is awaited; None before it came.
         whole: set when all bytes are here and are the manifest's.
-        online: set when the broker is here.
     """
 
     def __init__(self, place: Place, name: str) -> None:
         self.manifest: Manifest | None = None
         self.whole = asyncio.Event()
-        self.online = asyncio.Event()
+        super().__init__()
         self.data = b""
         self._pieces: dict[int, bytes] = {}
         self._held = 0
@@ -117,19 +117,6 @@ class Assembler:
         """What to subscribe to."""
         topic = self._place.topic
         return ((topic("persona", self._name), 1), (topic("persona", self._name, "+"), 1))
-
-    def will(self) -> None:
-        """Nobody misses who only takes."""
-
-    def farewell(self) -> None:
-        """Nobody misses who only takes."""
-
-    def connected(self) -> None:
-        """The broker is here."""
-        self.online.set()
-
-    def disconnected(self) -> None:
-        """The broker is gone."""
 
     def arrived(self, message: Arrived) -> None:
         """A manifest or a piece came; what is none is passed over."""

@@ -5,23 +5,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from livevae.errors import ModelError
-from livevae.home import home
 from livevae.latent.attributes import Directions
 from livevae.latent.names import ATTRIBUTES
 from livevae.latent.personas import MAX_DIM
-from livevae.models.checkpoints import files as checkpoint_files
+from livevae.models.checkpoints.attached import Attached
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.vocabulary import to_riff
 from livevae.music.melody import nearest_step
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Riff
 
-FORMAT = "livevae directions 1"
-SHIPPED = Path(__file__).parents[1] / "weights" / "directions"
-MOST_BYTES = 1 << 20
+KIND = Attached("directions", "livevae directions 1", 1 << 20)
+"""The file of a model's directions."""
 
 METER = tuple(
     max(0 if step == 0 else -(5 - (step & -step).bit_length()), -4) for step in range(STEPS_PER_BAR)
@@ -65,19 +61,15 @@ def table(config: Config, windows: NDArray[Any]) -> dict[str, NDArray[np.float64
     return {name: column for name, column in columns.items() if column.std() > 0}
 
 
-def place(identity: str) -> Path:
-    """Where a performer's own directions of a model are kept."""
-    return home() / "directions" / f"{identity}.safetensors"
-
-
 def save(path: Path, directions: Directions, identity: str) -> None:
     """Write directions, whole or not at all.
 
     Raises:
         ModelError: the folder cannot be written.
     """
-    tensors = {name: np.ascontiguousarray(vector, np.float32) for name, vector in directions.vectors.items()}
-    checkpoint_files.write_whole(path, to_bytes(tensors, {"format": FORMAT, "model": identity}))
+    KIND.write(
+        path, identity, {name: vector.astype(np.float32) for name, vector in directions.vectors.items()}
+    )
 
 
 def load(identity: str) -> Directions | None:
@@ -86,10 +78,8 @@ def load(identity: str) -> Directions | None:
     Raises:
         ModelError: their file is broken.
     """
-    for path in (place(identity), SHIPPED / f"{identity}.safetensors"):
-        if path.is_file():
-            return read(path, identity)
-    return None
+    path = KIND.find(identity)
+    return None if path is None else read(path, identity)
 
 
 def read(path: Path, identity: str) -> Directions:
@@ -98,16 +88,8 @@ def read(path: Path, identity: str) -> Directions:
     Raises:
         ModelError: it is broken, or another model's.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path} is too large to be directions")
-        with safe_open(str(path), framework="np") as file:
-            held: dict[str, str] = file.metadata() or {}
-            if held.get("format") != FORMAT or held.get("model") != identity:
-                raise ModelError(f"{path} is not {FORMAT!r} of this model")
-            vectors = {name: file.get_tensor(name) for name in file.keys() if name in ATTRIBUTES}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} is broken: {error}") from None
+    tensors, _ = KIND.read(path, identity)
+    vectors = {name: vector for name, vector in tensors.items() if name in ATTRIBUTES}
     for name, vector in vectors.items():
         if (
             vector.dtype != np.float32

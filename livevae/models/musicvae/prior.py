@@ -14,19 +14,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from livevae.budget import json_value
 from livevae.errors import LimitError, ModelError
-from livevae.home import home
 from livevae.latent.personas import MAX_DIM
 from livevae.latent.vectors import Vector
-from livevae.models.checkpoints import files as checkpoint_files
+from livevae.models.checkpoints.attached import Attached
 
-FORMAT = "livevae prior 1"
-SHIPPED = Path(__file__).parents[1] / "weights" / "priors"
-MOST_BYTES = 64 << 20
+KIND = Attached("priors", "livevae prior 1", 64 << 20)
+"""The file of a model's prior."""
+
 MOST_LAYERS = 64
 
 STEEPEST = np.float32(1.5)
@@ -158,11 +155,6 @@ def _coupling(kept: Floats, layer: tuple[Floats, ...]) -> tuple[Floats, Floats]:
     return _floats(STEEPEST * np.tanh(scale)), _floats(shift)
 
 
-def place(identity: str) -> Path:
-    """Where a performer's own prior of a model is kept."""
-    return home() / "priors" / f"{identity}.safetensors"
-
-
 def save(path: Path, tensors: Tensors, about: Mapping[str, Any], identity: str) -> None:
     """Write a prior, float16, whole or not at all.
 
@@ -170,9 +162,8 @@ def save(path: Path, tensors: Tensors, about: Mapping[str, Any], identity: str) 
         ModelError: the folder cannot be written.
     """
     Prior(tensors, about)
-    held = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
-    metadata = {"format": FORMAT, "model": identity, "about": json.dumps(dict(about), sort_keys=True)}
-    checkpoint_files.write_whole(path, to_bytes(held, metadata))
+    held = {name: np.asarray(value, np.float16) for name, value in tensors.items()}
+    KIND.write(path, identity, held, about=json.dumps(dict(about), sort_keys=True))
 
 
 def load(identity: str) -> Prior | None:
@@ -181,10 +172,8 @@ def load(identity: str) -> Prior | None:
     Raises:
         ModelError: its file is broken.
     """
-    for path in (place(identity), SHIPPED / f"{identity}.safetensors"):
-        if path.is_file():
-            return read(path, identity)
-    return None
+    path = KIND.find(identity)
+    return None if path is None else read(path, identity)
 
 
 def read(path: Path, identity: str) -> Prior:
@@ -193,22 +182,13 @@ def read(path: Path, identity: str) -> Prior:
     Raises:
         ModelError: it is broken, or another model's.
     """
+    tensors, held = KIND.read(path, identity)
     try:
-        size = path.stat().st_size
-        with safe_open(str(path), framework="np") as file:
-            held: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()} if size <= MOST_BYTES else {}  # noqa: SIM118
-        about = json_value(held.get("about", "{}"))
-    except (SafetensorError, OSError, ValueError, LimitError) as error:
-        raise ModelError(f"{path} is broken: {error}") from None
-    if size > MOST_BYTES:
-        raise ModelError(f"{path} is too large to be a prior")
-    if held.get("format") != FORMAT or held.get("model") != identity:
-        raise ModelError(f"{path} is not {FORMAT!r} of this model")
-    try:
-        found = Prior(tensors, about)
+        found = Prior(tensors, json_value(held.get("about", "{}")))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
+    except (ValueError, LimitError) as error:
+        raise ModelError(f"{path} is broken: {error}") from None
     if found.latent > MAX_DIM:
         raise ModelError(f"{path} is broken: z of {found.latent}")
     return found

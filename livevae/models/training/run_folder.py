@@ -18,6 +18,7 @@ from livevae.errors import ModelError
 from livevae.models.checkpoints.files import write_whole
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.networks import MusicVAE
+from livevae.models.training.options import RunOptions
 
 FORMAT = "livevae training 1"
 
@@ -44,13 +45,12 @@ class RunState:
         return cls()
 
 
-def save(run: Path, state: RunState, tensors: Mapping[str, Tensor], model: MusicVAE, options: Any) -> None:
+def save(
+    run: Path, state: RunState, tensors: Mapping[str, Tensor], model: MusicVAE, options: RunOptions
+) -> None:
     """Write a run's state and its averaged model."""
     about = save_state(run, state, tensors)
-    asked = {name: getattr(options, name) for name in type(options).__slots__ if name != "run"}
-    # whoever is given the model need not know where it lay
-    asked["begin_with"] = "/".join(Path(asked.get("begin_with", "")).parts[-2:])
-    assembling.save(run / "model.safetensors", model, {"training": {**about, "options": asked}})
+    assembling.save(run / "model.safetensors", model, {"training": {**about, "options": options.values()}})
 
 
 def save_state(run: Path, state: RunState, tensors: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ if it had not been.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +20,7 @@ from livevae.models.checkpoints import shelf, step_files
 from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.training import crew as training_crew, evaluate, growth, run_folder
 from livevae.models.training.crew import Crew
+from livevae.models.training.options import RunOptions
 from livevae.models.training.run_folder import RunState
 from livevae.models.training.trainer import Report, Trainer
 from livevae.music.notes import Riff
@@ -71,33 +71,6 @@ def task_of(name: str) -> StepTask | None:
     return None if family is None else family.task(family.CONFIGS[name])
 
 
-@dataclass(frozen=True, slots=True)
-class StepOptions:
-    """What a run of a step-wise model is asked to do; the names are those of `trainer.Options`."""
-
-    config: str
-    run: str
-    steps: int | None = None
-    hours: float | None = None
-    batch: int = 64
-    learning_rate: float | None = None
-    warmup: int = 200
-    dropout: float | None = None
-    begin_with: str = ""
-    average: float = 0.999
-    seed: int = 1
-    device: str = "cpu"
-    precision: str = "float32"
-    save_minutes: float = 3.0
-    test_windows: int = 512
-    narrow: int = 0
-    vary: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not self.steps and not self.hours:
-            raise ModelError("training needs an end: --steps or --hours")
-
-
 class Shuffled:
     """Numbers of windows by step: every window once an epoch, in an order of the seed's."""
 
@@ -128,7 +101,7 @@ class StepTrainer(Trainer):
         crew: the processes of this run.
     """
 
-    def __init__(self, options: StepOptions, train: Any, test: Any, crew: Crew) -> None:
+    def __init__(self, options: RunOptions, train: Any, test: Any, crew: Crew) -> None:
         task = task_of(options.config)
         if task is None:
             raise ModelError(f"{options.config} is no model that goes on step by step")
@@ -206,8 +179,11 @@ class StepTrainer(Trainer):
             return
         run = Path(self.options.run)
         run_folder.save_state(run, self.state, self.kept())
-        asked = {name: getattr(self.options, name) for name in StepOptions.__slots__ if name != "run"}
-        about = {"step": self.state.step, "seconds": round(self.state.seconds, 1), "options": asked}
+        about = {
+            "step": self.state.step,
+            "seconds": round(self.state.seconds, 1),
+            "options": self.options.values(),
+        }
         tensors = {name: value.detach().cpu().numpy() for name, value in self.averaged().tensors().items()}
         task: Any = self.task
         step_files.write(
@@ -258,7 +234,7 @@ def scores(task: StepTask, module: nn.Module, windows: Any, batch: int = 64) -> 
 
 
 def train(
-    options: StepOptions, train: Any, test: Any, show: Callable[[int, float, Report], object]
+    options: RunOptions, train: Any, test: Any, show: Callable[[int, float, Report], object]
 ) -> RunState:
     """Train as asked, as one process of as many as the environment says (see `crew`)."""
     with training_crew.join(options.device) as crew:

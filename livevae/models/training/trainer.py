@@ -5,12 +5,10 @@ batch (Roberts et al. 2018; Magenta 2.1.4). Everything random is a function of s
 so a run that was killed goes on as if it had not been.
 """
 
-import json
 import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from livevae.models.musicvae.networks import MusicVAE, kl
 from livevae.models.training import crew as training_crew, evaluate, growth, run_folder, tasks, token_music
 from livevae.models.training.batches import Batches
 from livevae.models.training.crew import Crew
+from livevae.models.training.options import Options
 from livevae.models.training.run_folder import RunState
 from livevae.models.training.tasks import Lesson
 
@@ -33,78 +32,6 @@ Report = Mapping[str, float]
 
 FIGURES = 6
 """What is measured at each step and travels with the gradients: loss, nll, kl, two accuracies, seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a training run is asked to do; None takes the configuration's own value.
-
-    Attributes:
-        config: name of a configuration.
-        run: folder of checkpoints and log.
-        steps: where to end; or
-        hours: how long to train, pauses not counted.
-        batch: windows a step, of all processes together.
-        learning_rate: at its highest; it rises over `warmup` steps and falls with a cosine to a hundredth.
-        warmup: steps.
-        max_beta: of the KL.
-        beta_rate: beta = (1 - beta_rate ** step) * max_beta.
-        free_bits: of a window.
-        transpose: semitones down and up.
-        vary: share of drum windows that are varied, see `batches.varied`.
-        sampled: share of the decoder's inputs that are its own samples at the end (scheduled sampling,
-            decoded in one parallel pass); it grows from 0 at half of the run.
-        narrow: units of the encoder until `widen_at`, 0 for the configuration's own from the start.
-        widen_at: share of the run.
-        lengths: a curriculum, ((8, 0.05), (16, 0.15)): stretches of 8 steps until 5 % of the run, 16 until 15 %, then
-            whole windows. To carry a few notes through z is learnt soon, and all of them from there.
-        dropout: share of every LSTM layer's input.
-        begin_with: a checkpoint whose weights the run begins with, those that fit.
-        average: decay of the running average of weights, which is what is evaluated and exported.
-        seed: of weights, order, transposition and noise.
-        device: cpu, cuda.
-        precision: float32 or bf16 (GPU).
-        save_minutes: between checkpoints.
-        test_windows: held-out windows looked at with each checkpoint.
-    """
-
-    config: str
-    run: str
-    steps: int | None = None
-    hours: float | None = None
-    batch: int = 64
-    learning_rate: float | None = None
-    warmup: int = 200
-    max_beta: float | None = None
-    beta_rate: float | None = None
-    free_bits: float | None = None
-    transpose: tuple[int, int] = (-7, 7)
-    vary: float = 0.0
-    sampled: float = 0.0
-    narrow: int = 0
-    widen_at: float = 0.6
-    lengths: tuple[tuple[int, float], ...] = ()
-    dropout: float | None = None
-    begin_with: str = ""
-    average: float = 0.999
-    seed: int = 1
-    device: str = "cpu"
-    precision: str = "float32"
-    save_minutes: float = 3.0
-    test_windows: int = 512
-
-    def __post_init__(self) -> None:
-        if not self.steps and not self.hours:
-            raise ModelError("training needs an end: --steps or --hours")
-        config = configuration(self.config)
-        if config.segments and self.lengths:
-            raise ModelError(f"--lengths is for flat decoders; {config.name} decodes segment by segment")
-        if self.narrow and (len(config.encoder) > 1 or config.encode_segments):
-            raise ModelError(f"--narrow is for encoders of one layer; {config.name} has another")
-        if self.vary and config.learns not in ("drums", "groove"):
-            raise ModelError(
-                f"--vary is for drums and grooves of nine instruments; {config.name} plays others"
-            )
 
 
 class Trainer:
@@ -384,8 +311,3 @@ def train(options: Options, train: Any, test: Any, show: Callable[[int, float, R
             raise ModelError(f"a batch of {options.batch} does not divide among {crew.world} processes")
         Path(options.run).mkdir(parents=True, exist_ok=True)
         return Trainer(options, train, test, crew).run(show)
-
-
-def as_json(options: Options) -> str:
-    """The options as one JSON object."""
-    return json.dumps({name: getattr(options, name) for name in Options.__slots__})

@@ -9,6 +9,11 @@ from livevae.tempo.timeline import Timeline
 
 CLOCKS = INTERNAL, MIDI, LINK, MQTT = "internal", "midi", "link", "mqtt"
 
+NO_LINK = (
+    "Ableton Link is not installed here: pip install 'livevae[link]' adds LinkPython-extern, "
+    "which is free software under the GPL (version 2 or later), unlike livevae itself"
+)
+
 
 class ClockError(LivevaeError):
     """A clock that cannot be followed here; the message says what would help."""

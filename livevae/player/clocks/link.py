@@ -10,8 +10,7 @@ Link is asked for.
 import time
 from typing import Any
 
-from livevae.player.clocks.clock import ClockError, Told
-from livevae.player.clocks.opening import NO_LINK
+from livevae.player.clocks.clock import NO_LINK, ClockError, Told
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM, TICKS_PER_BEAT, Timeline
 

@@ -2,16 +2,10 @@
 
 from importlib.util import find_spec
 
-from livevae.player.clocks.clock import INTERNAL, LINK, MIDI, MQTT, Clock, ClockError
+from livevae.player.clocks.clock import INTERNAL, LINK, MIDI, MQTT, NO_LINK, Clock, ClockError
 from livevae.player.clocks.led import LedClock
 from livevae.player.wire.commands import SetClock
 from livevae.tempo.pace import Pace
-
-NO_LINK = (
-    "Ableton Link is not installed here: pip install 'livevae[link]' adds LinkPython-extern, "
-    "which is free software under the GPL (version 2 or later), unlike livevae itself"
-)
-
 
 NO_ENSEMBLE = "this server is in no ensemble whose time it could go by: start it with --mqtt"
 

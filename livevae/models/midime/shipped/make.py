@@ -70,10 +70,10 @@ def attributes_of(base: midime_training.Base, music: list[Path], console: Consol
     windows = windows[:: max(1, len(windows) // MOST_WINDOWS)]
     found = attributes.found(base.encode(windows).mu, directions.table(base.config, windows))
     bundled = {identity_at(entry.path) for entry in shelf.with_latent().values() if entry.bundled}
-    for old in directions.SHIPPED.glob(f"*{shelf.SUFFIX}"):
+    for old in directions.KIND.shipped.glob(f"*{shelf.SUFFIX}"):
         if old.stem not in bundled:
             old.unlink()
-    directions.save(directions.SHIPPED / f"{base.identity}.safetensors", found, base.identity)
+    directions.save(directions.KIND.shipped / f"{base.identity}.safetensors", found, base.identity)
     console.print(f"directions of {', '.join(found.vectors)} in {len(windows)} windows")
 
 
