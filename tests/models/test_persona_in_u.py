@@ -147,8 +147,8 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     assert main(asked) == 1
     assert "has no learned prior" in capsys.readouterr().err
     called = identity_of(str(model))
-    priors.place(called).parent.mkdir(parents=True)
-    priors.save(priors.place(called), *flow(0), called)
+    priors.KIND.place(called).parent.mkdir(parents=True)
+    priors.save(priors.KIND.place(called), *flow(0), called)
     assert main([*asked[:-2], "--beta", "0.5", "--epochs", "2"]) == 0
     assert persona_files.load("nora").space == Z
     assert main(asked[:-2]) == 0
@@ -156,6 +156,6 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     assert "a Gaussian in u" in capsys.readouterr().out
     book = PersonaBook(str(model))
     assert book.find("nora").space == U
-    priors.save(priors.place(called), *flow(1), called)
+    priors.save(priors.KIND.place(called), *flow(1), called)
     with pytest.raises(ModelError, match="trained over a learned prior that is not here"):
         book.find("nora")
