@@ -9,6 +9,7 @@ from livevae.errors import LivevaeError
 
 BENCHES = (
     "benchmarks.jitter",
+    "benchmarks.cold",
     "benchmarks.osc_codec",
     "benchmarks.pictures",
     "benchmarks.flood",

@@ -45,8 +45,8 @@ logger = logging.getLogger(__name__)
 LOOKAHEAD = 0.06
 """Seconds before their sound that notes are handed to the player: what a busy server may stall for."""
 
-PRELUDE = 0.2
-"""Seconds from the moment when everything is ready to the first downbeat."""
+PRELUDE = 0.15
+"""Seconds from the moment when everything is ready to the first downbeat, at least."""
 
 PATIENCE = 0.0005
 """Seconds that Python's lock is kept by a thread that computes while the server's loop waits for it; 5 ms is usual."""
@@ -130,6 +130,11 @@ def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
     return max(LEAST_LEAD, lookahead + 4 * p99)
 
 
+def prelude_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
+    """How long the first riffs have, in seconds: those that come later begin a bar later."""
+    return max(PRELUDE, lookahead + 4 * p99)
+
+
 class Server:
     """A running server, for whoever composes it into something larger.
 
@@ -176,12 +181,11 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         player = await PlayerProcess.start(options.scene.tempo, specs, record=options.record, on_report=show)
         stack.push_async_callback(player.close)
         await warm
-        player.begin(asyncio.get_running_loop().time() + PRELUDE)
         times = engine.times
-        lead = options.lead
-        if lead is None:
-            # voices due on the same bar are one batch, which takes no longer than one after the other
-            lead = lead_for(max(times.p99, times.p50 * len(options.scene.voices)))
+        # voices due on the same bar are one batch, which takes no longer than one after the other
+        batch = max(times.p99, times.p50 * len(options.scene.voices))
+        player.begin(asyncio.get_running_loop().time() + prelude_for(batch))
+        lead = lead_for(batch) if options.lead is None else options.lead
         if shared is not None:
             # so that what nobody answers is decoded here in time, as it would have been without workers
             shared.patience = max(0.0, lead - LOOKAHEAD - 2 * times.p99 - RESERVE)
