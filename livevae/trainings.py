@@ -9,9 +9,9 @@ from typing import TypeAlias
 from livevae.inputs import Log, LogWriter
 from livevae.latent.personas import Persona
 from livevae.music.notes import Riff
-from livevae.perform.personas import Book, Told
+from livevae.perform.personas import Book, OnProgress
 
-Train: TypeAlias = Callable[[str, str, Sequence[Riff], int, Told], Awaitable[Persona]]
+Train: TypeAlias = Callable[[str, str, Sequence[Riff], int, OnProgress], Awaitable[Persona]]
 
 
 class OtherTraining:
@@ -29,16 +29,20 @@ class OtherTraining:
         self.find, self.keep, self.attributes = book.find, book.keep, book.attributes
         self.describe = book.describe
 
-    async def train(self, name: str, model: str, takes: Sequence[Riff], epochs: int, told: Told) -> Persona:
+    async def train(
+        self, name: str, model: str, takes: Sequence[Riff], epochs: int, on_progress: OnProgress
+    ) -> Persona:
         """Train a persona."""
-        return await self._train(name, model, takes, epochs, told)
+        return await self._train(name, model, takes, epochs, on_progress)
 
 
 def logged(book: Book, log: LogWriter) -> OtherTraining:
     """A book whose trainings are in the log when they end."""
 
-    async def train(name: str, model: str, takes: Sequence[Riff], epochs: int, told: Told) -> Persona:
-        persona = await book.train(name, model, takes, epochs, told)
+    async def train(
+        name: str, model: str, takes: Sequence[Riff], epochs: int, on_progress: OnProgress
+    ) -> Persona:
+        persona = await book.train(name, model, takes, epochs, on_progress)
         log.came("trained", name.encode())
         return persona
 
@@ -61,11 +65,13 @@ class TrainedAgain:
     def book(self, book: Book) -> OtherTraining:
         """A book that trains so."""
 
-        async def train(name: str, model: str, takes: Sequence[Riff], epochs: int, told: Told) -> Persona:
+        async def train(
+            name: str, model: str, takes: Sequence[Riff], epochs: int, on_progress: OnProgress
+        ) -> Persona:
             event = self._ready[name] = asyncio.Event()
 
             async def work() -> Persona:
-                return await book.train(name, model, takes, epochs, told)
+                return await book.train(name, model, takes, epochs, on_progress)
 
             with ThreadPoolExecutor(1) as thread:
                 persona = thread.submit(partial(asyncio.run, work())).result()

@@ -194,14 +194,14 @@ def _list(_: argparse.Namespace) -> None:
         try:
             if step_files.is_one(entry.path):
                 held = step_files.describe(entry.path)
-                said = f"{held.family}, goes on step by step; {held.about.get('origin', 'trained here')}"
-                _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {said}")
+                text = f"{held.family}, goes on step by step; {held.about.get('origin', 'trained here')}"
+                _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
                 continue
             config, about = entry.describe()
-            said = f"{config.music}, {config.bars} bars, z {config.latent}; {about.get('origin', 'trained here')}"
+            text = f"{config.music}, {config.bars} bars, z {config.latent}; {about.get('origin', 'trained here')}"
         except ModelError as error:
-            said = f"broken: {error}"
-        _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {said}")
+            text = f"broken: {error}"
+        _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
     for one in PUBLISHED.values():
         if one.name not in here:
             _say(f"{one.name:<32} {'can be pulled':<19} {one.about}")
@@ -409,8 +409,8 @@ def _over_chords(arguments: argparse.Namespace, seed: int) -> "tuple[Config, lis
         raise ModelError(
             f"{model.config.name} plays {model.config.bars} bars over chords, not {arguments.bars}"
         )
-    heard = np.array(chords.controls(arguments.chords, model.config.steps), np.float32)
-    return model.config, model.sample(arguments.n, arguments.temp, seed, heard, arguments.prior)
+    controls = np.array(chords.controls(arguments.chords, model.config.steps), np.float32)
+    return model.config, model.sample(arguments.n, arguments.temp, seed, controls, arguments.prior)
 
 
 def _interpolate(arguments: argparse.Namespace) -> None:
@@ -433,10 +433,10 @@ def _reconstruct(arguments: argparse.Namespace) -> None:
     from livevae.music.notes import join
 
     model = load(arguments.model)
-    heard = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
-    mu, _ = model.encode(heard)
+    windows = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
+    mu, _ = model.encode(windows)
     made = join(model.decode(mu, arguments.temp, _seed(arguments)))
-    given = (arguments.file.name, join(heard))
+    given = (arguments.file.name, join(windows))
     _write([(f"{arguments.file.stem}-reconstructed", made)], model.config, arguments, [given])
 
 
@@ -448,10 +448,10 @@ def _groove(arguments: argparse.Namespace) -> None:
     model = load(arguments.model)
     if model.config.music != "groove" or model.config.controls:
         raise ModelError(f"{model.config.name} is no GrooVAE that `groove {arguments.verb}` can use")
-    heard = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
-    mu, _ = model.encode(_rows(model, arguments.verb, heard))
+    windows = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
+    mu, _ = model.encode(_rows(model, arguments.verb, windows))
     made = join(model.decode(mu, arguments.temp, _seed(arguments)))
-    given = (arguments.file.name, join(heard))
+    given = (arguments.file.name, join(windows))
     _write([(f"{arguments.file.stem}-{arguments.verb}", made)], model.config, arguments, [given])
 
 
@@ -461,7 +461,7 @@ def _rows(model: "Model", verb: str, riffs: "Sequence[Riff]") -> Any:
 
     from livevae.music import groove
 
-    heard = []
+    windows = []
     for riff in riffs:
         rows = groove.encode(riff, model.config.steps)
         if verb == "humanize":
@@ -470,8 +470,8 @@ def _rows(model: "Model", verb: str, riffs: "Sequence[Riff]") -> Any:
             rows = groove.tapped(rows, fixed_velocity="fixed_velocity" in model.config.name)
         else:
             rows = groove.without(rows, groove.CLOSED_HAT)
-        heard.append(rows)
-    return np.array(heard, np.float32)
+        windows.append(rows)
+    return np.array(windows, np.float32)
 
 
 def _seed(arguments: argparse.Namespace) -> int:

@@ -134,15 +134,17 @@ def barycentre(vectors: Sequence[ArrayLike], weights: Sequence[float]) -> Vector
     shares = shares / total
     lengths = [float(np.linalg.norm(point)) for point in points]
     length = float(np.dot(shares, lengths))
-    said = [(p / n, float(w)) for p, n, w in zip(points, lengths, shares, strict=True) if w > 0 and n >= TINY]
-    if not said:
+    given = [
+        (p / n, float(w)) for p, n, w in zip(points, lengths, shares, strict=True) if w > 0 and n >= TINY
+    ]
+    if not given:
         return np.zeros_like(points[0])
-    mean, so_far = said[0]
-    for direction, weight in said[1:]:
+    mean, so_far = given[0]
+    for direction, weight in given[1:]:
         so_far += weight
         mean = _turn(mean, direction, weight / so_far)
     for _ in range(KARCHER_STEPS):
-        tangent = sum((weight * _log(mean, direction) for direction, weight in said), np.zeros_like(mean))
+        tangent = sum((weight * _log(mean, direction) for direction, weight in given), np.zeros_like(mean))
         angle = float(np.linalg.norm(tangent))
         if angle < KARCHER_TOLERANCE:
             break

@@ -22,7 +22,7 @@ from livevae.latent.vectors import Vector, barycentre, memory, walk
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.identity import identity
 from livevae.models.musicvae import directions, prior as priors
-from livevae.models.musicvae.call_and_response import Listener, answered, heard
+from livevae.models.musicvae.call_and_response import Listener, answered, call_riffs
 from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.encoder import PackedEncoder
 from livevae.models.musicvae.packed import Packed
@@ -177,7 +177,7 @@ class LiveDecoder:
         windows = iter([to_riff(self.config, window) for window in music])
         riffs = [join([next(windows) for _ in range(count)]) for count in counts]
         return [
-            join(heard(recipe, self.config, count)) if _is_call(recipe) else riff
+            join(call_riffs(recipe, self.config, count)) if _is_call(recipe) else riff
             for recipe, count, riff in zip(recipes, counts, riffs, strict=True)
         ]
 

@@ -126,10 +126,10 @@ class Cast:
         Raises:
             RequestError: there is none of that name; says which was probably meant, or which there are.
         """
-        one = self._voices.get(name)
-        if one is None:
+        voice = self._voices.get(name)
+        if voice is None:
             raise RequestError(self.unknown(name))
-        return one
+        return voice
 
     def unknown(self, name: str) -> str:
         """The sentence for a voice that is not there."""
@@ -149,15 +149,15 @@ class Cast:
     @property
     def players(self) -> list[Voice]:
         """The voices that play on their own; not those that only samples made."""
-        return [one for one in self if not one.only_shots]
+        return [voice for voice in self if not voice.only_shots]
 
     def change(self, name: str, settings: VoiceSettings, *, only_shots: bool = False) -> Voice:
         """Give a voice its settings, heard from its next riff on; a new name is a new voice."""
-        one = self._voices.get(name)
-        if one is None:
-            one = self._voices[name] = Voice(name, settings)
-        one.settings, one.only_shots = settings, only_shots
-        return one
+        voice = self._voices.get(name)
+        if voice is None:
+            voice = self._voices[name] = Voice(name, settings)
+        voice.settings, voice.only_shots = settings, only_shots
+        return voice
 
     def check_room(self, name: str) -> None:
         """Whether there can be a voice of that name.
@@ -168,47 +168,55 @@ class Cast:
         if name not in self and len(self._voices) >= MOST_VOICES:
             raise RequestError(f"{MOST_VOICES} voices are the most; {name} would be one more")
 
-    def begin(self, one: Voice, tick: float) -> int:
+    def begin(self, voice: Voice, tick: float) -> int:
         """Start a voice's coroutine, unless it plays already; gives the tick on which it is heard."""
-        start = self.first(tick, one.settings)
-        if not one.playing:
-            one.fault = ""
-            if one.settings.seed:  # a seed that was chosen plays the same music again; else the walk goes on
-                one.walk = voices.Walk()
-            self._walk(one, start)
+        start = self.first(tick, voice.settings)
+        if not voice.playing:
+            voice.fault = ""
+            if (
+                voice.settings.seed
+            ):  # a seed that was chosen plays the same music again; else the walk goes on
+                voice.walk = voices.Walk()
+            self._walk(voice, start)
         return start
 
-    def _walk(self, one: Voice, start: int) -> None:
-        one.task = self._start(one, self._play(one, start))
+    def _walk(self, voice: Voice, start: int) -> None:
+        voice.task = self._start(voice, self._play(voice, start))
 
-    async def _play(self, one: Voice, start: int) -> None:
+    async def _play(self, voice: Voice, start: int) -> None:
         """Play riffs of our own, or of another room, as the voice's settings say by then."""
         while True:
-            if one.settings.source:
+            if voice.settings.source:
                 start = await play_from(
-                    one.name, start, lambda: one.settings, self, one.counters, lambda: self._hush(one)
+                    voice.name, start, lambda: voice.settings, self, voice.counters, lambda: self._hush(voice)
                 )
             else:
                 start = await voices.play(
-                    one.name, start, lambda: one.settings, lambda: one.pin, one.walk, self, one.counters
+                    voice.name,
+                    start,
+                    lambda: voice.settings,
+                    lambda: voice.pin,
+                    voice.walk,
+                    self,
+                    voice.counters,
                 )
 
-    def _hush(self, one: Voice) -> None:
+    def _hush(self, voice: Voice) -> None:
         """Drop what waits and sounds of a voice that goes on."""
-        one.commits = []
-        self.player.cancel(one.name)
+        voice.commits = []
+        self.player.cancel(voice.name)
 
     # riffs
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard; tell of it."""
-        one = self._voices.get(riff.event.voice)
-        if one is None:  # it was taken away a moment ago
+        voice = self._voices.get(riff.event.voice)
+        if voice is None:  # it was taken away a moment ago
             return
         now = self.clock.tick()
-        if not (audible := self.audible(one)):
+        if not (audible := self.audible(voice)):
             riff = replace(riff, event=replace(riff.event, muted=True))
-        one.commits = [*(other for other in one.commits if other.event.end > now), riff]
+        voice.commits = [*(other for other in voice.commits if other.event.end > now), riff]
         event, decoded = riff.event, riff.decoded
         self.memory.add(
             event.voice,
@@ -234,72 +242,72 @@ class Cast:
     def standing(self) -> list[RiffEvent]:
         """The riffs that sound and those that wait, of all voices."""
         now = self.clock.tick()
-        return [riff.event for one in self for riff in one.commits if riff.event.end > now]
+        return [riff.event for voice in self for riff in voice.commits if riff.event.end > now]
 
-    def sounding(self, one: Voice, tick: float | None = None) -> Committed | None:
+    def sounding(self, voice: Voice, tick: float | None = None) -> Committed | None:
         """The riff of the voice's own that sounds at a tick (None: now), or the last one before it, if any."""
         now = self.clock.tick() if tick is None else tick
-        begun = [riff for riff in one.commits if riff.event.start <= now and not riff.event.once]
+        begun = [riff for riff in voice.commits if riff.event.start <= now and not riff.event.once]
         return begun[-1] if begun else None
 
-    def keep(self, one: Voice) -> Committed:
+    def keep(self, voice: Voice) -> Committed:
         """Let the riff that sounds take every turn of its voice until it is released; gives that riff.
 
         Raises:
             RequestError: nothing of the voice's own sounds.
         """
-        riff = self.sounding(one)
-        if riff is None or riff.event.end <= self.clock.tick() or not one.playing:
-            raise RequestError(f"{one.name} plays nothing now that could be kept; /livevae/play starts it")
+        riff = self.sounding(voice)
+        if riff is None or riff.event.end <= self.clock.tick() or not voice.playing:
+            raise RequestError(f"{voice.name} plays nothing now that could be kept; /livevae/play starts it")
         if not riff.event.notes:
-            raise RequestError(f"{one.name} rests now: there is no note to keep")
-        self.pin(one, riff)
+            raise RequestError(f"{voice.name} rests now: there is no note to keep")
+        self.pin(voice, riff)
         return riff
 
-    def pin(self, one: Voice, riff: Committed) -> int:
+    def pin(self, voice: Voice, riff: Committed) -> int:
         """Let a riff take every turn of a voice from its next one on, even if that was handed over already.
 
         Gives the tick from which on it does.
         """
-        one.pin = riff
+        voice.pin = riff
         now = self.clock.tick()
-        mine = [other for other in one.commits if not other.event.once]
+        mine = [other for other in voice.commits if not other.event.once]
         coming = [other for other in mine if other.event.start > now]
-        if not one.playing or not coming:
+        if not voice.playing or not coming:
             return max((other.event.end for other in mine), default=round(now))
         following = coming[0]
         first = min((note.tick for note in following.notes), default=following.event.start)
         if first <= voices.handed_over(self):
             return following.event.end  # too late to take it back
         if following.decoded is not None:
-            one.walk.spare = following.decoded
-        self._take_back(one, following, first)
-        if one.task is not None:
-            one.task.cancel()
-        self._walk(one, following.event.start)
+            voice.walk.spare = following.decoded
+        self._take_back(voice, following, first)
+        if voice.task is not None:
+            voice.task.cancel()
+        self._walk(voice, following.event.start)
         return following.event.start
 
-    def _take_back(self, one: Voice, riff: Committed, first: int) -> None:
+    def _take_back(self, voice: Voice, riff: Committed, first: int) -> None:
         """Drop a riff that has not begun; what else the voice plays from then on is handed over again."""
-        one.commits = [other for other in one.commits if other is not riff]
-        self.player.cancel(one.name, first)
+        voice.commits = [other for other in voice.commits if other is not riff]
+        self.player.cancel(voice.name, first)
         self.sounds.forget(riff.event.port, riff.event.channel)
-        if self.audible(one):
-            self.player.play([note for other in one.commits for note in other.notes if note.tick >= first])
+        if self.audible(voice):
+            self.player.play([note for other in voice.commits for note in other.notes if note.tick >= first])
 
     # mute and solo
 
-    def audible(self, one: Voice) -> bool:
+    def audible(self, voice: Voice) -> bool:
         """Whether a voice is heard."""
-        return not one.muted and (one.solo or not any(other.solo for other in self._voices.values()))
+        return not voice.muted and (voice.solo or not any(other.solo for other in self._voices.values()))
 
-    def fade(self, one: Voice, *, muted: bool | None = None, solo: bool | None = None) -> None:
+    def fade(self, voice: Voice, *, muted: bool | None = None, solo: bool | None = None) -> None:
         """Mute or solo a voice: what may not be heard any longer stops at once, what may goes on where it is."""
         before = {other.name: self.audible(other) for other in self}
         if muted is not None:
-            one.muted = muted
+            voice.muted = muted
         if solo is not None:
-            one.solo = solo
+            voice.solo = solo
         for other in self:
             if before[other.name] and not self.audible(other):
                 self.player.cancel(other.name)
@@ -312,7 +320,7 @@ class Cast:
                     [note for riff in other.commits for note in riff.notes if note.tick >= soonest]
                 )
 
-    def shoot(self, one: Voice, start: int, settings: VoiceSettings, recipe: Recipe) -> None:
+    def shoot(self, voice: Voice, start: int, settings: VoiceSettings, recipe: Recipe) -> None:
         """Play one riff, once, in the voice's name.
 
         Raises:
@@ -322,19 +330,19 @@ class Cast:
             raise RequestError(
                 f"{MOST_ONE_SHOTS} samples already wait for their beat; stop some, or send fewer"
             )
-        shot = self._start(one, voices.play_once(one.name, start, settings, recipe, self, one.counters))
-        one.shots.add(shot)
-        shot.add_done_callback(one.shots.discard)
+        shot = self._start(voice, voices.play_once(voice.name, start, settings, recipe, self, voice.counters))
+        voice.shots.add(shot)
+        shot.add_done_callback(voice.shots.discard)
 
-    def end(self, one: Voice, tick: int | None = None) -> None:
+    def end(self, voice: Voice, tick: int | None = None) -> None:
         """Stop a voice: at once, with what sounds; or from `tick` on, and what sounds rings out."""
-        for task in (one.task, *one.shots):
+        for task in (voice.task, *voice.shots):
             if task is not None:
                 task.cancel()
-        one.task = None
-        one.walk.spare = None
-        one.commits = [] if tick is None else [_cut(riff, tick) for riff in one.commits]
-        self.player.cancel(one.name, tick)
+        voice.task = None
+        voice.walk.spare = None
+        voice.commits = [] if tick is None else [_cut(riff, tick) for riff in voice.commits]
+        self.player.cancel(voice.name, tick)
 
     def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
         """What a voice's riff on a tick continues, and what others play beside it; see `voice.Stage`."""
@@ -350,16 +358,16 @@ class Cast:
             return self.played(start), beside
         return self.memory.before(settings.follow, start, meter), beside
 
-    def remove(self, one: Voice) -> None:
+    def remove(self, voice: Voice) -> None:
         """Stop a voice, and forget it."""
-        self.end(one)
-        self._voices.pop(one.name, None)
+        self.end(voice)
+        self._voices.pop(voice.name, None)
 
     async def close(self) -> None:
         """Stop all voices, and wait until they have."""
-        tasks = [task for one in self for task in (one.task, *one.shots) if task is not None]
-        for one in self:
-            self.end(one)
+        tasks = [task for voice in self for task in (voice.task, *voice.shots) if task is not None]
+        for voice in self:
+            self.end(voice)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def first(self, tick: float, settings: VoiceSettings) -> int:
@@ -377,22 +385,22 @@ class Cast:
         margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
         return self.clock.timeline.tick_at(self.clock.now() + margin)
 
-    def _start(self, one: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(line, name=f"voice {one.name}")
-        task.add_done_callback(lambda done: self._ended(one, done))
+    def _start(self, voice: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(line, name=f"voice {voice.name}")
+        task.add_done_callback(lambda done: self._ended(voice, done))
         return task
 
-    def _ended(self, one: Voice, task: asyncio.Task[None]) -> None:
+    def _ended(self, voice: Voice, task: asyncio.Task[None]) -> None:
         """A fault stays in its voice: logged, silenced, shown; the show goes on."""
         if task.cancelled() or (error := task.exception()) is None:
             return
-        one.fault = str(error) or type(error).__name__
+        voice.fault = str(error) or type(error).__name__
         if self._strict:
             self.faults.append(error)
-        self.player.cancel(one.name)
+        self.player.cancel(voice.name)
         known = isinstance(error, LivevaeError)
-        self._hub.log("voice", f"{one.name} stopped: {one.fault}", "error")
-        logger.error("voice %s stopped: %s", one.name, one.fault, exc_info=None if known else error)
+        self._hub.log("voice", f"{voice.name} stopped: {voice.fault}", "error")
+        logger.error("voice %s stopped: %s", voice.name, voice.fault, exc_info=None if known else error)
 
 
 def _cut(riff: Committed, tick: int) -> Committed:

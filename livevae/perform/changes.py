@@ -72,12 +72,12 @@ class Changes:
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self._clock.beat_at(request.at))
 
     def _reroll(self, request: ask.Reroll) -> Reply:
-        one = self._cast[request.voice]
+        voice = self._cast[request.voice]
         self._rolls += 1
-        seed = voices.derived_seed(self._cast.seed, f"{one.name} rolled {self._rolls}")
-        self._cast.change(one.name, replace(one.settings, seed=seed))
-        self._hub.log("seed", f"{one.name} has seed {seed} from its next riff on")
-        return Reply(pairs=(("voice", one.name), ("seed", seed)), beat=self._clock.tick() / TICKS_PER_BEAT)
+        seed = voices.derived_seed(self._cast.seed, f"{voice.name} rolled {self._rolls}")
+        self._cast.change(voice.name, replace(voice.settings, seed=seed))
+        self._hub.log("seed", f"{voice.name} has seed {seed} from its next riff on")
+        return Reply(pairs=(("voice", voice.name), ("seed", seed)), beat=self._clock.tick() / TICKS_PER_BEAT)
 
     def _change_by(self, name: str, values: Mapping[str, object]) -> None:
         if (voice := self._cast.get(name)) is None:  # it was taken away meanwhile

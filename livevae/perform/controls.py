@@ -250,10 +250,14 @@ class Controls:
         if moved and self._learning is not None:
             self._learn(self._learning, channel, controller)
         there = self._voices()
-        for one in self.bindings:
-            fits = one.controller == controller and one.channel in (0, channel)
-            if fits and (not one.voice or one.voice in there) and (pressed or one.setting not in ACTIONS):
-                self._said(self._do(one.request(value)))
+        for binding in self.bindings:
+            fits = binding.controller == controller and binding.channel in (0, channel)
+            if (
+                fits
+                and (not binding.voice or binding.voice in there)
+                and (pressed or binding.setting not in ACTIONS)
+            ):
+                self._said(self._do(binding.request(value)))
 
     def _learn(self, wanted: ask.Learn, channel: int, controller: int) -> None:
         self._learning = None
@@ -266,9 +270,10 @@ class Controls:
 
     def _bind(self, new: Binding) -> Reply:
         kept = [
-            one
-            for one in self.bindings
-            if (one.controller, one.channel, one.target) != (new.controller, new.channel, new.target)
+            binding
+            for binding in self.bindings
+            if (binding.controller, binding.channel, binding.target)
+            != (new.controller, new.channel, new.target)
         ]
         if len(kept) >= MOST_BINDINGS:
             raise RequestError(f"{MOST_BINDINGS} knobs are bound already; free some with /livevae/map")
@@ -296,9 +301,9 @@ class Controls:
             logger.warning("midi: %s", reply.text)
 
 
-def _called(one: Binding) -> str:
-    return f"cc{one.controller}.{one.channel}" if one.channel else f"cc{one.controller}"
+def _called(binding: Binding) -> str:
+    return f"cc{binding.controller}.{binding.channel}" if binding.channel else f"cc{binding.controller}"
 
 
-def _same_knob(one: Binding, request: ask.Map) -> bool:
-    return one.controller == request.controller and request.channel in (0, one.channel)
+def _same_knob(binding: Binding, request: ask.Map) -> bool:
+    return binding.controller == request.controller and request.channel in (0, binding.channel)

@@ -92,7 +92,7 @@ class Cues:
         number = self._number(request.where.strip())
         cue, house = self.cues[number], self._house
         clock, cast = house.clock, house.cast
-        early = cast.timing.lead + AHEAD + max((voices.ahead(one.settings) for one in cast), default=0.0)
+        early = cast.timing.lead + AHEAD + max((voices.ahead(voice.settings) for voice in cast), default=0.0)
         soonest = max(clock.timeline.tick_at(clock.now() + early), clock.tick_of(request.at))
         bar = next_grid(soonest, clock.meter.bar)
         self.stop()
@@ -130,25 +130,25 @@ class Cues:
             self._change_meter(cue.meter, bar)
         over = round(cue.over * house.clock.meter.bar)
         for name, change in cue.voices.items():
-            one = house.cast.get(name)
-            if one is None:
+            voice = house.cast.get(name)
+            if voice is None:
                 continue
             try:
-                house.cast.change(name, self._settings(one, change, bar, over))
+                house.cast.change(name, self._settings(voice, change, bar, over))
             except LivevaeError as error:
                 house.hub.log("cue", f"{cue.name}: {name} stays as it is: {error}", "warning")
-            if change.play is True and not one.playing:
-                house.cast.begin(one, bar)
-            elif change.play is False and one.playing:
-                house.cast.end(one, bar)
+            if change.play is True and not voice.playing:
+                house.cast.begin(voice, bar)
+            elif change.play is False and voice.playing:
+                house.cast.end(voice, bar)
         house.history.changed(before, "")
         await house.clock.until(bar)
         for name, change in cue.voices.items():
-            if change.muted is not None and (one := house.cast.get(name)) is not None:
-                house.cast.fade(one, muted=change.muted)
+            if change.muted is not None and (voice := house.cast.get(name)) is not None:
+                house.cast.fade(voice, muted=change.muted)
 
-    def _settings(self, one: Voice, change: CueVoice, bar: int, over: int) -> VoiceSettings:
-        settings = self._house.changed(one.settings, change.settings)
+    def _settings(self, voice: Voice, change: CueVoice, bar: int, over: int) -> VoiceSettings:
+        settings = self._house.changed(voice.settings, change.settings)
         if isinstance(change.blend, Tour):
             settings = replace(settings, blend=change.blend)
         elif change.blend is not None:
@@ -161,11 +161,11 @@ class Cues:
         """Voices that began on bar lines begin on the new ones, and what they play is cut there."""
         cast, old = self._house.cast, self._house.clock.meter
         first = self._house.change_meter(meter, bar)
-        for one in cast:
-            if one.settings.quantum == old.quarters:
+        for voice in cast:
+            if voice.settings.quantum == old.quarters:
                 cast.change(
-                    one.name, replace(one.settings, quantum=meter.quarters), only_shots=one.only_shots
+                    voice.name, replace(voice.settings, quantum=meter.quarters), only_shots=voice.only_shots
                 )
-            if one.playing:
-                cast.end(one, first)
-                cast.begin(one, first)
+            if voice.playing:
+                cast.end(voice, first)
+                cast.begin(voice, first)

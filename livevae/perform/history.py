@@ -59,7 +59,7 @@ class History:
 
     def state(self) -> State:
         """What is set now."""
-        return {one.name: one.settings for one in self._cast if not one.only_shots}
+        return {voice.name: voice.settings for voice in self._cast if not voice.only_shots}
 
     def changed(self, before: State, kind: str) -> None:
         """Something was changed; what was set before is `before`.
@@ -130,8 +130,8 @@ class History:
         """Set what was set; gives the voices that this changes."""
         found = []
         for name, settings in state.items():
-            one = self._cast.get(name)
-            if one is not None and one.settings != settings:
+            voice = self._cast.get(name)
+            if voice is not None and voice.settings != settings:
                 self._cast.change(name, settings)
                 found.append(name)
         return tuple(found)

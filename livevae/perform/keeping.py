@@ -73,39 +73,39 @@ class Keeping:
         return tuple((note.start, note.length, note.pitch, note.velocity) for note in riff.notes)
 
     def _fade(self, request: ask.Mute | ask.Solo) -> Reply:
-        one = self._cast[request.voice]
+        voice = self._cast[request.voice]
         solo = isinstance(request, ask.Solo)
-        now = one.solo if solo else one.muted
+        now = voice.solo if solo else voice.muted
         on = not now if request.on is None else request.on
         word = "solo" if solo else "muted"
 
         def fade() -> None:
-            self._cast.fade(one, **{word: on})
-            self._hub.log("mute", f"{one.name} is {'' if on else 'no longer '}{word}")
+            self._cast.fade(voice, **{word: on})
+            self._hub.log("mute", f"{voice.name} is {'' if on else 'no longer '}{word}")
 
         self._later(request.at, fade)
-        return Reply(pairs=(("voice", one.name), (word, int(on))), beat=self._clock.beat_at(request.at))
+        return Reply(pairs=(("voice", voice.name), (word, int(on))), beat=self._clock.beat_at(request.at))
 
     def _keep(self, request: ask.Keep) -> Reply:
-        one = self._cast[request.voice]
+        voice = self._cast[request.voice]
         name = cribs.checked_name(request.name) if request.name else ""
         if self._clock.future_tick(request.at) is not None:
-            self._later(request.at, self._keep_now, one, request.on, name)
-            return Reply(pairs=(("voice", one.name),), beat=self._clock.beat_at(request.at))
-        return self._keep_now(one, request.on, name)
+            self._later(request.at, self._keep_now, voice, request.on, name)
+            return Reply(pairs=(("voice", voice.name),), beat=self._clock.beat_at(request.at))
+        return self._keep_now(voice, request.on, name)
 
-    def _keep_now(self, one: Voice, on: bool | None, name: str) -> Reply:
+    def _keep_now(self, voice: Voice, on: bool | None, name: str) -> Reply:
         beat = self._clock.tick() / TICKS_PER_BEAT
-        if not (one.pin is None if on is None else on):
-            one.pin = None
-            self._hub.log("keep", f"{one.name} goes on: what it kept is released")
-            return Reply(pairs=(("voice", one.name), ("kept", 0)), beat=beat)
-        riff = self._cast.keep(one)
+        if not (voice.pin is None if on is None else on):
+            voice.pin = None
+            self._hub.log("keep", f"{voice.name} goes on: what it kept is released")
+            return Reply(pairs=(("voice", voice.name), ("kept", 0)), beat=beat)
+        riff = self._cast.keep(voice)
         event = riff.event
         kept = self._crib.keep(
             KeptRiff(
-                name or f"{_plain(one.name)}-{event.recipe.seed}-{event.recipe.index}",
-                one.name,
+                name or f"{_plain(voice.name)}-{event.recipe.seed}-{event.recipe.index}",
+                voice.name,
                 Riff(event.notes, event.length),
                 event.recipe,
                 riff.settings.pairs(),
@@ -113,38 +113,40 @@ class Keeping:
                 self._clock.meter,
             )
         )
-        self._hub.log("keep", f"{one.name} keeps what it plays, in the crib as {kept.name}")
-        first: tuple[tuple[str, int | str], ...] = (("voice", one.name), ("kept", 1), ("name", kept.name))
+        self._hub.log("keep", f"{voice.name} keeps what it plays, in the crib as {kept.name}")
+        first: tuple[tuple[str, int | str], ...] = (("voice", voice.name), ("kept", 1), ("name", kept.name))
         return Reply(pairs=(*first, *_origin(event)), beat=beat)
 
     def _recall(self, request: ask.Recall) -> Reply:
         kept = self._crib.find(request.name)
         name = request.voice or kept.voice
-        one = self._cast.get(name)
-        if one is None:
+        voice = self._cast.get(name)
+        if voice is None:
             if request.voice:
-                one = self._cast[name]
+                voice = self._cast[name]
             self._cast.check_room(name)
             known: dict[str, object] = {
                 key: value for key, value in kept.settings if key in BY_NAME and key not in ("port", "model")
             }
-            one = self._cast.change(name, self._changed(VoiceSettings(), known))
-        riff = committed(kept, one)
+            voice = self._cast.change(name, self._changed(VoiceSettings(), known))
+        riff = committed(kept, voice)
         tick = self._clock.timeline.tick_at(self._clock.now() if request.at is None else request.at)
         if request.once:
-            start = self._cast.first(tick, one.settings)
-            done = voices.again(riff, start, one.settings, self._cast)
+            start = self._cast.first(tick, voice.settings)
+            done = voices.again(riff, start, voice.settings, self._cast)
             self._cast.commit(replace(done, event=replace(done.event, once=True, pinned=False)))
-        elif one.playing and (due := self._clock.future_tick(request.at)) is not None:
-            self._later(request.at, self._cast.pin, one, riff)
+        elif voice.playing and (due := self._clock.future_tick(request.at)) is not None:
+            self._later(request.at, self._cast.pin, voice, riff)
             start = due
-        elif one.playing:
-            start = self._cast.pin(one, riff)
+        elif voice.playing:
+            start = self._cast.pin(voice, riff)
         else:
-            one.pin = riff
-            start = self._cast.begin(one, tick)
-        self._hub.log("keep", f"{one.name} plays {kept.name} from the crib{' once' if request.once else ''}")
-        pairs = (("voice", one.name), ("name", kept.name), ("seed", _shown(kept.recipe.seed)))
+            voice.pin = riff
+            start = self._cast.begin(voice, tick)
+        self._hub.log(
+            "keep", f"{voice.name} plays {kept.name} from the crib{' once' if request.once else ''}"
+        )
+        pairs = (("voice", voice.name), ("name", kept.name), ("seed", _shown(kept.recipe.seed)))
         return Reply(pairs=pairs, beat=start / TICKS_PER_BEAT)
 
     def _take(self, kept: KeptRiff) -> Reply:
@@ -153,13 +155,13 @@ class Keeping:
         self._hub.log("take", f"{kept.name} from the crib is one more take")
         return Reply(pairs=(("name", kept.name), ("takes", len(self._recording.takes))))
 
-    def _show(self, one: Voice) -> Reply:
-        riff = self._cast.sounding(one) or (one.commits[-1] if one.commits else None)
+    def _show(self, voice: Voice) -> Reply:
+        riff = self._cast.sounding(voice) or (voice.commits[-1] if voice.commits else None)
         if riff is None:
-            raise RequestError(f"{one.name} has played no riff yet")
+            raise RequestError(f"{voice.name} has played no riff yet")
         event = riff.event
         pairs = (
-            ("voice", one.name),
+            ("voice", voice.name),
             *_origin(event),
             *((flag, int(getattr(event, flag))) for flag in _FLAGS),
         )
@@ -169,10 +171,10 @@ class Keeping:
 _FLAGS = ("late", "pinned", "muted")
 
 
-def committed(kept: KeptRiff, one: Voice) -> Committed:
+def committed(kept: KeptRiff, voice: Voice) -> Committed:
     """A kept riff as one that a voice loops."""
-    event = RiffEvent(one.name, 0, kept.riff.length, kept.riff.notes, kept.recipe, pinned=True)
-    return Committed(event, (), one.settings)
+    event = RiffEvent(voice.name, 0, kept.riff.length, kept.riff.notes, kept.recipe, pinned=True)
+    return Committed(event, (), voice.settings)
 
 
 def _origin(event: RiffEvent) -> tuple[tuple[str, int | str], ...]:

@@ -33,25 +33,25 @@ class Mixer:
         return self._blend(request) if isinstance(request, ask.Blend) else self._latent(request)
 
     def _blend(self, request: ask.Blend) -> Reply:
-        one = self._cast[request.voice]
+        voice = self._cast[request.voice]
         weights = blend.weights(request.weights)
         tick, over = self._glide(request.at, request.over)
         for persona, _ in weights:
             if persona:
-                self._check(persona, one.settings.model)
-        glide = one.settings.blend.to(weights, tick, over)
-        self._cast.change(request.voice, replace(one.settings, blend=glide))
+                self._check(persona, voice.settings.model)
+        glide = voice.settings.blend.to(weights, tick, over)
+        self._cast.change(request.voice, replace(voice.settings, blend=glide))
         pairs = ((name or blend.BASE_WORD, round(weight, 6)) for name, weight in weights or (("", 1.0),))
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self._clock.beat_at(request.at))
 
     def _latent(self, request: ask.Latent) -> Reply:
-        one = self._cast[request.voice]
+        voice = self._cast[request.voice]
         position = blend.position(request.position)
-        if position is not None and not one.settings.blend.names:
+        if position is not None and not voice.settings.blend.names:
             raise RequestError(f"{request.voice} blends no persona to move inside of: /livevae/blend first")
         tick, over = self._glide(request.at, request.over)
-        place = one.settings.place.to(position, tick, over)
-        self._cast.change(request.voice, replace(one.settings, place=place))
+        place = voice.settings.place.to(position, tick, over)
+        self._cast.change(request.voice, replace(voice.settings, place=place))
         pairs = tuple((f"u{i}", value) for i, value in enumerate(position or (), 1))
         return Reply(pairs=(("voice", request.voice), *pairs), beat=self._clock.beat_at(request.at))
 

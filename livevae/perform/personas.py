@@ -33,7 +33,7 @@ SWAP_AHEAD = 0.02
 """Seconds before a bar's riffs are begun that a new persona takes its place."""
 
 
-Told = Callable[[int, int, float], None]
+OnProgress = Callable[[int, int, float], None]
 """Hears of a training: its epoch, of how many, at what loss."""
 
 
@@ -63,7 +63,9 @@ class Book(Protocol):
     def attributes(self, model: str) -> Sequence[str]:
         """Which attributes the model has directions for."""
 
-    async def train(self, name: str, model: str, takes: Sequence[Riff], epochs: int, told: Told) -> Persona:
+    async def train(
+        self, name: str, model: str, takes: Sequence[Riff], epochs: int, on_progress: OnProgress
+    ) -> Persona:
         """Train in a process of its own, at low priority; 0 epochs are the usual number. Raises LivevaeError."""
 
 
@@ -265,7 +267,7 @@ class Desk:
     async def _trained(self, wish: ask.PersonaTrain, takes: tuple[Riff, ...], say: Later) -> None:
         """The whole of a training: the process, then the swap on a bar line; every end of it is told."""
 
-        def told(epoch: int, epochs: int, loss: float) -> None:
+        def on_progress(epoch: int, epochs: int, loss: float) -> None:
             self._done[wish.name] = epoch / epochs
             pairs = (("persona", wish.name), ("epoch", epoch), ("epochs", epochs), ("loss", round(loss, 4)))
             say(Reply(pairs=(*pairs, ("state", "training"))))
@@ -273,7 +275,7 @@ class Desk:
 
         self._done[wish.name] = 0.0
         try:
-            persona = await self._book.train(wish.name, wish.model, takes, wish.epochs, told)
+            persona = await self._book.train(wish.name, wish.model, takes, wish.epochs, on_progress)
         except LivevaeError as error:
             logger.warning("persona %s was not trained: %s", wish.name, error)
             say(Reply(ok=False, text=f"{wish.name} was not trained: {error}"))

@@ -58,16 +58,16 @@ class Samples:
     def _sample(
         self, request: ask.Sample, call: tuple[tuple[int, int, int, int], ...] = (), distance: float = 1.0
     ) -> Reply:
-        one = self._cast[request.voice] if request.voice else self._cast.get(ONE_SHOT)
-        settings = one.settings if one is not None and request.voice else ONE_SHOT_SETTINGS
+        voice = self._cast[request.voice] if request.voice else self._cast.get(ONE_SHOT)
+        settings = voice.settings if voice is not None and request.voice else ONE_SHOT_SETTINGS
         settings = self._checks.changed(settings, request.settings)
-        if one is None:
-            one = self._cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
+        if voice is None:
+            voice = self._cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
         self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
         start = self._cast.first(self._clock.tick_of(request.at), settings)
-        called = f"{one.name}#{self._shots}"
+        called = f"{voice.name}#{self._shots}"
         recipe = voices.recipe(
             seeded,
             voice=called,
@@ -82,8 +82,10 @@ class Samples:
             recipe = self._checks.known(recipes.parse(request.recipe))
             if "bars" not in request.settings:
                 settings = replace(settings, bars=-(-recipe.bars // self._clock.meter.model_bars))
-        self._cast.shoot(one, start, settings, recipe)
-        return Reply(pairs=(("voice", one.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT)
+        self._cast.shoot(voice, start, settings, recipe)
+        return Reply(
+            pairs=(("voice", voice.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT
+        )
 
 
 def _shown(seed: int) -> int | str:

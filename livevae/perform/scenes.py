@@ -90,9 +90,9 @@ class Scenes:
     def now(self) -> Scene:
         """What is set now, as a scene; blends and positions that glide are where they go."""
         house = self._house
-        bindings = tuple(sorted(house.controls.bindings, key=lambda one: one.controller))
-        there = {one.name for one in house.cast.players}
-        bindings = tuple(one for one in bindings if not one.voice or one.voice in there)
+        bindings = tuple(sorted(house.controls.bindings, key=lambda binding: binding.controller))
+        there = {voice.name for voice in house.cast.players}
+        bindings = tuple(binding for binding in bindings if not binding.voice or binding.voice in there)
         cues = (
             replace(cue, voices={n: v for n, v in cue.voices.items() if n in there})
             for cue in house.cues.cues
@@ -101,8 +101,8 @@ class Scenes:
             self.title,
             house.clock.timeline.bpm,
             {
-                one.name: SceneVoice(settled(one.settings), play=one.playing, muted=one.muted)
-                for one in house.cast.players
+                voice.name: SceneVoice(settled(voice.settings), play=voice.playing, muted=voice.muted)
+                for voice in house.cast.players
             },
             MidiMap(bindings, dict(house.controls.scenes)),
             house.clock.meter,
@@ -126,9 +126,9 @@ class Scenes:
             except RequestError as error:
                 raise RequestError(f"voice {name}: {error}") from None
             self._checks.look_for_personas(name, planned.settings)
-        for one in house.cast:
-            if one.name not in scene.voices:
-                house.cast.remove(one)
+        for voice in house.cast:
+            if voice.name not in scene.voices:
+                house.cast.remove(voice)
         house.history.forget()
         house.cues.use(scene.cues)
         self.title, self._mqtt = scene.title, scene.mqtt
@@ -141,12 +141,12 @@ class Scenes:
             tick = house.change_meter(scene.meter, tick)
         starts = []
         for name, planned in scene.voices.items():
-            one = house.cast.change(name, planned.settings)
-            house.cast.fade(one, muted=planned.muted, solo=False)
-            if anew and planned.play and one.playing:
-                house.cast.end(one, round(tick))
-            if planned.play and not one.playing:
-                starts.append(house.cast.begin(one, tick))
-            elif not planned.play and one.playing:
-                house.cast.end(one)
+            voice = house.cast.change(name, planned.settings)
+            house.cast.fade(voice, muted=planned.muted, solo=False)
+            if anew and planned.play and voice.playing:
+                house.cast.end(voice, round(tick))
+            if planned.play and not voice.playing:
+                starts.append(house.cast.begin(voice, tick))
+            elif not planned.play and voice.playing:
+                house.cast.end(voice)
         return min(starts) / TICKS_PER_BEAT if starts else house.clock.tick() / TICKS_PER_BEAT

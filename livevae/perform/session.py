@@ -234,7 +234,7 @@ class Session:
                 "there is no voice to play; load a scene, or make one: /livevae/set NAME new 1"
             )
         tick = self.clock.tick_of(request.at)
-        first = min(self.cast.begin(one, tick) for one in starting)
+        first = min(self.cast.begin(voice, tick) for voice in starting)
         if not request.voice:
             self.player.set_playing(True)
         return Reply(pairs=(("playing", len(starting)),), beat=first / TICKS_PER_BEAT)
@@ -244,9 +244,9 @@ class Session:
         tick = self.clock.future_tick(request.at)
         if not request.voice:
             self._alarms.at(request.at, self.player.set_playing, False)
-        for one in stopping:
-            self._alarms.at(request.at, self.cast.end, one, tick)
-            if one.name == self._trading.voice:
+        for voice in stopping:
+            self._alarms.at(request.at, self.cast.end, voice, tick)
+            if voice.name == self._trading.voice:
                 self._alarms.at(request.at, self._trading.end)
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
         return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
@@ -277,11 +277,11 @@ class Session:
     def transport(self, playing: bool, tick: float) -> None:
         """Whoever leads the clock plays since `tick`, or has stopped: all voices do as they do."""
         if playing:
-            for one in self.cast.players:
-                self.cast.begin(one, tick)
+            for voice in self.cast.players:
+                self.cast.begin(voice, tick)
         else:
-            for one in self.cast:
-                self.cast.end(one)
+            for voice in self.cast:
+                self.cast.end(voice)
 
     def scene(self) -> Scene:
         """What is set now, as a scene; blends and positions that glide are where they go."""
@@ -311,7 +311,7 @@ class Session:
         return self.recording.takes
 
     def _blending(self, persona: str) -> list[str]:
-        return [one.name for one in self.cast if persona in one.settings.blend.names]
+        return [voice.name for voice in self.cast if persona in voice.settings.blend.names]
 
     # Scenes
 
@@ -344,7 +344,7 @@ class Session:
     def snapshot(self) -> Snapshot:
         """How everything stands now, as the hub tells it; what only the server knows is left out."""
         tick, times = self.clock.tick(), self.engine.times
-        playing = any(one.playing for one in self.cast)
+        playing = any(voice.playing for voice in self.cast)
         where = snapshot.transport(self.clock, self.conductor.followed, self._scenes.title, playing=playing)
         return Snapshot(
             replace(
@@ -367,8 +367,8 @@ class Session:
     def panic(self) -> None:
         """Stop everything and silence every port."""
         self.hub.log("panic", "everything is silenced", "warning")
-        for one in self.cast:
-            self.cast.end(one)
+        for voice in self.cast:
+            self.cast.end(voice)
         self._trading.end()
         self._alarms.clear()
         self.cues.stop()

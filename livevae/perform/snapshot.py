@@ -43,25 +43,25 @@ def voices(
         tick: now.
         missing: personas of a voice's settings that are gone.
     """
-    return tuple(_voice(one, cast, tick, missing(one.settings)) for one in cast)
+    return tuple(_voice(voice, cast, tick, missing(voice.settings)) for voice in cast)
 
 
-def _voice(one: Voice, cast: Cast, tick: float, missing: tuple[str, ...]) -> VoiceState:
-    settings = one.settings
-    riff = cast.sounding(one, tick) or (one.commits[-1] if one.commits else None)
+def _voice(voice: Voice, cast: Cast, tick: float, missing: tuple[str, ...]) -> VoiceState:
+    settings = voice.settings
+    riff = cast.sounding(voice, tick) or (voice.commits[-1] if voice.commits else None)
     weights = settings.blend.at(tick)
     return VoiceState(
-        name=one.name,
-        playing=one.playing,
-        muted=one.muted,
-        solo=one.solo,
-        audible=cast.audible(one),
-        pinned=one.pin is not None,
-        riffs=one.counters.riffs,
-        late=one.counters.late,
-        repeats=one.counters.repeats,
+        name=voice.name,
+        playing=voice.playing,
+        muted=voice.muted,
+        solo=voice.solo,
+        audible=cast.audible(voice),
+        pinned=voice.pin is not None,
+        riffs=voice.counters.riffs,
+        late=voice.counters.late,
+        repeats=voice.counters.repeats,
         seed=riff.event.recipe.seed if riff is not None else 0,
-        fault=one.fault,
+        fault=voice.fault,
         missing=missing,
         settings=settings.pairs(),
         blend=weights,

@@ -190,7 +190,7 @@ class Watch(Actions, App[str], inherit_bindings=False):
 
     def ask(self, address: str, *args: Scalar, answer: Answered | None = None) -> None:
         """Send a request, and show it in the log."""
-        line = commands.said((address, args))
+        line = commands.as_line((address, args))
         last = self.state.log[-1] if self.state.log else None
         line_ = Line(line, "you")
         if last is not None and last.level == "you" and _same(last.text, line):

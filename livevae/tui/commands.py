@@ -74,7 +74,7 @@ def typed(line: str) -> Ask:
     return address, tuple(as_value(word) for word in words)
 
 
-def said(ask: Ask) -> str:
+def as_line(ask: Ask) -> str:
     """A message as it would be typed."""
     address, args = ask
     return " ".join([address, *(f"{arg:g}" if isinstance(arg, float) else str(arg) for arg in args)])

@@ -16,7 +16,7 @@ from livevae.latent.recipe import Recipe
 from livevae.models.live import LiveDecoder
 from livevae.models.midime import windows as persona_windows
 from livevae.models.musicvae import assemble as assembling
-from livevae.models.musicvae.call_and_response import heard
+from livevae.models.musicvae.call_and_response import call_riffs
 from livevae.models.musicvae.config import CONFIGS, Config
 from livevae.models.musicvae.directions import measured
 from livevae.models.musicvae.networks import MusicVAE
@@ -101,7 +101,7 @@ def test_in_four_quarters_its_bars_begin_on_the_bar_lines() -> None:
 def test_a_call_is_heard_in_bars_of_twelve_and_given_back_whole() -> None:
     played = Riff(tuple(Note(step * 720, 720, 60 + step) for step in range(8)), 2 * BAR)
     call = tuple((n.start, n.length, n.pitch, n.velocity) for n in spread(played, Meter(6, 8)).notes)
-    assert [riff.notes for riff in heard(Recipe(1, call=call), CONFIG, 1)] == [played.notes]
+    assert [riff.notes for riff in call_riffs(Recipe(1, call=call), CONFIG, 1)] == [played.notes]
     again = decoder().decode([Recipe(1, bars=4, call=call, distance=0.0)])[0]
     assert again.length == 4 * BAR
     assert [note.pitch for note in again.notes] == [60 + step for step in range(8)] * 2

@@ -6,7 +6,7 @@ import torch
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.latent.recipe import Recipe
 from livevae.models.live import LiveDecoder
-from livevae.models.musicvae.call_and_response import Listener, answered, heard
+from livevae.models.musicvae.call_and_response import Listener, answered, call_riffs
 from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.encoder import PackedEncoder
 from livevae.models.musicvae.networks import MusicVAE
@@ -62,11 +62,11 @@ def test_without_personas_the_call_itself_is_the_middle() -> None:
 
 
 def test_a_short_call_is_repeated_and_a_long_one_cut_into_windows() -> None:
-    (once,) = heard(Recipe(1, call=CALL[:4]), CONFIG, 1)
+    (once,) = call_riffs(Recipe(1, call=CALL[:4]), CONFIG, 1)
     assert [(n.start, n.pitch) for n in once.notes] == [
         (t * BAR + s, p) for t in (0, 1) for s, _, p, _ in CALL[:4]
     ]
-    first, second = heard(Recipe(1, call=(*CALL, (2 * BAR, 480, 72, 90))), CONFIG, 2)
+    first, second = call_riffs(Recipe(1, call=(*CALL, (2 * BAR, 480, 72, 90))), CONFIG, 2)
     assert len(first.notes) == 8
     assert [(n.start, n.pitch) for n in second.notes] == [(0, 72)]
 

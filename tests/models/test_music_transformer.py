@@ -150,12 +150,12 @@ def test_what_is_played_on_the_grid_is_heard_there(notes):
     """Sixteenths alone, or triplets alone: in one beat both together are heard as what is nearer."""
     straight = [note for note in notes if note.start % 3 == 0]
     played = [grid.ticks(note) for note in straight]
-    assert grid.heard(played, 0) == sorted(straight)
+    assert grid.on_grid(played, 0) == sorted(straight)
 
 
 def test_triplets_are_heard_and_a_late_sixteenth_is_none():
     def starts(*times):
-        return [note.start for note in grid.heard([(round(t * 80), 80, 60, 90) for t in times], 0)]
+        return [note.start for note in grid.on_grid([(round(t * 80), 80, 60, 90) for t in times], 0)]
 
     assert starts(0, 4, 8) == [0, 4, 8]
     assert starts(12, 12 + 2, 12 + 4, 12 + 6) == [12, 14, 16, 18]

@@ -151,7 +151,7 @@ def test_losses_are_the_networks_own_and_greedy_outputs_say_what_is_likeliest(co
         free = token_music.greedy(model, z)
         assert free.shape == tokens.shape
         # told its own words, it says them again
-        assert (token_music.said(model, token_music.outputs_of(model, z, free)) == free).all()
+        assert (token_music.predicted(model, token_music.outputs_of(model, z, free)) == free).all()
 
 
 @pytest.fixture(scope="module")

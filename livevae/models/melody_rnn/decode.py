@@ -97,7 +97,7 @@ class MelodyDecoder:
 
     def _task(self, recipe: Recipe) -> Task:
         steps = recipe.bars * STEPS_PER_BAR
-        played, kept = heard(recipe, self.memory)
+        played, kept = primer(recipe, self.memory)
         velocity = round(sum(note[3] for note in played) / len(played)) if played else VELOCITY
         if self.model.config.family == "drums":
             events = drum_events(played)
@@ -171,7 +171,7 @@ class MelodyDecoder:
         return np.stack([encode(symbol) for symbol in [*symbols[1:], symbols[-1]]])
 
 
-def heard(recipe: Recipe, memory: int) -> tuple[Played, int]:
+def primer(recipe: Recipe, memory: int) -> tuple[Played, int]:
     """What a recipe's riff goes on from, its notes ending at tick 0, and how many steps of it the answer repeats.
 
     A call is answered: its first steps are kept, the fewer the greater the distance, in whole beats.

@@ -111,7 +111,7 @@ class PersonaBook:
         model: str,
         takes: Sequence[Riff],
         epochs: int,
-        told: Callable[[int, int, float], None],
+        on_progress: Callable[[int, int, float], None],
     ) -> Persona:
         """Train a persona in a process of its own.
 
@@ -120,7 +120,7 @@ class PersonaBook:
             model: whose z; "" is the default.
             takes: riffs that were played in.
             epochs: 0 is the usual number.
-            told: hears the epoch, of how many, and the loss.
+            on_progress: hears the epoch, of how many, and the loss.
 
         Raises:
             ModelError: it was not trained; the text says why.
@@ -136,7 +136,7 @@ class PersonaBook:
                 ],
                 "out": str(out),
             }
-            await _work(wish, told)
+            await _work(wish, on_progress)
             persona = await asyncio.to_thread(persona_files.read, out)
         about = {
             **persona.about,
@@ -146,7 +146,7 @@ class PersonaBook:
         return replace(persona, name=name, about=about)
 
 
-async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -> None:
+async def _work(wish: dict[str, Any], on_progress: Callable[[int, int, float], None]) -> None:
     """Run the worker to its end.
 
     Raises:
@@ -165,10 +165,10 @@ async def _work(wish: dict[str, Any], told: Callable[[int, int, float], None]) -
         worker.stdin.write(json.dumps(wish).encode() + b"\n")  # left open: the worker ends where it does
         words = asyncio.ensure_future(worker.stderr.read())
         async for line in worker.stdout:
-            said = json.loads(line)
-            why, done = said.get("error", why), done or "done" in said
-            if "epoch" in said:
-                told(said["epoch"], said["epochs"], said["loss"])
+            report = json.loads(line)
+            why, done = report.get("error", why), done or "done" in report
+            if "epoch" in report:
+                on_progress(report["epoch"], report["epochs"], report["loss"])
         last = (await words).decode(errors="replace").strip().splitlines()
         status = await worker.wait()
     except (OSError, ValueError) as error:

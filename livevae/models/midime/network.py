@@ -192,10 +192,10 @@ class Gradient:
         """
         w, rows = self._weights, np.float32(len(x))
         weight = np.float32(beta / len(x))
-        heard = [x]
+        inputs = [x]
         for i in range(len(HIDDEN)):
-            heard.append(_relu(self._dense(f"encoder.{i}", heard[-1])))
-        mu, raw = self._dense("mu", heard[-1]), self._dense("sigma", heard[-1])
+            inputs.append(_relu(self._dense(f"encoder.{i}", inputs[-1])))
+        mu, raw = self._dense("mu", inputs[-1]), self._dense("sigma", inputs[-1])
         sigma: Array = np.logaddexp(np.float32(0), raw)
         said: list[Array] = [np.asarray(mu + sigma * noise, np.float32)]
         for i in range(len(HIDDEN)):
@@ -210,20 +210,20 @@ class Gradient:
         # the derivative of softplus is the logistic function: 1 - exp(-sigma)
         d_sigma = d_u * noise + weight * (sigma - 1 / sigma)
         d_raw: Array = np.asarray(d_sigma * -np.expm1(-sigma), np.float32)
-        self._write("mu", heard[-1], d_mu)
-        self._write("sigma", heard[-1], d_raw)
+        self._write("mu", inputs[-1], d_mu)
+        self._write("sigma", inputs[-1], d_raw)
         d_top: Array = np.asarray(d_mu @ w["mu.weight"] + d_raw @ w["sigma.weight"], np.float32)
-        d_top *= heard[-1] > 0
-        self._back([f"encoder.{i}" for i in range(len(HIDDEN))], heard, d_top)
+        d_top *= inputs[-1] > 0
+        self._back([f"encoder.{i}" for i in range(len(HIDDEN))], inputs, d_top)
         return Losses(reconstruction, kl, reconstruction + beta * kl)
 
-    def _back(self, names: list[str], heard: list[Array], d_out: Array) -> Array:
+    def _back(self, names: list[str], inputs: list[Array], d_out: Array) -> Array:
         """Through layers, last to first; the gradient at the first one's output."""
         for i, name in reversed(list(enumerate(names))):
-            self._write(name, heard[i], d_out)
+            self._write(name, inputs[i], d_out)
             if i:
                 d_out = d_out @ self._weights[f"{name}.weight"]
-                d_out *= heard[i] > 0
+                d_out *= inputs[i] > 0
         return d_out
 
     def _dense(self, name: str, x: Array) -> Array:
@@ -231,8 +231,8 @@ class Gradient:
         out += self._weights[f"{name}.bias"]
         return out
 
-    def _write(self, name: str, heard: Array, d_out: Array) -> None:
-        np.matmul(d_out.T, heard, out=self._views[f"{name}.weight"])
+    def _write(self, name: str, inputs: Array, d_out: Array) -> None:
+        np.matmul(d_out.T, inputs, out=self._views[f"{name}.weight"])
         np.sum(d_out, 0, out=self._views[f"{name}.bias"])
 
 

@@ -63,11 +63,11 @@ def _train(wish: dict[str, Any]) -> None:
     options = midime_network.Options(epochs=wish["epochs"] or usual)
     step = max(1, options.epochs // TOLD)
 
-    def told(epoch: int, losses: midime_network.Losses) -> None:
+    def on_progress(epoch: int, losses: midime_network.Losses) -> None:
         if epoch % step == 0 or epoch == options.epochs:
             _say({"epoch": epoch, "epochs": options.epochs, "loss": losses.total})
 
-    persona = midime_training.train(wish["name"], found, base, options, told)
+    persona = midime_training.train(wish["name"], found, base, options, on_progress)
     persona_files.write(Path(wish["out"]), persona)
     _say({"done": len(found.windows)})
 

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from livevae.latent import chance
 from livevae.latent.recipe import Recipe
-from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, heard
+from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, primer
 from livevae.models.music_transformer import grid, performance
 from livevae.models.music_transformer.model import STEP_TICKS, Model, chosen, cut, drawn, inside, performed
 from livevae.models.music_transformer.network import Floats, State
@@ -73,9 +73,9 @@ class TransformerDecoder:
 
     def _grid(self, recipe: Recipe) -> Iterator[Notes]:
         model = self.model
-        played, kept = heard(recipe, model.memory)
+        played, kept = primer(recipe, model.memory)
         begin, before = _begin(played)
-        notes = inside(grid.heard(played, begin), before)
+        notes = inside(grid.on_grid(played, begin), before)
         state = self._read(grid.encode(notes, before))
         # an answer's first steps are the call's
         whole, rest = divmod(kept, STEPS_PER_BAR)
@@ -135,7 +135,7 @@ class TransformerDecoder:
 
     def _performance(self, recipe: Recipe) -> Notes:
         model = self.model
-        played, kept = heard(recipe, model.memory)
+        played, kept = primer(recipe, model.memory)
         begin, before = _begin(played)
         bar = round(TICKS_PER_BAR / STEP_TICKS)
         context = _filled(performed(played, begin), before * bar)

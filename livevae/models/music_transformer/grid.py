@@ -214,7 +214,7 @@ def blocks(tokens: Sequence[int]) -> Iterator[list[int]]:
         yield block
 
 
-def heard(played: Iterable[tuple[int, int, int, int]], begin: int) -> list[GridNote]:
+def on_grid(played: Iterable[tuple[int, int, int, int]], begin: int) -> list[GridNote]:
     """What was played, (start, length, pitch, velocity) in ticks, as notes from tick `begin` on, which is a bar line.
 
     Beat by beat, triplets are heard where they are clearly nearer than sixteenths. What no piano has is left out.

@@ -63,7 +63,7 @@ class Model:
         if self.config.vocabulary == "performance":
             return np.array(performance.encode(performed(played)), np.int64)
         bars = -(-riff.length // TICKS_PER_BAR)
-        return np.array(grid.encode(inside(grid.heard(played, 0), bars), bars), np.int64)
+        return np.array(grid.encode(inside(grid.on_grid(played, 0), bars), bars), np.int64)
 
     def riff(self, events: ArrayLike) -> Riff:
         """Tokens as a riff of whole bars; tokens that make no note are passed over. Errors as `inputs`."""

@@ -36,11 +36,11 @@ class Listener:
         """
         if self._encoder is None:
             self._encoder = self._make()
-        windows = [from_riff(self._config, riff) for riff in heard(recipe, self._config, count)]
+        windows = [from_riff(self._config, riff) for riff in call_riffs(recipe, self._config, count)]
         return np.asarray(self._encoder(np.stack(windows)).mu, np.float64)
 
 
-def heard(recipe: Recipe, config: Config, count: int) -> list[Riff]:
+def call_riffs(recipe: Recipe, config: Config, count: int) -> list[Riff]:
     """A recipe's call in windows of a model; one that is shorter than they are is repeated."""
     # calls come in bars of 4/4, whatever is played in them (`meter.spread`)
     needed = count * config.steps * TICKS_PER_BAR // config.bar

@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from livevae.errors import ModelError
 from livevae.latent import chance
 from livevae.latent.recipe import Recipe
-from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, heard
+from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, primer
 from livevae.models.melody_rnn.model import MEMORY, MOST_STEPS, limited, log_softmax
 from livevae.models.melody_rnn.network import Floats
 from livevae.models.note_rnn.config import DURATIONS, INPUTS, LOWEST, PITCHES, STEPS, WIDTHS, Config, binned
@@ -190,7 +190,7 @@ class NoteDecoder:
             return [self._riff(recipe) for recipe in recipes]
 
     def _riff(self, recipe: Recipe) -> Riff:
-        played, kept = heard(recipe, self.model.memory)
+        played, kept = primer(recipe, self.model.memory)
         steps = recipe.bars * STEPS_PER_BAR
         velocity = round(sum(note[3] for note in played) / len(played)) if played else VELOCITY
         notes = on_grid(played)

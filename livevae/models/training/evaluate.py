@@ -24,7 +24,7 @@ from livevae.models.training.token_music import (
     nats,
     noise_for,
     outputs_of,
-    said,
+    predicted,
     separate,
     tokens_of,
 )
@@ -70,7 +70,7 @@ def reconstruction_scores(model: MusicVAE, windows: Tensor, *, batch: int = 256)
         sums["sampled_nll"] += nats(model, outputs_of(model, mu + sigma * noise, part, told), part)
         sums["kl"] += float(kl(mu, sigma).sum())
         sums["exact"] += float((free == part).flatten(1).all(1).sum())
-        tallies["teacher_forced"].add(said(model, outputs), part, first)
+        tallies["teacher_forced"].add(predicted(model, outputs), part, first)
         tallies["free_running"].add(free, part, first)
         mus.append(mu)
     spread = torch.cat(mus).var(0) if len(windows) > 1 else torch.zeros(1)
@@ -87,15 +87,15 @@ class _Tally:
         self.right, self.notes, self.all_notes = (np.zeros(parts) for _ in range(3))
         self.tokens = self.both = self.either = 0
 
-    def add(self, said: Tensor, music: Tensor, first: Tensor) -> None:
-        said, music = (t.reshape(*t.shape[:2], -1) for t in (said, music))
-        right, notes = said == music, music >= first
+    def add(self, predicted: Tensor, music: Tensor, first: Tensor) -> None:
+        predicted, music = (t.reshape(*t.shape[:2], -1) for t in (predicted, music))
+        right, notes = predicted == music, music >= first
         self.right += right.sum((0, 1)).cpu().numpy()
         self.notes += (right & notes).sum((0, 1)).cpu().numpy()
         self.all_notes += notes.sum((0, 1)).cpu().numpy()
         self.tokens += right[..., 0].numel()
-        self.both += 2 * _struck(said[..., -1] & music[..., -1])
-        self.either += _struck(said[..., -1]) + _struck(music[..., -1])
+        self.both += 2 * _struck(predicted[..., -1] & music[..., -1])
+        self.either += _struck(predicted[..., -1]) + _struck(music[..., -1])
 
     def scores(self, music: str, way: str) -> dict[str, float]:
         found = {

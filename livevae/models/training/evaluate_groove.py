@@ -98,10 +98,10 @@ class _Tally:
     def __init__(self) -> None:
         self.sums = np.zeros(9)
 
-    def add(self, said: Tensor, played: Tensor) -> None:
-        hits, struck = said[..., :DRUMS] > 0.5, played[..., :DRUMS] > 0.5
+    def add(self, predicted: Tensor, played: Tensor) -> None:
+        hits, struck = predicted[..., :DRUMS] > 0.5, played[..., :DRUMS] > 0.5
         both = hits & struck
-        apart = (said - played).abs()
+        apart = (predicted - played).abs()
         velocities, offsets = apart[..., DRUMS : 2 * DRUMS], apart[..., 2 * DRUMS :]
         any_said, any_played = hits.any(-1), struck.any(-1)
         found = (

@@ -181,7 +181,7 @@ def _continuations(
         for i, prompt in enumerate(prompts)
     ]
     answers = decoder.decode(recipes)
-    said = [features(part(riff, 0, half), kind) for riff in answers]
+    answered = [features(part(riff, 0, half), kind) for riff in answers]
     own = [features(prompt, kind) for prompt in prompts]
     others = np.roll(np.arange(len(own)), len(own) // 2)
     known = _runs(task.riff(window) for window in spread(train, 4000))
@@ -189,9 +189,9 @@ def _continuations(
     true = [part(riff, half, half) for riff in riffs]
     made = [part(riff, 0, half) for riff in answers]
     found = {
-        "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(said, own, strict=True)])),
+        "answer to its own prompt": float(np.mean([apart(a, b) for a, b in zip(answered, own, strict=True)])),
         "answer to another's prompt": float(
-            np.mean([apart(a, own[i]) for a, i in zip(said, others, strict=True)])
+            np.mean([apart(a, own[i]) for a, i in zip(answered, others, strict=True)])
         ),
         "true next bars to the prompt": float(
             np.mean([apart(a, b) for a, b in zip(truths, own, strict=True)])
@@ -203,7 +203,7 @@ def _continuations(
             np.mean(
                 [
                     apart(a, own[i]) < apart(a, own[o])
-                    for i, (a, o) in enumerate(zip(said, others, strict=True))
+                    for i, (a, o) in enumerate(zip(answered, others, strict=True))
                 ]
             )
         ),

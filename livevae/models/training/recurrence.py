@@ -114,14 +114,16 @@ def _first(
     always = F.linear(z, of_z, bias)
     if music.dim() == 2:
         # class `depth` stands for the zeros before the first step
-        heard = F.pad(music.t()[:-1], (0, 0, 1, 0), value=depth)
-        said = F.embedding(heard, F.pad(of_music.t(), (0, 0, 0, 1)))
+        inputs = F.pad(music.t()[:-1], (0, 0, 1, 0), value=depth)
+        embedded = F.embedding(inputs, F.pad(of_music.t(), (0, 0, 0, 1)))
         if share:
-            said = said * F.dropout(torch.ones_like(heard, dtype=said.dtype), share).unsqueeze(-1)
+            embedded = embedded * F.dropout(torch.ones_like(inputs, dtype=embedded.dtype), share).unsqueeze(
+                -1
+            )
     else:
         before = F.pad(music.transpose(0, 1)[:-1], (0, 0, 0, 0, 1, 0))
-        said = F.linear(F.dropout(before, share, bool(share)), of_music)
-    pre = said + always
+        embedded = F.linear(F.dropout(before, share, bool(share)), of_music)
+    pre = embedded + always
     if controls is not None:
         pre = pre + F.linear(F.dropout(controls.transpose(0, 1), share, bool(share)), of_controls)
     return pre

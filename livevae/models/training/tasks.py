@@ -26,12 +26,12 @@ class Lesson:
     """A batch, ready for the networks.
 
     Attributes:
-        heard: by the encoder: tokens [N, steps] (trios [N, steps, 3]) or rows [N, steps, depth].
+        inputs: of the encoder: tokens [N, steps] (trios [N, steps, 3]) or rows [N, steps, depth].
         music: what the decoder should say, likewise.
         controls: [N, steps, controls] where the configuration has them.
     """
 
-    heard: Tensor
+    inputs: Tensor
     music: Tensor
     controls: Tensor | None = None
 
@@ -48,7 +48,7 @@ class Task(Protocol):
     def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:
         """Two shares: of everything that is right, and of notes (grooves: F1 of hits)."""
 
-    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:
+    def predicted(self, model: MusicVAE, outputs: Tensor) -> Tensor:
         """What the decoder would say of itself, sampled with torch's own chance, shaped like the music."""
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:
@@ -70,14 +70,14 @@ class Tokens:
         return token_music.losses(model, outputs, music).mean()
 
     def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
-        right = token_music.said(model, outputs) == music
+        right = token_music.predicted(model, outputs) == music
         first = torch.tensor(token_music.FIRST_NOTES[model.config.music], device=music.device)
         notes = music >= (first if music.dim() == 3 else first[0])
         return right.float().mean(), (right & notes).sum() / notes.sum().clamp(min=1)
 
-    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102
+    def predicted(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102
         even = torch.rand(*outputs.shape[:2], model.config.output_depth, device=outputs.device)
-        return token_music.said(model, outputs, token_music.noise_for(model.config, even))
+        return token_music.predicted(model, outputs, token_music.noise_for(model.config, even))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102
         device = next(model.parameters()).device
@@ -100,11 +100,11 @@ class Grooves:
         return evaluate_groove.loss(outputs.float(), music).mean()
 
     def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102, ARG002
-        said, hits = outputs[..., :DRUMS] >= 0, music[..., :DRUMS] > 0.5
-        both = 2 * (said & hits).sum()
-        return (said == hits).float().mean(), both / (said.sum() + hits.sum()).clamp(min=1)
+        predicted, hits = outputs[..., :DRUMS] >= 0, music[..., :DRUMS] > 0.5
+        both = 2 * (predicted & hits).sum()
+        return (predicted == hits).float().mean(), both / (predicted.sum() + hits.sum()).clamp(min=1)
 
-    def said(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102, ARG002
+    def predicted(self, model: MusicVAE, outputs: Tensor) -> Tensor:  # noqa: D102, ARG002
         return evaluate_groove.music(outputs, token_music.logistic(torch.rand_like(outputs[..., :DRUMS])))
 
     def scores(self, model: MusicVAE, windows: NDArray[Any]) -> dict[str, float]:  # noqa: D102

@@ -47,7 +47,7 @@ def tokens_of(config: Config, music: Tensor) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.stack(parts, -1)
 
 
-def said(model: MusicVAE, outputs: Tensor, noise: Tensor | None = None) -> Tensor:
+def predicted(model: MusicVAE, outputs: Tensor, noise: Tensor | None = None) -> Tensor:
     """The tokens that outputs [N, steps, raw] say: the likeliest, or sampled by noise [N, steps, depth]."""
     cores = model.core_list()
     flat = torch.split(outputs.flatten(0, 1), [core.head.raw for core in cores], -1)

@@ -223,7 +223,7 @@ class Trainer:
         return usual if last > 5 * usual + 1 else last
 
     def _loss(self, lesson: Lesson) -> tuple[Tensor, list[Tensor]]:
-        mu, sigma = self.model.posterior(lesson.heard, lesson.controls)
+        mu, sigma = self.model.posterior(lesson.inputs, lesson.controls)
         z = mu + sigma * torch.randn_like(sigma)
         outputs = token_music.outputs_of(self.model, z, self._told(z, lesson), lesson.controls)
         nll = self.task.loss(self.model, outputs, lesson.music)
@@ -242,9 +242,11 @@ class Trainer:
         if share <= 0:
             return music
         with torch.no_grad():
-            said = self.task.said(self.model, token_music.outputs_of(self.model, z, music, lesson.controls))
+            predicted = self.task.predicted(
+                self.model, token_music.outputs_of(self.model, z, music, lesson.controls)
+            )
             own = torch.rand(music.shape[:2], device=music.device) < share
-        return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), said, music)
+        return torch.where(own if music.dim() == 2 else own.unsqueeze(-1), predicted, music)
 
     def _follow(self, number: int) -> None:
         decay = min(self.options.average, (1 + number) / (10 + number))
