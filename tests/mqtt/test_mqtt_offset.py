@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import example, given, strategies as st
 
-from livevae.edges.mqtt.offset import DRIFT, FASTEST, GROUP, SLOWEST, Offset, exchange
+from livevae.edges.mqtt.offset import DRIFT, FASTEST, GROUP, MIDDLE, PATIENT, SLOWEST, Offset, exchange
 
 drifts = st.floats(-DRIFT, DRIFT)
 offsets = st.floats(-1e6, 1e6)
@@ -72,6 +72,28 @@ def test_exchanges_are_quick_until_a_group_is_full() -> None:
         found.add(exchange(i, i, i, i + 0.001))
     assert pauses == [FASTEST] * GROUP + [1.0]
     assert found.settled
+
+
+def test_slow_round_trips_are_repeated_until_one_is_quick() -> None:
+    found, now, pauses = Offset(), 0.0, []
+    for number in range(600):
+        trip = 0.006 if number < 590 else 0.0008
+        found.add(exchange(now, now, now, now + trip))
+        pauses.append(found.pause)
+        now += pauses[-1]
+    assert set(pauses[:400]) == {FASTEST}
+    assert pauses[500] == MIDDLE
+    assert pauses[-1] == SLOWEST
+
+
+def test_what_may_be_far_off_is_not_followed_before_it_was_tried_for_a_while() -> None:
+    slow, quick = Offset(), Offset()
+    for number in range(GROUP * PATIENT):
+        assert not slow.settled
+        slow.add(exchange(number, number, number, number + 0.3))
+        quick.add(exchange(number, number, number, number + 0.002))
+        assert quick.settled == (number + 1 >= GROUP)
+    assert slow.settled
 
 
 @pytest.mark.parametrize("times", [(1.0, 5.0, 5.0, 0.5), (0.0, 5.0, 4.0, 1.0), (0.0, 5.0, 9.0, 1.0)])

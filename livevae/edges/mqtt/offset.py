@@ -20,8 +20,8 @@ GROUP = 8
 SPAN = 60.0
 """Seconds that exchanges count."""
 
-MOST = 256
-"""Exchanges that are kept."""
+MOST = 512
+"""Exchanges that are kept: of a minute, however fast they come."""
 
 LEAST_SPAN = 30.0
 """Seconds below which a line would say more of the jitter than of the drift."""
@@ -37,8 +37,15 @@ TOLD = DRIFT / 2
 
 Points that are wrong by half a round trip turn a line of even points by 3/2 of the round trip over its span."""
 
-FASTEST, SLOWEST = 0.125, 1.0
-"""Seconds between two exchanges: at first, and when a group is full."""
+FASTEST, MIDDLE, SLOWEST = 0.125, 0.25, 1.0
+"""Seconds between two exchanges: at first, where a minute of them was not exact enough, and where they are."""
+
+EXACT = 6e-4
+"""Seconds that the offset may be wrong by so that it need not be measured more often."""
+
+COARSE, PATIENT = 0.01, 4
+"""Seconds that it may be wrong by so that it is worth following, and groups after which it is followed all the same:
+while a machine starts, all of its first round trips may be slow, and slower one way than the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,8 @@ class Offset:
         self._known: deque[Exchange] = deque(maxlen=MOST)
         self._group: list[Exchange] = []
         self._points: deque[Exchange] = deque()
+        self._groups = 0
+        self._begun: float | None = None
 
     @property
     def known(self) -> bool:
@@ -83,13 +92,15 @@ class Offset:
 
     @property
     def settled(self) -> bool:
-        """Whether there were enough exchanges for the quickest of them to mean something."""
-        return bool(self._points)
+        """Whether the offset is worth following."""
+        return self._groups >= PATIENT or (self._groups > 0 and self._doubt_now() <= COARSE)
 
     @property
     def pause(self) -> float:
         """Seconds until the next exchange should be begun."""
-        return SLOWEST if self.settled else FASTEST
+        if self.settled and self._doubt_now() <= EXACT:
+            return SLOWEST
+        return MIDDLE if self._begun is not None and self._known[-1].when - self._begun > SPAN else FASTEST
 
     def uncertainty(self, now: float) -> float:
         """Seconds that the offset may be wrong by at `now`."""
@@ -97,12 +108,14 @@ class Offset:
 
     def add(self, measured: Exchange) -> None:
         """One more exchange."""
+        self._begun = measured.when if self._begun is None else self._begun
         self._known.append(measured)
         while self._known[-1].when - self._known[0].when > SPAN:
             self._known.popleft()
         self._group.append(measured)
         if len(self._group) < GROUP:
             return
+        self._groups += 1
         self._points.append(min(self._group, key=lambda one: one.round_trip))
         self._group = []
         while self._points[-1].when - self._points[0].when > SPAN:
@@ -118,6 +131,9 @@ class Offset:
             raise ValueError("no exchange has come back yet")
         surest = min(self._known, key=lambda one: self._doubt(one, now))
         return surest.offset + self._slope() * (now - surest.when)
+
+    def _doubt_now(self) -> float:
+        return self.uncertainty(self._known[-1].when) if self._known else 0.0
 
     def _doubt(self, one: Exchange, now: float) -> float:
         """Seconds that an exchange may be wrong by at `now`."""
