@@ -77,6 +77,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument(
         "--block", type=float, default=20.0, help="seconds of each block of floods; default: 20"
     )
+    command.add_argument(
+        "--every", type=float, default=30.0, help="seconds from command to command; default: 30"
+    )
     command.add_argument("--riffs", type=int, default=120, help="of each row of workers; default: 120")
     command.add_argument("--payloads", type=int, default=100_000, help="hostile ones; default: 100000")
     command.set_defaults(run=run)
@@ -92,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
             case "workers":
                 return asyncio.run(workers(arguments.riffs))
             case "piece":
-                return asyncio.run(piece(arguments.seconds))
+                return asyncio.run(piece(arguments.seconds, arguments.every))
             case _:
                 return asyncio.run(floods(arguments.block, arguments.payloads))
 
@@ -241,7 +244,7 @@ async def playing_together(controller: Controller) -> None:
 # a piece
 
 
-async def piece(seconds: float) -> int:
+async def piece(seconds: float, every: float) -> int:
     """Two rooms and a controller in real time: the other room plays what one published; commands keep their beat."""
     with tempfile.TemporaryDirectory() as folder, livevaes(*rooms(Path(folder))):
         async with controlling() as controller:
@@ -254,8 +257,8 @@ async def piece(seconds: float) -> int:
                 line = controller.of("clock")[-1]
                 health = controller.of(f"{line['conductor']}/health")[-1]
                 due.append(health["beat"] // 4 * 4 + 32)
-                command = {"address": "/livevae/sample", "voice": "hit", "at_beat": due[-1], "id": len(due)}
-                controller.send("all/do", command)
+                sample = {"address": "/livevae/sample", "voice": "hit", "seed": len(due)}
+                controller.send("all/do", {**sample, "at_beat": due[-1], "id": len(due)})
                 if len(due) % 7 == 4:
                     tempos += 1
                     tempo = {
@@ -265,8 +268,8 @@ async def piece(seconds: float) -> int:
                         "id": f"t{tempos}",
                     }
                     controller.send(f"{line['conductor']}/do", tempo)
-                await asyncio.sleep(30)
-            await asyncio.sleep(40)
+                await asyncio.sleep(every)
+            await asyncio.sleep(30)
             return told(controller, began, due, tempos)
 
 
@@ -299,8 +302,17 @@ def told(controller: Controller, began: float, due: Sequence[float], tempos: int
             f"{name}: apart {_row(apart)}; worst lateness of each second {_row(late)};"
             f" dropped {rows[-1]['dropped'] - rows[0]['dropped']}, refused {rows[-1]['refused']}"
         )
-    for one in missing[:5]:
-        print(f"missing: beat {one[0]:g}, {len(one[1])} notes")
+    here = dict(received)
+    for beat, riff in missing[:10]:
+        other = here.get(beat)
+        there = "nothing" if other is None else f"{len(other)} others, first {other[0] if other else None}"
+        print(f"beat {beat:g}: {len(riff)} notes, first {riff[0] if riff else None}; the desk played {there}")
+    for name, beats in hits.items():
+        off = [f"{want:g} at {beat:g}" for want, beat in zip(due, beats, strict=False) if want != beat]
+        if off or len(beats) != len(due):
+            print(
+                f"{name}: {len(beats)} of {len(due)} commands; not on their beat: {', '.join(off[:8]) or 'none'}"
+            )
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     return 1 if missing or wrong or notes["rack"] != notes["desk"] else 0
 
