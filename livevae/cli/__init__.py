@@ -17,6 +17,7 @@ GROUPS = (
     "livevae.cli.ensemble",
     "livevae.cli.persona",
     "livevae.cli.model",
+    "livevae.cli.riffs",
     "livevae.cli.continuing",
     "livevae.cli.training",
 )

@@ -1,30 +1,14 @@
-"""`livevae model`, `sample`, `interpolate`, `reconstruct`, `groove`: what the command line asks of this room.
+"""`livevae model`: list, info, import, pull, remove, prior, export, attributes.
 
 Every command imports what it needs itself: to build the command line costs no torch.
 """
 
 import argparse
-import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from livevae.cli.common import add_prior, old_name
+from livevae.cli.common import positive, say
 from livevae.errors import LivevaeError, ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from livevae.models.musicvae.config import Config
-    from livevae.models.musicvae.model import Model
-    from livevae.music.notes import Riff
-
-GROOVES = {
-    "humanize": ("groovae_2bar_humanize", "play a drum pattern as a human would"),
-    "tap": ("groovae_2bar_tap_fixed_velocity", "make a groove of a tapped rhythm"),
-    "add-hats": ("groovae_2bar_add_closed_hh", "add a closed hi-hat to a groove"),
-}
-"""What `groove` can do, with which model."""
-
 
 MOST_WINDOWS = 8000
 """More music says little more about a direction."""
@@ -35,43 +19,6 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_model(commands.add_parser("model", help="the models that can be played: list, import, pull, remove"))
     _add_export(commands.add_parser("export"))  # where they were before; without help, no list shows them
     _add_attributes(commands.add_parser("attributes"))
-    sample = commands.add_parser("sample", help="write riffs from a model to MIDI files")
-    old_name(sample, "model", nargs="?")
-    _add_model_option(sample)
-    sample.add_argument("-n", type=_positive, default=8, help="how many riffs (default: %(default)s)")
-    sample.add_argument("--bars", type=_positive, help="length of each; default: the model's own")
-    sample.add_argument("--chords", nargs="+", metavar="CHORD", help="for a model over chords: C Am F G ...")
-    _add_playing(sample, 0.8)
-    add_prior(sample)
-    sample.set_defaults(run=_sample)
-    between = commands.add_parser("interpolate", help="write the riffs on the way from one file to another")
-    between.add_argument("a", type=Path, metavar="A.mid")
-    between.add_argument("b", type=Path, metavar="B.mid")
-    between.add_argument(
-        "-n",
-        dest="steps",
-        type=_positive,
-        default=9,
-        help="how many riffs, both ends included (default: %(default)s)",
-    )
-    old_name(between, "--steps", dest="steps", type=_positive)
-    _add_model_option(between)
-    _add_playing(between, 0.0)
-    add_prior(between)
-    between.set_defaults(run=_interpolate)
-    again = commands.add_parser("reconstruct", help="write what a model makes of a file, window by window")
-    again.add_argument("file", type=Path, metavar="FILE.mid")
-    _add_model_option(again)
-    _add_playing(again, 0.0)
-    again.set_defaults(run=_reconstruct)
-    groove = commands.add_parser("groove", help="GrooVAE on a drum file: humanize, tap, add-hats")
-    verbs = groove.add_subparsers(required=True, metavar="|".join(GROOVES))
-    for verb, (model, help_) in GROOVES.items():
-        command = verbs.add_parser(verb, help=help_, description=help_[0].upper() + help_[1:] + ".")
-        command.add_argument("file", type=Path, metavar="FILE.mid")
-        command.add_argument("--model", default=model, metavar="NAME|PATH", help="default: %(default)s")
-        _add_playing(command, 0.0)
-        command.set_defaults(run=_groove, verb=verb)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -110,10 +57,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="folder of its checkpoints and log; a run that was left goes on",
     )  # fmt: skip
     fit.add_argument("--hours", type=float, default=0.25, help="time to train (default: %(default)s)")
-    fit.add_argument("--dim", type=_positive, default=64, help="principal directions (default: %(default)s)")
-    fit.add_argument("--layers", type=_positive, default=12, help="couplings (default: %(default)s)")
-    fit.add_argument("--hidden", type=_positive, default=256, help="units of each (default: %(default)s)")
-    fit.add_argument("--batch", type=_positive, default=256, help="encodings a step (default: %(default)s)")
+    fit.add_argument("--dim", type=positive, default=64, help="principal directions (default: %(default)s)")
+    fit.add_argument("--layers", type=positive, default=12, help="couplings (default: %(default)s)")
+    fit.add_argument("--hidden", type=positive, default=256, help="units of each (default: %(default)s)")
+    fit.add_argument("--batch", type=positive, default=256, help="encodings a step (default: %(default)s)")
     fit.add_argument("--learning-rate", type=float, default=1.2e-3, help="default: %(default)s")
     fit.add_argument("--weight-decay", type=float, default=1e-3, help="default: %(default)s")
     fit.add_argument("--dropout", type=float, default=0.0, metavar="SHARE", help="default: %(default)s")
@@ -126,7 +73,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="how far u is drawn in, along the principal directions and along the rest (default: 1 1)",
     )  # fmt: skip
     fit.add_argument("--seed", type=int, default=1)
-    fit.add_argument("--threads", type=_positive, default=1)
+    fit.add_argument("--threads", type=positive, default=1)
     fit.add_argument(
         "--out", type=Path, metavar="FILE", help="default: your own priors, where models look first"
     )
@@ -148,43 +95,6 @@ def _add_attributes(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_attributes)
 
 
-def _add_model_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", default="", metavar="NAME|PATH", help="default: the default melody model")
-
-
-def _add_playing(command: argparse.ArgumentParser, temperature: float) -> None:
-    command.add_argument(
-        "--temp", type=_temperature, default=temperature, help="0 is greedy; default: %(default)s"
-    )
-    command.add_argument("--seed", type=int, help="the same seed gives the same files; default: a new one")
-    command.add_argument("--bpm", type=float, default=120.0, help="tempo of the files (default: %(default)s)")
-    command.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="default: this folder")
-    command.add_argument("--picture", type=Path, metavar="FILE.png", help="draw the riffs as piano rolls")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"at least 1, not {text}")
-    return number
-
-
-def _temperature(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < 100:
-        raise argparse.ArgumentTypeError(f"0 or more, not {text}")
-    return number
-
-
-def _say(line: str) -> None:
-    from rich.console import Console
-
-    Console(soft_wrap=True, highlight=False, markup=False).print(line)
-
-
-# models
-
-
 def _list(_: argparse.Namespace) -> None:
     from livevae.models.checkpoints import shelf, step_files
     from livevae.models.foreign.pull import PUBLISHED
@@ -195,16 +105,16 @@ def _list(_: argparse.Namespace) -> None:
             if step_files.is_one(entry.path):
                 held = step_files.describe(entry.path)
                 text = f"{held.family}, goes on step by step; {held.about.get('origin', 'trained here')}"
-                _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
+                say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
                 continue
             config, about = entry.describe()
             text = f"{config.music}, {config.bars} bars, z {config.latent}; {about.get('origin', 'trained here')}"
         except ModelError as error:
             text = f"broken: {error}"
-        _say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
+        say(f"{entry.name:<32} {'comes with livevae' if entry.bundled else 'yours':<19} {text}")
     for one in PUBLISHED.values():
         if one.name not in here:
-            _say(f"{one.name:<32} {'can be pulled':<19} {one.about}")
+            say(f"{one.name:<32} {'can be pulled':<19} {one.about}")
 
 
 def _info(arguments: argparse.Namespace) -> None:
@@ -219,10 +129,10 @@ def _info(arguments: argparse.Namespace) -> None:
         config, about = held.config, held.about
     else:
         config, about = checkpoint_files.describe(path)
-    _say(f"{path}, {path.stat().st_size / 2**20:.1f} MB")
+    say(f"{path}, {path.stat().st_size / 2**20:.1f} MB")
     for name, value in sorted(json.loads(config.to_json()).items()):
-        _say(f"  {name:<18} {value}")
-    _say(json.dumps(about, indent=2, sort_keys=True))
+        say(f"  {name:<18} {value}")
+    say(json.dumps(about, indent=2, sort_keys=True))
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -232,7 +142,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
     path = import_model(arguments.path, arguments.name, arguments.config)
     config = step_files.describe(path).config if step_files.is_one(path) else describe(path)[0]
-    _say(f"{path.stem}: {config.name}, kept as {path}")
+    say(f"{path.stem}: {config.name}, kept as {path}")
 
 
 def _pull(arguments: argparse.Namespace) -> None:
@@ -250,13 +160,13 @@ def _pull(arguments: argparse.Namespace) -> None:
             bars.update(tasks[name], completed=done, total=total or None)
 
         path = pull(arguments.name, progress)
-    _say(f"{path.stem}, kept as {path}")
+    say(f"{path.stem}, kept as {path}")
 
 
 def _remove(arguments: argparse.Namespace) -> None:
     from livevae.models.checkpoints import shelf
 
-    _say(f"removed {shelf.remove(arguments.name)}")
+    say(f"removed {shelf.remove(arguments.name)}")
 
 
 def _prior(arguments: argparse.Namespace) -> None:
@@ -298,7 +208,7 @@ def _prior(arguments: argparse.Namespace) -> None:
     place = arguments.out or priors.KIND.place(called)
     place.parent.mkdir(parents=True, exist_ok=True)
     priors.save(place, tensors, about, called)
-    _say(f"{about['steps']:,} steps; {place}: {model.config.name} draws from it now")
+    say(f"{about['steps']:,} steps; {place}: {model.config.name} draws from it now")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -357,148 +267,4 @@ def _attributes(args: argparse.Namespace) -> None:
     found = attributes.found(z, directions.table(base.config, windows))
     path = directions.KIND.place(base.identity)
     directions.save(path, found, base.identity)
-    _say(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")
-
-
-# riffs
-
-
-def _sample(arguments: argparse.Namespace) -> None:
-    from livevae.latent.recipe import Recipe
-    from livevae.models import stepwise
-    from livevae.models.live import LiveDecoder
-    from livevae.models.musicvae.config import configuration
-
-    seed = _seed(arguments)
-    if arguments.chords:
-        config, riffs = _over_chords(arguments, seed)
-    else:
-        stepping = stepwise.decoder(arguments.model) if arguments.model else None
-        if stepping is not None:
-            recipes = [
-                Recipe(seed, arguments.temp, arguments.bars or 2, index) for index in range(arguments.n)
-            ]
-            name = stepping.model.name
-            riffs = stepping.decode(recipes)
-            _write(
-                [(f"{name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)],
-                configuration("cat-mel_2bar_small"),
-                arguments,
-            )
-            return
-        decoder = LiveDecoder.open(arguments.model, device="cpu")
-        config, bars = decoder.config, arguments.bars or decoder.bars
-        riffs = decoder.decode(
-            [Recipe(seed, arguments.temp, bars, index, prior=arguments.prior) for index in range(arguments.n)]
-        )
-    named = [(f"{config.name}-{seed}-{i + 1:02}", riff) for i, riff in enumerate(riffs)]
-    _write(named, config, arguments)
-
-
-def _over_chords(arguments: argparse.Namespace, seed: int) -> "tuple[Config, list[Riff]]":
-    """Samples of a model that hears chords."""
-    import numpy as np
-
-    from livevae.models import load
-    from livevae.music import chords
-
-    model = load(arguments.model)
-    if model.config.controls != chords.CLASSES:
-        raise ModelError(f"{model.config.name} hears no chords")
-    if arguments.bars not in (None, model.config.bars):
-        raise ModelError(
-            f"{model.config.name} plays {model.config.bars} bars over chords, not {arguments.bars}"
-        )
-    controls = np.array(chords.controls(arguments.chords, model.config.steps), np.float32)
-    return model.config, model.sample(arguments.n, arguments.temp, seed, controls, arguments.prior)
-
-
-def _interpolate(arguments: argparse.Namespace) -> None:
-    from livevae.models import load
-    from livevae.models.musicvae import midi_riffs
-
-    model = load(arguments.model)
-    ends = [midi_riffs.windows(midi_riffs.read(path, model.config), model.config)[0]
-            for path in (arguments.a, arguments.b)]  # fmt: skip
-    riffs = model.interpolate(
-        ends[0], ends[1], arguments.steps, arguments.temp, _seed(arguments), arguments.prior
-    )
-    stem = f"{arguments.a.stem}-{arguments.b.stem}"
-    _write([(f"{stem}-{i + 1:02}", riff) for i, riff in enumerate(riffs)], model.config, arguments)
-
-
-def _reconstruct(arguments: argparse.Namespace) -> None:
-    from livevae.models import load
-    from livevae.models.musicvae import midi_riffs
-    from livevae.music.notes import join
-
-    model = load(arguments.model)
-    windows = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
-    mu, _ = model.encode(windows)
-    made = join(model.decode(mu, arguments.temp, _seed(arguments)))
-    given = (arguments.file.name, join(windows))
-    _write([(f"{arguments.file.stem}-reconstructed", made)], model.config, arguments, [given])
-
-
-def _groove(arguments: argparse.Namespace) -> None:
-    from livevae.models import load
-    from livevae.models.musicvae import midi_riffs
-    from livevae.music.notes import join
-
-    model = load(arguments.model)
-    if model.config.music != "groove" or model.config.controls:
-        raise ModelError(f"{model.config.name} is no GrooVAE that `groove {arguments.verb}` can use")
-    windows = midi_riffs.windows(midi_riffs.read(arguments.file, model.config), model.config)
-    mu, _ = model.encode(_rows(model, arguments.verb, windows))
-    made = join(model.decode(mu, arguments.temp, _seed(arguments)))
-    given = (arguments.file.name, join(windows))
-    _write([(f"{arguments.file.stem}-{arguments.verb}", made)], model.config, arguments, [given])
-
-
-def _rows(model: "Model", verb: str, riffs: "Sequence[Riff]") -> Any:
-    """What the model of this verb hears of a drum riff, `[N, steps, 27]`."""
-    import numpy as np
-
-    from livevae.music import groove
-
-    windows = []
-    for riff in riffs:
-        rows = groove.encode(riff, model.config.steps)
-        if verb == "humanize":
-            rows = groove.straightened(rows)
-        elif verb == "tap":
-            rows = groove.tapped(rows, fixed_velocity="fixed_velocity" in model.config.name)
-        else:
-            rows = groove.without(rows, groove.CLOSED_HAT)
-        windows.append(rows)
-    return np.array(windows, np.float32)
-
-
-def _seed(arguments: argparse.Namespace) -> int:
-    return secrets.randbits(31) if arguments.seed is None else int(arguments.seed)
-
-
-def _write(
-    riffs: "Sequence[tuple[str, Riff]]",
-    config: "Config",
-    arguments: argparse.Namespace,
-    beside: "Sequence[tuple[str, Riff]]" = (),
-) -> None:
-    """Write riffs to MIDI files of their names, and all of them to a picture where one is asked for."""
-    from livevae.cli import riff_pictures
-    from livevae.models.musicvae import midi_riffs
-    from livevae.music import midi_file
-
-    if not 1 <= arguments.bpm <= 1000:
-        raise LivevaeError(f"--bpm: a tempo is 1 to 1000, not {arguments.bpm:g}")
-    try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for name, riff in riffs:
-            path = arguments.out / f"{name}.mid"
-            midi_file.write(path, midi_riffs.to_bytes(riff, config, arguments.bpm))
-            _say(f"{path}: {riff.bars:g} bars, {len(riff.notes)} notes")
-    except OSError as error:
-        raise LivevaeError(f"{arguments.out} cannot be written: {error.strerror}") from None
-    if arguments.picture is not None:
-        riff_pictures.rolls([*beside, *riffs], arguments.picture)
-        _say(f"{arguments.picture}")
+    say(f"{', '.join(found.vectors)} from {len(windows)} windows: {path}")

@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS, Address
+from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
+from livevae.edges.osc.arguments import Address
 from livevae.perform.settings import Setting
 
 MOST = 200

@@ -6,10 +6,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import cast
 
-from livevae.edges.osc.addresses import ID, SECRET
 from livevae.edges.osc.answers import ERROR, REPLY
+from livevae.edges.osc.arguments import ID, SECRET
+from livevae.edges.osc.assembler import Assembler
 from livevae.edges.osc.codec import Message, OscError, Value, decode, encode
-from livevae.edges.osc.feed import EVENTS, Assembler
+from livevae.edges.osc.feed import EVENTS
 from livevae.edges.osc.timetags import Timetags
 from livevae.perform.hub import Event, Snapshot
 from livevae.tui.actions import Answered

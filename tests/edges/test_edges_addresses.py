@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS, HOST_NAMES, ID, QUIET
+from livevae.edges.osc.addresses import ADDRESSES, BY_ADDRESS
+from livevae.edges.osc.arguments import HOST_NAMES, ID, QUIET
 from livevae.edges.osc.asking import ask, request
 from livevae.edges.osc.codec import Message
 from livevae.edges.osc.manual import table_text

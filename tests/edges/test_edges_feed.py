@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from livevae import testing
 from livevae.edges.osc import feed
 from livevae.edges.osc.addresses import BY_ADDRESS
+from livevae.edges.osc.assembler import WAITING, Assembler
 from livevae.edges.osc.codec import Message, Timed, decode
 from livevae.edges.osc.packer import AT_ONCE, Packer
 from livevae.edges.osc.timetags import Timetags
@@ -129,7 +130,7 @@ def moved(event):
 @given(EVENTS, i32)
 def test_a_client_gets_the_values_that_the_server_sent(event, n):
     sent = feed.packets(event, HERE, n)
-    assembler = feed.Assembler(THERE)
+    assembler = Assembler(THERE)
     got = [one for packet in sent for one in assembler.packet(packet)]
     assert all(len(packet) <= feed.MOST_BYTES for packet in sent)
     assert assembler.broken == 0
@@ -186,17 +187,17 @@ def test_parts_may_come_in_any_order_and_between_others():
     event, other = testing.example_snapshot(), testing.example_riff()
     pieces = [*feed.messages(event, 1), *feed.messages(other, 2)]
     random.Random(1).shuffle(pieces)
-    assembler = feed.Assembler()
+    assembler = Assembler()
     got = [one for piece in pieces if (one := assembler.take(Timed(piece))) is not None]
     assert {type(one) for one in got} == {Snapshot, RiffEvent}
 
 
 def test_a_lost_part_costs_one_value_and_no_memory():
-    assembler = feed.Assembler()
+    assembler = Assembler()
     for n in range(300):
         for piece in feed.messages(testing.example_snapshot(), n)[:-1]:
             assert assembler.take(Timed(piece)) is None
-    assert len(assembler._waiting) <= feed.WAITING
+    assert len(assembler._waiting) <= WAITING
 
 
 @given(
@@ -207,7 +208,7 @@ def test_a_lost_part_costs_one_value_and_no_memory():
     ),
 )
 def test_what_cannot_be_read_is_counted_and_nothing_worse(address, args):
-    assembler = feed.Assembler()
+    assembler = Assembler()
     assembler.take(Timed(Message(address, tuple(args))))
     assert assembler.broken in (0, 1)
 
@@ -238,7 +239,7 @@ def test_what_subscribers_are_sent_is_no_request():
 def test_the_examples_for_tests_of_clients_are_of_every_kind():
     assert {type(event) for event in testing.example_events()} == set(TOPICS.values())
     for event in testing.example_events():
-        assembler = feed.Assembler()
+        assembler = Assembler()
         packets = feed.packets(event, HERE)
         assert [one for packet in packets for one in assembler.packet(packet)]
         assert all(decode(packet) for packet in packets)

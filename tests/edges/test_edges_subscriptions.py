@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from livevae.edges.osc import feed
+from livevae.edges.osc.assembler import Assembler
 from livevae.edges.osc.codec import Message, decode, encode
 from livevae.edges.osc.subscriptions import BURST, MOST, Subscriptions
 from livevae.edges.osc.timetags import Timetags
@@ -76,7 +76,7 @@ def test_a_subscriber_gets_its_topics_until_it_ends_them():
         async with stand() as s:
             s.subscriptions.do(Subscribe(("beat", "riff")), HERE)
             await s.tell(Beat(1.0, 1, 2, 120.0, 0.5), LogLine("tempo", "140 bpm"), example_riff())
-            assembler = feed.Assembler()
+            assembler = Assembler()
             kinds = [type(event) for packet in s.got() for event in assembler.packet(packet)]
             assert kinds == [Beat, RiffEvent]
             s.subscriptions.do(Unsubscribe(("riff",)), HERE)
@@ -96,7 +96,7 @@ def test_a_new_subscriber_is_told_the_riffs_that_sound_already_and_once():
             s.subscriptions.standing = lambda: [example_riff(seed=5), example_riff("bass", seed=6)]
 
             def heard(where):
-                assembler = feed.Assembler()
+                assembler = Assembler()
                 return [event.voice for packet in s.got(where) for event in assembler.packet(packet)]
 
             s.subscriptions.do(Subscribe(("beat",)), HERE)
@@ -204,7 +204,7 @@ def test_over_udp_a_client_hears_beats_and_one_that_is_gone_is_dropped_at_once()
             for _ in range(3):
                 hub.tell(beat)
                 packet = await asyncio.wait_for(loop.sock_recv(ear, 65_536), SOON)
-            [back] = feed.Assembler(Timetags(loop.time)).packet(packet)
+            [back] = Assembler(Timetags(loop.time)).packet(packet)
             assert back.beat == 3.0
             assert abs(back.at - beat.at) < 0.01
             for _ in range(500):

@@ -11,7 +11,7 @@ from typing import Any
 
 from livevae.edges.mqtt.payloads import PayloadError, number, text
 from livevae.edges.mqtt.topics import NAME
-from livevae.edges.osc.addresses import ID
+from livevae.edges.osc.arguments import ID
 from livevae.edges.osc.codec import Message
 from livevae.perform.requests import Reply
 

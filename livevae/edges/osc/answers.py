@@ -7,7 +7,7 @@ Every value is an int32, a float32 or a string, which is what every host reads (
 ints beyond 32 bits become strings, so that none loses its last digits.
 """
 
-from livevae.edges.osc.addresses import ID, Scalar
+from livevae.edges.osc.arguments import ID, Scalar
 from livevae.edges.osc.asking import word_of
 from livevae.edges.osc.codec import INT32_HIGH, INT32_LOW, Message
 from livevae.perform.requests import Reply

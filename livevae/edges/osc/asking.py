@@ -3,7 +3,8 @@
 import difflib
 from dataclasses import dataclass, replace
 
-from livevae.edges.osc.addresses import ANYWHERE, BY_ADDRESS, HOST_NAMES, QUIET, VOICE, Address, Values
+from livevae.edges.osc.addresses import BY_ADDRESS
+from livevae.edges.osc.arguments import ANYWHERE, HOST_NAMES, QUIET, VOICE, Address, Values
 from livevae.edges.osc.codec import Message, Value
 from livevae.errors import RequestError
 from livevae.perform.requests import Request

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from livevae.edges.osc.addresses import ID, Scalar
 from livevae.edges.osc.answers import ERROR, REPLY
+from livevae.edges.osc.arguments import ID, Scalar
 from livevae.edges.osc.codec import Message, OscError, Value, decode, encode, encode_bundle
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import HOST, PORT

@@ -3,7 +3,8 @@
 import textwrap
 
 from livevae.edges.osc import answers, feed
-from livevae.edges.osc.addresses import ADDRESSES, HOST_NAMES, ID, QUIET, SECRET, SUBJECTS, Address
+from livevae.edges.osc.addresses import ADDRESSES
+from livevae.edges.osc.arguments import HOST_NAMES, ID, QUIET, SECRET, SUBJECTS, Address
 from livevae.edges.osc.limits import FAR_BYTES, FAR_FACTOR
 from livevae.edges.osc.subscriptions import MOST, PACKETS_PER_SECOND
 from livevae.edges.osc.timetags import FARTHEST

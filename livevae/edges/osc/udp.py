@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 from livevae.edges.osc import answers, feed
-from livevae.edges.osc.addresses import SECRET
+from livevae.edges.osc.arguments import SECRET
 from livevae.edges.osc.asking import Asked, ask, without, word_of
 from livevae.edges.osc.codec import Message, OscError, Timed, decode, encode, encode_bundle
 from livevae.edges.osc.limits import SOURCES, Addr, Limits, Network, full, is_allowed, is_local
