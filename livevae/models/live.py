@@ -165,14 +165,18 @@ class LiveDecoder:
         if not recipes:
             return []
         counts = [self._windows(recipe) for recipe in recipes]
-        z = np.concatenate(
-            [self._latents(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
-        )
         noise = np.concatenate(
             [self._noise(recipe, count) for recipe, count in zip(recipes, counts, strict=True)]
         )
         temperature = np.repeat([recipe.temperature for recipe in recipes], counts).astype(np.float32)
         with self._threads.limit(limits=1, user_api="blas"):
+            bases = self._bases(recipes, counts)
+            z = np.concatenate(
+                [
+                    self._latents(recipe, count, base)
+                    for recipe, count, base in zip(recipes, counts, bases, strict=True)
+                ]
+            )
             music = self._network(z.astype(np.float32), temperature, noise)
         windows = iter([to_riff(self.config, window) for window in music])
         riffs = [join([next(windows) for _ in range(count)]) for count in counts]
@@ -189,9 +193,9 @@ class LiveDecoder:
             )
         return count
 
-    def _latents(self, recipe: Recipe, count: int) -> Vector:
+    def _latents(self, recipe: Recipe, count: int, base: Vector | None) -> Vector:
         """Latent vectors of a recipe's windows, `[count, latent]`."""
-        z = self._blended(recipe, count)
+        z = self._blended(recipe, count, base)
         if recipe.call and self._listener is not None:
             z = self._answer(recipe, count, z)
         if recipe.attributes and self._directions is not None:
@@ -212,13 +216,13 @@ class LiveDecoder:
             manner = np.stack([barycentre([one[i] for one in spoken], weights) for i in range(count)])
         return answered(call, manner, free, recipe.distance)
 
-    def _blended(self, recipe: Recipe, count: int) -> Vector:
+    def _blended(self, recipe: Recipe, count: int, base: Vector | None) -> Vector:
         """The spherical mean of the blend's z's; a persona that is not there leaves its share to the base model."""
         shares: dict[str, float] = {}
         for name, weight in recipe.blend or ((BASE, 1.0),):
             there = name if self._persona(name) is not None else BASE
             shares[there] = shares.get(there, 0.0) + weight
-        parts = [self._component(name, recipe, count) for name in shares]
+        parts = [self._component(name, recipe, count, base) for name in shares]
         if len(parts) == 1:
             return parts[0]
         weights = list(shares.values())
@@ -227,13 +231,11 @@ class LiveDecoder:
         except ValueError as error:
             raise ModelError(f"this blend cannot be: {error}") from None
 
-    def _component(self, name: str, recipe: Recipe, count: int) -> Vector:
+    def _component(self, name: str, recipe: Recipe, count: int, base: Vector | None) -> Vector:
         """Latent vectors of one persona, or of the base model's prior, `[count, latent]`."""
-        if name == BASE:
-            return self._base(recipe, count)
-        persona = self._persona(name)
-        if persona is None:  # it went a moment ago
-            return self._base(recipe, count)
+        persona = None if name == BASE else self._persona(name)
+        if persona is None:  # the base model; or it went a moment ago, and there is no base yet
+            return self._walks([recipe], [count])[0] if base is None else base
         prior = self._prior_of(persona)
         if prior is not None and recipe.position is None and isinstance(persona, Trained):
             return prior.z(persona.moved(_path(recipe, self.config.latent, count)))
@@ -267,10 +269,30 @@ class LiveDecoder:
         spoken = np.stack([np.asarray(persona.answer(point), np.float64) for point in heard_])
         return spoken if prior is None else prior.z(spoken)
 
-    def _base(self, recipe: Recipe, count: int) -> Vector:
-        """The base model's own walk, `[count, latent]`."""
-        path = _path(recipe, self.config.latent, count)
-        return path if recipe.prior != LEARNED or self._prior is None else self._prior.z(path)
+    def _bases(self, recipes: Sequence[Recipe], counts: Sequence[int]) -> list[Vector | None]:
+        """The base model's own walk of each recipe, `[count, latent]`; None where its blend does without."""
+        needed = [
+            i
+            for i, recipe in enumerate(recipes)
+            if any(name == BASE or self._persona(name) is None for name, _ in recipe.blend or ((BASE, 1.0),))
+        ]
+        walks = self._walks([recipes[i] for i in needed], [counts[i] for i in needed])
+        found: list[Vector | None] = [None] * len(recipes)
+        for i, base in zip(needed, walks, strict=True):
+            found[i] = base
+        return found
+
+    def _walks(self, recipes: Sequence[Recipe], counts: Sequence[int]) -> list[Vector]:
+        """The base model's own walks, `[count, latent]` each; those of the learned prior go through it together."""
+        walks = [
+            _path(recipe, self.config.latent, count) for recipe, count in zip(recipes, counts, strict=True)
+        ]
+        learned = [i for i, recipe in enumerate(recipes) if recipe.prior == LEARNED]
+        if self._prior is not None and learned:
+            rows = iter(self._prior.z(np.concatenate([walks[i] for i in learned])))
+            for i in learned:
+                walks[i] = np.stack([next(rows) for _ in range(counts[i])])
+        return walks
 
     def _noise(self, recipe: Recipe, count: int) -> NDArray[np.float32]:
         """Chance of each window's tokens, `[count, steps, depth]`; nothing where nothing is left to chance."""

@@ -27,7 +27,7 @@ def small(name, **changes):
         "encoder": tuple(8 for _ in config.encoder),
         "decoder": tuple(12 + 3 * i for i, _ in enumerate(config.decoder)),
         "latent": 10,
-        "steps": config.steps if config.segments else 32,
+        "steps": config.steps if config.segments else 2 * config.bar,
     }
     return config.replace(**sizes | changes)
 

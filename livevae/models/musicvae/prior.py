@@ -20,6 +20,7 @@ from livevae.errors import LimitError, ModelError
 from livevae.latent.personas import MAX_DIM
 from livevae.latent.vectors import Vector
 from livevae.models.checkpoints.attached import Attached
+from livevae.models.products import Floats
 
 KIND = Attached("priors", "livevae prior 1", 64 << 20)
 """The file of a model's prior."""
@@ -33,7 +34,6 @@ PER_LAYER = ("linear", "w_in", "b_in", "w_mid", "b_mid", "w_scale", "b_scale", "
 """A layer's tensors, each named `NAME.INDEX`."""
 
 Tensors = Mapping[str, NDArray[Any]]
-Floats = NDArray[np.float32]
 
 
 class Prior:
@@ -92,15 +92,19 @@ class Prior:
             whole and 2 <= self.dim <= latent and np.isfinite(self.axes).all() and (self.spread > 0).all()
         ):
             raise ModelError("this prior is broken: its directions are of other shapes")
-        # scale and shift in one product: what a z costs is reading the weights, and calls
-        self._layers = [
-            (*layer[:5], np.concatenate([layer[5], layer[7]]), np.concatenate([layer[6], layer[8]]))
-            for layer in self._layers
-        ]
         try:
-            self._back = [np.linalg.inv(layer[0]).astype(np.float32) for layer in self._layers]
+            self._back = [_columns(np.linalg.inv(layer[0])) for layer in self._layers]
         except np.linalg.LinAlgError:
             raise ModelError("this prior is broken: a layer has no way back") from None
+        # scale and shift in one product: what a z costs is reading the weights, and calls
+        self._layers = [
+            (
+                *(_columns(layer[0]), _columns(layer[1]), layer[2], _columns(layer[3]), layer[4]),
+                *(_columns(np.concatenate([layer[5], layer[7]])), np.concatenate([layer[6], layer[8]])),
+            )
+            for layer in self._layers
+        ]
+        self._into, self._from = _columns(self.axes), _columns(self.axes.T)
         self._temper = np.concatenate(
             [np.full(self.dim, temper[0]), np.full(latent - self.dim, temper[1])]
         ).astype(np.float32)
@@ -108,51 +112,64 @@ class Prior:
     def z(self, u: ArrayLike) -> Vector:
         """The z of a u: what N(0, 1) becomes is spread as the encodings of music are."""
         given = np.asarray(u, np.float64)
-        rows = [self._z(row.astype(np.float32)) for row in given.reshape(-1, given.shape[-1])]
-        return np.stack(rows).astype(np.float64).reshape(given.shape)
+        x: Floats = given.reshape(-1, given.shape[-1]).astype(np.float32) * self._temper
+        flow: Floats = x[:, : self.dim]
+        for back, layer in zip(reversed(self._back), reversed(self._layers), strict=True):
+            kept, moved = self._halves(flow)
+            scale, shift = _coupling(kept, layer)
+            flow = _times(np.concatenate([kept, (moved - shift) * np.exp(-scale)], 1), back)
+        x[:, : self.dim] = flow
+        x *= self.spread
+        found = _times(x, self._from)
+        found += self.mean
+        return found.astype(np.float64).reshape(given.shape)
 
     def u(self, z: ArrayLike) -> Vector:
         """The u of a z, the inverse of `z`."""
         given = np.asarray(z, np.float64)
-        rows = [self._u(row.astype(np.float32)) for row in given.reshape(-1, given.shape[-1])]
-        return np.stack(rows).astype(np.float64).reshape(given.shape)
-
-    def _z(self, u: Floats) -> Floats:
-        x: Floats = u * self._temper
-        flow: Floats = x[: self.dim]
-        for back, layer in zip(reversed(self._back), reversed(self._layers), strict=True):
-            kept, moved = self._halves(flow)
-            scale, shift = _coupling(kept, layer)
-            flow = _floats(back @ np.concatenate([kept, (moved - shift) * np.exp(-scale)]))
-        x = _floats(np.concatenate([flow, x[self.dim :]]))
-        return _floats(self.mean + (x * self.spread) @ self.axes)
-
-    def _u(self, z: Floats) -> Floats:
-        x = np.asarray(self.axes @ (z - self.mean) / self.spread, np.float32)
-        flow: Floats = x[: self.dim]
+        x = _times(given.reshape(-1, given.shape[-1]).astype(np.float32) - self.mean, self._into)
+        x /= self.spread
+        flow: Floats = x[:, : self.dim]
         for layer in self._layers:
-            kept, moved = self._halves(np.asarray(layer[0] @ flow, np.float32))
+            kept, moved = self._halves(_times(flow, layer[0]))
             scale, shift = _coupling(kept, layer)
-            flow = _floats(np.concatenate([kept, moved * np.exp(scale) + shift]))
-        return _floats(np.concatenate([flow, x[self.dim :]]) / self._temper)
+            flow = np.concatenate([kept, moved * np.exp(scale) + shift], 1)
+        x[:, : self.dim] = flow
+        x /= self._temper
+        return x.astype(np.float64).reshape(given.shape)
 
     def _halves(self, x: Floats) -> tuple[Floats, Floats]:
         kept = self.dim - self.dim // 2
-        return x[:kept], x[kept:]
+        return x[:, :kept], x[:, kept:]
 
 
-def _floats(values: NDArray[Any]) -> Floats:
-    return np.asarray(values, np.float32)
+def _columns(weights: NDArray[Any]) -> Floats:
+    """`[outputs, inputs]` turned round, for `_times`."""
+    return np.ascontiguousarray(weights.T, np.float32)
+
+
+def _times(rows: Floats, weights: Floats) -> Floats:
+    """Rows `[N, inputs]` through `_columns`, a matrix-vector product each (see `models.products`): `[N, outputs]`."""
+    found: Floats = np.matmul(rows[:, None], weights)[:, 0]
+    return found
 
 
 def _coupling(kept: Floats, layer: tuple[Floats, ...]) -> tuple[Floats, Floats]:
-    """The log scale and shift of the moved components, from those that are kept."""
+    """The log scale and shift of the moved components, from those that are kept, rows of each."""
     _, w_in, b_in, w_mid, b_mid, w_out, b_out = layer
-    hidden = w_in @ kept + b_in
-    hidden = w_mid @ np.maximum(hidden, 0) + b_mid + hidden
+    first = _times(kept, w_in)
+    first += b_in
+    hidden = _times(np.maximum(first, 0), w_mid)
+    hidden += b_mid
+    hidden += first
     np.maximum(hidden, 0, out=hidden)
-    scale, shift = (w_out @ hidden + b_out).reshape(2, -1)
-    return _floats(STEEPEST * np.tanh(scale)), _floats(shift)
+    both = _times(hidden, w_out)
+    both += b_out
+    moved = both.shape[1] // 2
+    scale, shift = both[:, :moved], both[:, moved:]
+    np.tanh(scale, out=scale)
+    scale *= STEEPEST
+    return scale, shift
 
 
 def save(path: Path, tensors: Tensors, about: Mapping[str, Any], identity: str) -> None:
