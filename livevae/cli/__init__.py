@@ -20,6 +20,7 @@ GROUPS = (
     "livevae.cli.riffs",
     "livevae.cli.continuing",
     "livevae.cli.training",
+    "livevae.cli.evaluation",
 )
 """Modules with a group of commands each: `add_commands(subparsers)`, which sets `run` on its parsers. They are asked in
 this order until the command is known, so those that a performer waits for come first."""

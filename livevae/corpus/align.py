@@ -4,7 +4,7 @@ A performance is a Poisson process of onsets whose intensity peaks on beats, hal
 with a tempo that changes a little from one to the next. The likeliest course of the beat is found by dynamic
 programming over states (position in the beat, period), as in Krebs, Böck and Widmer (2015), "An efficient state-space
 model for joint tempo and meter tracking", with onsets of notes in place of audio features. Bar lines are where basses,
-long notes and new harmonies fall.
+long notes and new harmonies fall. One algorithm from onsets to bar lines, so one file.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from livevae.cli import training as training_commands
+from livevae.cli import main
 from livevae.corpus import abc_tunes, chord_windows, dataset, musicxml
 from livevae.corpus.kinds import KINDS
 from livevae.corpus.lines import runs
@@ -175,7 +175,7 @@ def test_a_model_over_chords_is_trained_judged_and_played(songs, tmp_path, capsy
     a, b = data.test[0], data.test[-1]
     assert evaluate.interpolation(model, a, b, 3).shape == (3, 32)
     args = ["evaluate", str(tmp_path / "run/model.safetensors"), "--data", str(tmp_path / "leads")]
-    assert training_commands.main([*args, "--samples", "40", "--out", str(tmp_path / "out")]) == 0
+    assert main([*args, "--samples", "40", "--out", str(tmp_path / "out")]) == 0
     assert "notes of the chord" in capsys.readouterr().out
     assert (
         "notes of the chord"
@@ -215,5 +215,5 @@ def test_a_data_set_of_another_kind_is_refused(songs, tmp_path, capsys):
         "--steps",
         "1",
     ]
-    assert training_commands.main(args) == 1
+    assert main(args) == 1
     assert "is chords; cat-mel_2bar_small learns melody" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from livevae.cli import training as training_commands
+from livevae.cli import main
 from livevae.corpus import dataset, drum_windows, groove_windows, midi
 from livevae.errors import ModelError, MusicError
 from livevae.models.musicvae import assemble as assembling
@@ -271,11 +271,11 @@ def test_a_model_that_does_not_play_the_data_is_refused(tmp_path, capsys):
     write_data(tmp_path / "data")
     folders = ["--data", str(tmp_path / "data")]
     asked = ["train", "cat-drums_2bar_small", *folders, "--run", str(tmp_path), "--steps", "1"]
-    assert training_commands.main(asked) == 1
+    assert main(asked) == 1
     assert "is groove; cat-drums_2bar_small learns drums" in capsys.readouterr().err
     model = MusicVAE(CONFIGS["cat-drums_2bar_small"].replace(**SMALL))
     assembling.save(tmp_path / "drums.safetensors", model, {})
-    assert training_commands.main(["evaluate", str(tmp_path / "drums.safetensors"), *folders]) == 1
+    assert main(["evaluate", str(tmp_path / "drums.safetensors"), *folders]) == 1
     assert "is groove; cat-drums_2bar_small learns drums" in capsys.readouterr().err
 
 
@@ -311,7 +311,7 @@ def test_a_groove_model_is_evaluated_beside_its_music(tmp_path):
     model = MusicVAE(CONFIGS["groovae_2bar_humanize"].replace(**SMALL)).eval()
     assembling.save(tmp_path / "m.safetensors", model, {})
     asked = ["evaluate", str(tmp_path / "m.safetensors"), "--data", str(tmp_path / "data"), "--samples", "5"]
-    assert training_commands.main([*asked, "--out", str(tmp_path / "out")]) == 0
+    assert main([*asked, "--out", str(tmp_path / "out")]) == 0
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     for name in ("teacher_forced", "free_running", "hits_free_running", "struck_teacher_forced", "exact"):
         assert 0 <= found["scores"][name] <= 1

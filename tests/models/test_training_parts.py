@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from livevae.cli import training as training_commands
+from livevae.cli import main, training as training_commands
 from livevae.errors import LivevaeError, ModelError
 from livevae.models.musicvae import assemble
 from livevae.models.musicvae.config import configuration
@@ -320,7 +320,7 @@ def test_an_evaluation_without_matplotlib_writes_its_numbers_and_says_how_to_hav
         str(found),
     ]
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert training_commands.main(words) == 0
+    assert main(words) == 0
     assert (
         "the numbers alone: pictures need matplotlib: pip install 'livevae[data]'" in capsys.readouterr().out
     )
@@ -328,5 +328,5 @@ def test_an_evaluation_without_matplotlib_writes_its_numbers_and_says_how_to_hav
     numbers = json.loads((found / "evaluation.json").read_text())
     assert 0 < numbers["distances"]["samples"]["mean"] < 1
     monkeypatch.undo()
-    assert training_commands.main(words) == 0
+    assert main(words) == 0
     assert {path.name for path in found.iterdir()} > {"evaluation.json", "statistics.png", "samples.png"}

@@ -207,8 +207,8 @@ ADDRESSES: tuple[Address, ...] = (
     ),
     Address(
         "/livevae/set",
-        "Change a voice's settings, from its next riff on; with `new 1`, of a voice that is made where there is none"
-        " of that name, and waits for play.",
+        "Change a voice's settings, from its next riff on. With `new 1` the voice is made where there is none of that"
+        " name; it waits for play.",
         (VOICE.name, *(setting.name for setting in SETTINGS)),
         lambda values, at: Set(_voice(values), _settings(values), bool(values.get(NEW.name)), at=at),
         word=VOICE,
