@@ -43,7 +43,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     from livevae.models.checkpoints import shelf, step_files
     from livevae.models.checkpoints.identity import identity_at
     from livevae.models.musicvae import assemble as assembling, prior as priors
-    from livevae.models.training import crew as training_crew, evaluate, evaluate_groove, prior as fitting
+    from livevae.models.training import crew as training_crew, encodings, evaluate, evaluate_groove
 
     training_crew.prepare(args.threads)
 
@@ -64,7 +64,7 @@ def _evaluate(args: argparse.Namespace) -> None:
     latents = {}
     if not model.config.controls:
         learned = priors.load(identity_at(shelf.find(args.model)))
-        latents = fitting.compared(model, data.train, learned, args.samples)
+        latents = encodings.compared(model, data.train, learned, args.samples)
     found = judge(
         model,
         data.train,

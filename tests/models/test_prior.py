@@ -19,7 +19,7 @@ from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.packed import Packed
 from livevae.models.musicvae.prior import Prior
-from livevae.models.training import prior as fitting
+from livevae.models.training import encodings, prior as fitting
 from livevae.perform import voice as voices
 from livevae.perform.settings import VoiceSettings
 
@@ -203,9 +203,9 @@ def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:
                 value.view(4, 12, 12)[:, :9, 9:] = 0
         for head in (model.encoder.mu, model.encoder.sigma):
             head.weight.view(10, 2, 12)[..., 9:] = 0
-    small = fitting.narrowed(model)
+    small = encodings.narrowed(model)
     assert small.config.encoder == (9,)
-    for a, b in zip(fitting.posterior(model, music), fitting.posterior(small, music), strict=True):
+    for a, b in zip(encodings.posterior(model, music), encodings.posterior(small, music), strict=True):
         torch.testing.assert_close(a, b)
 
 

@@ -271,7 +271,7 @@ def evaluate(
         samples: from the prior.
         temperature: of sampling.
         beside: other models, only sampled from.
-        latents: z's `[samples, latent]` of other priors by name, see `training.prior.compared`.
+        latents: z's `[samples, latent]` of other priors by name, see `training.encodings.compared`.
 
     Raises:
         ModelError: the model or one beside it is of another kind, or not of the data's length.
