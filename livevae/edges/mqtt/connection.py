@@ -36,6 +36,10 @@ WAITING = 256
 INCOMING = 1024
 """Messages that wait to be looked at; they are looked at one after the other, at once."""
 
+_FOREIGN = logging.getLogger(f"{__name__}.aiomqtt")
+_FOREIGN.setLevel(logging.ERROR)
+"""aiomqtt warns of each message that it drops: in a flood, a log without end."""
+
 NOT_INSTALLED = "MQTT needs aiomqtt, which is not installed here: pip install 'livevae[mqtt]'"
 
 
@@ -156,7 +160,7 @@ class Connection:
             max_inflight_messages=64,
             tls_context=self._tls,
             socket_options=self._options,
-            logger=logger,
+            logger=_FOREIGN,
         ) as connected:
             await connected.subscribe(list(client.filters))
             self._queue.clear()
