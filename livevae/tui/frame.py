@@ -90,7 +90,7 @@ def conducted(ensemble: EnsembleState) -> str:
     if not ensemble.conductor:
         return "mqtt, nobody conducts"
     if ensemble.conductor == ensemble.room:
-        return f"we conduct {ensemble.rooms}"
+        return "we conduct"
     return f"{clean(ensemble.conductor)} {ensemble.apart_ms:+.1f} ms"
 
 

@@ -237,7 +237,9 @@ def health(state: UiState, cells: int, lines: int, back: int = 0) -> list[Row]:
             "notes that would have been far too late" if h.dropped else "",
             h.dropped > 0,
         ),
-        _measure("sent", str(h.sent), f"{h.sounding} notes sound, {h.waiting} messages wait", False),
+        _measure(
+            "sent", str(h.sent), f"notes that sound: {h.sounding}, messages that wait: {h.waiting}", False
+        ),
         _measure(
             "real-time priority",
             "yes" if h.realtime else "no",
