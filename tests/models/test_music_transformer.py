@@ -30,7 +30,7 @@ from livevae.models.music_transformer.performance import Performed
 from livevae.models.music_transformer.task import Task, notes_of
 from livevae.models.music_transformer.torch_network import Transformer, skewed
 from livevae.music import piano_roll
-from livevae.music.notes import TICKS_PER_BAR
+from livevae.music.notes import TICKS_PER_BAR, Note, Riff
 from livevae.music.piano_roll import Cell
 from livevae.perform.scene import parse
 from livevae.render import render
@@ -627,3 +627,31 @@ def test_scores_are_cut_with_triplets_and_velocities():
     assert list(piano_windows(score(fives), 128, refused)) == []
     assert list(piano_windows(score([0, 480]), 128, refused)) == []
     assert len(refused) == 3
+
+
+# ----------------------------------------------------------------- the one that ships
+
+
+def test_the_shipped_model_goes_on_in_the_key_and_manner_of_what_it_heard():
+    """Broken chords in C and G over a bass, softly: nearer than the same notes scattered, and gone on with alike."""
+    shipped = livevae.models.load("music_transformer")
+    chords = ((60, 64, 67), (59, 62, 67))
+    notes = [
+        Note(bar * 3840 + beat * 960, 960, pitch, 56)
+        for bar in range(4)
+        for beat, pitch in enumerate((*chords[bar % 2], chords[bar % 2][1]))
+    ]
+    notes += [Note(bar * 3840, 3840, (48, 43)[bar % 2], 56) for bar in range(4)]
+    riff = Riff(tuple(notes), 4 * TICKS_PER_BAR)
+    numbers = np.random.default_rng(1)
+    scattered = riff.map(lambda note: replace(note, pitch=int(numbers.integers(36, 96))))
+    near, far = (shipped.log_likelihood(shipped.events(one)) / len(one.notes) for one in (riff, scattered))
+    assert near > far + 1
+    context = tuple((n.start - riff.length, n.length, n.pitch, n.velocity) for n in riff.notes)
+    decoder = TransformerDecoder(shipped)
+    answers = decoder.decode([Recipe(seed, 0.7, 2, context=context) for seed in range(4)])
+    made = [note for answer in answers for note in answer.notes]
+    assert all(answer.notes for answer in answers)
+    assert sum(note.pitch % 12 in {0, 2, 4, 5, 7, 9, 11} for note in made) > 0.8 * len(made)
+    assert sum(note.velocity == 56 for note in made) > 0.8 * len(made)
+    assert shipped.about["licence"] == "Apache-2.0"
