@@ -13,6 +13,7 @@ BENCHES = (
     "benchmarks.osc_codec",
     "benchmarks.pictures",
     "benchmarks.flood",
+    "benchmarks.fuzz",
     "benchmarks.mqtt",
     "benchmarks.ensemble",
     "benchmarks.tui",

@@ -1,5 +1,6 @@
 """The system's MIDI, through rtmidi: which systems open here, which ports they have, and how one is opened."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -89,6 +90,20 @@ def find_name(names: Sequence[str], wanted: str) -> int | None:
             if fits(name.lower()):
                 return index
     return None
+
+
+def is_ours(name: str, client: str) -> bool:
+    """Whether a port is one of `client`'s, which may bear a number where there are several: `livevae-in-01:in`."""
+    return name.partition(":")[0].rstrip("-0123456789") == client
+
+
+def abandon(client: Any) -> None:
+    """Never touch a client of rtmidi's again, whose other end or whole MIDI system went away.
+
+    To close it can take JACK ten seconds, or crash: when another client opens, JACK's library frees what a server
+    that is gone has left. So this one is not even destroyed when the process ends.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
 
 @contextmanager

@@ -11,12 +11,13 @@ Python sees it, and what is broken is left out by `MessageStream`.
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from livevae.errors import PortError
-from livevae.midi import open_input
+from livevae.midi import abandon, is_ours, open_input
 from livevae.music.stream import SYSEX, MessageStream
 from livevae.tempo.arrivals import Arrivals
 
@@ -61,7 +62,6 @@ class MidiInput:
         self._heard = heard
         self._stream, self._arrivals = MessageStream(), Arrivals(FARTHEST)
         self._client: Any = None
-        self._dead: list[Any] = []
 
     def open(self) -> None:
         """Listen. Takes some 50 ms, so a running server calls it on another thread.
@@ -75,6 +75,11 @@ class MidiInput:
         # what rtmidi leaves out is left out of its time between messages, too; of sysex, a flood would cost more
         client.ignore_types(sysex=True, timing=False, active_sense=False)
         self._client = client
+
+    @property
+    def system(self) -> str:
+        """The MIDI system that it is on; "" before it was ever there."""
+        return self.name.rpartition("(")[2].rstrip(")")
 
     @property
     def opened(self) -> bool:
@@ -115,9 +120,10 @@ class MidiInput:
                 _log.exception("a fault while hearing %s", message.hex(" "))
 
     def forget(self) -> None:
-        """Let go of what is gone. It is not closed: that can take JACK ten seconds, and everything with it."""
-        self._dead.append(self._client)
-        self._client = None
+        """Let go of what is gone."""
+        client, self._client = self._client, None
+        if client is not None:
+            abandon(client)
 
     def close(self) -> None:
         """Stop listening; what still waits is not heard."""
@@ -135,11 +141,20 @@ class MidiInputs:
         targets: what to listen to; see `MidiInput`.
         heard: called with each channel message and when it arrived.
         say: shows the performer a line.
+        look: asks for another look at the system's ports, after which `seen` is called.
     """
 
-    def __init__(self, targets: Sequence[str], heard: Heard, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        targets: Sequence[str],
+        heard: Heard,
+        say: Callable[[str], object],
+        look: Callable[[], object] = bool,
+    ) -> None:
         self.inputs = tuple(MidiInput(target, heard) for target in targets)
-        self._say = say
+        self._say, self._look = say, look
+        self._visible: set[str] = set()
+        self._asked: set[MidiInput] = set()
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -166,6 +181,32 @@ class MidiInputs:
             elif not one.opened:
                 await self._open(one)
 
+    def seen(self, ports: Sequence[str], systems: Sequence[str]) -> None:
+        """Which ports there are, and which MIDI systems: whether a system ended that we had inputs on.
+
+        Our own clients would never know: JACK's library goes on to tell them of what was there before. Where another
+        server of it has begun, our ports are missing, if this system shows them at all.
+        """
+        opened = Counter(one.system for one in self._asked if one.opened)
+        for system, count in opened.items():
+            if system not in systems:
+                self.ended(system)
+                continue
+            there = sum(is_ours(name, CLIENT) for name in ports if name.endswith(f"({system})"))
+            if there >= count:
+                self._visible.add(system)
+            elif system in self._visible:
+                self.ended(system)
+
+    def ended(self, system: str) -> None:
+        """The server of a MIDI system ended, and all our inputs that were on it."""
+        self._visible.discard(system)
+        for one in self.inputs:
+            if one.opened and one.system == system:
+                one.forget()
+                self._asked.discard(one)
+                self._say(f"midi in {one.name} is gone: {system} has ended")
+
     async def poll(self) -> None:
         """Hear all that waits, letting others have their turn."""
         for one in self.inputs:
@@ -188,3 +229,5 @@ class MidiInputs:
                 self._say(f"{complaint}: {error}")
         else:
             self._say(f"midi in {one.name}{' is back' if again else ''}")
+            self._asked.add(one)  # what is seen from now on is newer than it
+            self._look()

@@ -105,7 +105,7 @@ class PlayerLoop:
         self._specs: dict[str, PortSpec] = {}
         self._lost: set[str] = set()
         self._leaving: list[Port] = []
-        self._dead: list[Port] = []
+        self._dead: list[Port | Clock] = []
         self._open_by: float | None = None
         self._splitter = LineSplitter()
         self._lines: deque[bytes] = deque()
@@ -257,6 +257,9 @@ class PlayerLoop:
 
     def _set_clock(self, wanted: SetClock) -> None:
         now = time.monotonic()
+        if wanted.lost:
+            self._leave_clock()
+            return
         before, self._wanted = self._wanted, wanted
         if self._clock is not None and replace(before, quantum=wanted.quantum) == wanted != before:
             self._clock.quantum = wanted.quantum  # another meter: we stay with those whom we play with
@@ -264,6 +267,12 @@ class PlayerLoop:
         self._clock_by = now + PATIENCE
         if wanted.source in (INTERNAL, MQTT) or not self._ports:
             self._change_clock(now)
+
+    def _leave_clock(self) -> None:
+        """Keep what is left of a clock whose MIDI system went away: to close it would crash in JACK's library."""
+        if self._clock is not None:
+            self._dead.append(self._clock)
+        self._clock, self._clock_by = None, None
 
     def _change_clock(self, now: float) -> None:
         """Go by the clock that is wanted; to open a MIDI input takes tens of milliseconds."""

@@ -103,3 +103,49 @@ async def test_a_flood_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch)
     assert turns >= 10  # the keeper polls, too
     await inputs.close()
     await inputs.close()
+
+
+async def test_inputs_whose_system_ended_are_said_to_be_gone_and_opened_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    studio, said, looks = Studio(), [], []
+    monkeypatch.setattr("livevae.edges.midi_in.open_input", studio.open)
+    inputs = MidiInputs(
+        ["keys", "pads"], lambda _data, _when: None, said.append, lambda: looks.append(len(said))
+    )
+    studio.there = ["keys (JACK)", "pads (JACK)"]
+    await inputs.open()
+    assert looks == [1, 2]
+    ours = ["synth:in (JACK)", "livevae-in:livevae-in (JACK)", "livevae-in-01:livevae-in (JACK)"]
+    inputs.seen([], ["JACK"])  # a look that is older than our ports
+    inputs.seen(ours, ["JACK"])
+    inputs.seen(["other:in 12:0 (ALSA)", *ours], ["ALSA", "JACK"])
+    assert said == ["midi in keys (JACK)", "midi in pads (JACK)"]
+    inputs.seen(["synth:in (JACK)"], ["JACK"])
+    inputs.seen([], ["JACK"])
+    assert not any(one.opened for one in inputs.inputs)
+    await inputs.look()
+    assert said[2:] == [
+        "midi in keys (JACK) is gone: JACK has ended",
+        "midi in pads (JACK) is gone: JACK has ended",
+        "midi in keys (JACK) is back",
+        "midi in pads (JACK) is back",
+    ]
+    inputs.seen([], [])
+    assert said[6:] == said[2:4]
+    await inputs.close()
+    assert studio.clients == 4  # those of the server that ended are never touched again
+
+
+async def test_where_a_system_does_not_show_our_inputs_they_are_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    studio, said = Studio(), []
+    monkeypatch.setattr("livevae.edges.midi_in.open_input", studio.open)
+    inputs = MidiInputs(["keys"], lambda _data, _when: None, said.append)
+    studio.there = ["keys (CoreMIDI)"]
+    await inputs.open()
+    inputs.seen(["synth (CoreMIDI)"], ["CoreMIDI"])
+    inputs.seen([], ["CoreMIDI"])
+    assert said == ["midi in keys (CoreMIDI)"]
+    await inputs.close()

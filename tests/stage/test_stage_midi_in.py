@@ -11,6 +11,7 @@ import pytest
 from ears import SOON, Receiver, wait_for
 from stage_graph import Stage
 
+from benchmarks.graph import jack_server
 from livevae.edges.osc.client import Client
 
 pytestmark = pytest.mark.real
@@ -177,3 +178,76 @@ def test_a_keyboard_that_is_unplugged_is_listened_to_when_it_comes_back(
         )
     wait_for(lambda: len(receiver.ons()) > played)
     keyboard.close()
+
+
+def watches(server: int) -> bool:
+    """Whether the server's watch is a client of JACK's: it has a thread more then."""
+    found = subprocess.run(
+        ["ps", "-o", "nlwp=,args=", "--ppid", str(server)], capture_output=True, text=True, check=True
+    )
+    return any(
+        int(line.split()[0]) > 1 for line in found.stdout.splitlines() if "livevae.player.watch" in line
+    )
+
+
+DRUM_BOX = """
+import time
+import rtmidi
+out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="drumbox")
+out.open_virtual_port("clock")
+print("here", flush=True)
+due = time.monotonic()
+while True:
+    out.send_message([0xF8])
+    due += 60 / 100 / 24
+    time.sleep(max(0.0, due - time.monotonic()))
+"""
+
+
+@pytest.mark.parametrize(("keys", "clock"), [("crashing", "midi:drumbox"), ("virtual", "midi")])
+def test_inputs_and_a_midi_clock_come_back_after_jack_crashed(
+    jack: str, serve: Callable[..., Stage], scene: str, keys: str, clock: str
+) -> None:
+    def devices() -> list[subprocess.Popen[str]]:
+        started = [
+            subprocess.Popen([sys.executable, "-c", text, "crashing"], stdin=-1, stdout=-1, text=True)
+            for text in (KEYBOARD, DRUM_BOX)
+        ]
+        assert [process.stdout.readline() for process in started if process.stdout] == ["here\n"] * 2
+        return started
+
+    def end(started: list[subprocess.Popen[str]]) -> None:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+    with jack_server() as server:
+        started = devices()
+        stage = serve(scene, "--midi", "none", "--midi-in", keys, "--clock", clock)
+        for crashes in (1, 2):
+            wait_for(lambda: stage.said.count("clock   midi") == crashes)  # noqa: B023  (called at once)
+            wait_for(lambda: watches(stage.process.pid))
+            server.crash()
+            end(started)
+            wait_for(lambda: stage.said.count("is gone: JACK has ended") == crashes)  # noqa: B023
+            wait_for(lambda: stage.said.count("is gone: its tempo is held until it is back") == crashes)  # noqa: B023
+            server.start_again()
+            started = devices()
+            wait_for(lambda: stage.said.count("(JACK) is back") == crashes)  # noqa: B023
+        wait_for(lambda: stage.said.count("clock   midi") == 3)
+        if keys == "virtual":
+            for pair in (("crashing:keys", "livevae-in:in"), ("drumbox:clock", "livevae-clock:clock")):
+                subprocess.run(["jack_connect", *pair], check=True, capture_output=True)
+        with Client(port=stage.osc) as livevae:
+
+            def turn() -> None:
+                assert started[0].stdin is not None
+                started[0].stdin.write("b04a7f\n")
+                started[0].stdin.flush()
+
+            insist(turn, lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0)
+            wait_for(lambda: abs(float(livevae.ask("/livevae/status")["bpm"]) - 100) < 5)
+        stage.process.terminate()
+        assert stage.process.wait(20) == 0
+        end(started)
+    assert "player  died" not in stage.said

@@ -1,12 +1,14 @@
 """One player process as the server has it: bytes to it, reports from it, and its last words."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import IO
 
 from livevae.children import environment
@@ -24,23 +26,37 @@ class Child:
     Args:
         tape: the writing end of a pipe for the lines of tape.py, or None.
         realtime: whether it asks for real-time priority.
+
+    Raises:
+        OSError: the system has no process, memory or file to give.
     """
 
     def __init__(self, tape: int | None, *, realtime: bool) -> None:
-        ours, its = socket.socketpair()
-        ours.setblocking(False)
+        with ExitStack() as opened:
+            ours, its = socket.socketpair()
+            opened.callback(ours.close)
+            with its:
+                ours.setblocking(False)
+                # no file where the disk for temporary ones is full or not to be written: the last words are lost then
+                try:
+                    self._errors: IO[bytes] = opened.enter_context(tempfile.TemporaryFile())
+                except OSError:
+                    self._errors = opened.enter_context(Path(os.devnull).open("r+b"))
+                handed = [its.fileno()] if tape is None else [its.fileno(), tape]
+                self.process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "livevae.player"),
+                        *([] if realtime else [ORDINARY]),
+                        *map(str, handed),
+                    ],
+                    pass_fds=handed,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._errors,
+                    stderr=self._errors,
+                    env=environment(),
+                )
+            opened.pop_all()
         self._socket = ours
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the process)
-        handed = [its.fileno()] if tape is None else [its.fileno(), tape]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "livevae.player", *([] if realtime else [ORDINARY]), *map(str, handed)],
-            pass_fds=handed,
-            stdin=subprocess.DEVNULL,
-            stdout=self._errors,
-            stderr=self._errors,
-            env=environment(),
-        )
-        its.close()
         self._loop = asyncio.get_running_loop()
         self._unsent = b""
 

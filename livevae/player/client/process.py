@@ -1,22 +1,25 @@
 """The server's side of the wire: starts the player, mirrors what it was told, starts another if it dies."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from livevae.children import environment
 from livevae.errors import LivevaeError
-from livevae.midi import find_name
+from livevae.midi import find_name, is_ours
 from livevae.player.client.child import PATIENCE, Child
 from livevae.player.client.connections import Connections, of_port
 from livevae.player.client.mirror import Mirror, chunked, releases
 from livevae.player.client.seen import PortsSeen
 from livevae.player.client.sender import CommandSender
 from livevae.player.clocks.clock import INTERNAL, MIDI
+from livevae.player.clocks.midi import CLIENT as CLOCK_CLIENT
 from livevae.player.ports import CLIENT
 from livevae.player.wire.codec import encode
 from livevae.player.wire.commands import (
@@ -38,11 +41,14 @@ from livevae.player.wire.reports import (
     PlayerDied,
     PortLost,
     PortsOpened,
+    Problem,
     Report,
     TimelineChanged,
 )
 from livevae.tempo.events import PlayNote
 from livevae.tempo.timeline import Timeline
+
+logger = logging.getLogger(__name__)
 
 SHORT_LIFE = 1.0
 """Seconds below which a player's life is a sign of trouble: the next one is started after a pause."""
@@ -69,6 +75,9 @@ class PlayerProcess(CommandSender):
         ports: which ports are open, which are not and why.
         on_report: called with each report on the server's loop; None to hear nothing.
         on_timeline: called when the timeline was replaced.
+        on_ports: called with the names of all outputs, livevae's own inputs among them, and those of the MIDI systems,
+            when these changed or were looked for; None to hear nothing.
+        on_system_gone: called with the MIDI system whose server ended.
     """
 
     def __init__(
@@ -82,6 +91,8 @@ class PlayerProcess(CommandSender):
         self.ports = PortsOpened(())
         self.on_report: Callable[[Report], None] | None = None
         self.on_timeline: Callable[[Timeline], None] | None = None
+        self.on_ports: Callable[[Sequence[str], Sequence[str]], None] | None = None
+        self.on_system_gone: Callable[[str], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._specs = ports
         self._clock = SetClock(INTERNAL)
@@ -103,6 +114,7 @@ class PlayerProcess(CommandSender):
         self._repeats: set[asyncio.Task[None]] = set()
         self._repeating = False
         self._clock_gone = False
+        self._clock_seen = False
 
     @classmethod
     async def start(
@@ -134,13 +146,16 @@ class PlayerProcess(CommandSender):
         if record is not None:
             player._start_recorder(record)
         player._keeper = loop.create_task(player._keep(), name="player keeper")
-        try:
-            await asyncio.wait_for(player._ready.wait(), PATIENCE)
-        except TimeoutError:
-            why = player._child.last_words() if player._child else ""
-            await player.close()
-            raise LivevaeError(f"the player process does not start: {why or 'it says nothing'}") from None
-        return player
+        ready = loop.create_task(player._ready.wait(), name="player ready")
+        await asyncio.wait((ready, player._keeper), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if player._ready.is_set():
+            return player
+        why = player._child.last_words() if player._child else ""
+        if player._keeper.done() and (fault := player._keeper.exception()) is not None:
+            why = str(fault)
+        await player.close()
+        raise LivevaeError(f"the player process does not start: {why or 'it says nothing'}")
 
     def play(self, notes: Sequence[PlayNote]) -> None:
         """Put notes on the agenda; each on brings its own off."""
@@ -179,6 +194,12 @@ class PlayerProcess(CommandSender):
         self._specs = tuple(ports)
         self._do(OpenPorts(self._specs))
 
+    def look_at_ports(self) -> None:
+        """Look now which ports the system has, and from now on whenever they change; see `on_ports`."""
+        if not self._closing:
+            self._seen.begin()
+            self._seen.ask()
+
     async def close(self) -> None:
         """Release what sounds, end the player, and wait until the recording is written."""
         self._closing = True
@@ -191,8 +212,7 @@ class PlayerProcess(CommandSender):
         if self._keeper is not None:
             await asyncio.wait((self._keeper,), timeout=1.0)
             self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+            await asyncio.wait((self._keeper,))
         if self._recorder is not None:
             if self._tape is not None:
                 os.close(self._tape)
@@ -238,7 +258,7 @@ class PlayerProcess(CommandSender):
             self._number += 1
             resumption = self._mirror.resume(self.timeline, born, self._number)
             self._releases = {}
-            self._child = child = Child(self._tape, realtime=self._realtime)
+            child = await self._new_child()
             for command in (SetTimeline(self.timeline), OpenPorts(self._specs), *resumption.commands):
                 child.write(encode(command))
             if self._clock.source != INTERNAL:
@@ -248,7 +268,7 @@ class PlayerProcess(CommandSender):
                 child.write(encode(SetPlaying(playing=False)))
             if why:
                 self._tell(PlayerDied(why, resumption.released))
-            why = await child.listen(self._hear)
+            why = await child.listen(self._heard)
             if self._closing:
                 return
             self.ports = PortsOpened(())
@@ -257,6 +277,36 @@ class PlayerProcess(CommandSender):
             short = 0 if self._loop.time() - born > SHORT_LIFE else short + 1
             if short > UNPAUSED:
                 await asyncio.sleep(min(0.1 * 2 ** (short - UNPAUSED), LONGEST_PAUSE))
+
+    async def _new_child(self) -> Child:
+        """Start a player's process; where the system has none to give, again and again once there was one.
+
+        Raises:
+            OSError: the very first does not start.
+        """
+        pause = 0.1
+        while True:
+            try:
+                self._child = Child(self._tape, realtime=self._realtime)
+            except OSError as error:
+                if not self._ready.is_set():
+                    raise
+                if pause == 0.1:
+                    self._tell(
+                        Problem(f"no process can be started for it, it is tried again: {error.strerror}")
+                    )
+                self._child = None
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return self._child
+
+    def _heard(self, report: Report) -> None:
+        """Whatever hearing a report brings about: the player is kept."""
+        try:
+            self._hear(report)
+        except Exception:
+            logger.exception("a fault while hearing %s from the player", type(report).__name__)
 
     def _hear(self, report: Report) -> None:
         match report:
@@ -281,6 +331,9 @@ class PlayerProcess(CommandSender):
                 self._settle(report.released)
             case ClockChanged():
                 self._clocked = report
+                self._clock_seen = False
+                if report.source == MIDI:
+                    self._seen.ask()
                 self._tell(report)
                 self._compare_clock()
                 return
@@ -356,6 +409,7 @@ class PlayerProcess(CommandSender):
         self._compare_ports()
         self._compare_links()
         self._compare_clock()
+        self._tell_ports()
 
     def _compare_clients(self) -> None:
         """Notice that a MIDI system's server went and came while nobody watched: our ports are not on it."""
@@ -364,6 +418,10 @@ class PlayerProcess(CommandSender):
         for system, links in self._seen.links.items():
             if len(links) < sum(self._system_of(spec.name) == system for spec in self._specs):
                 self._system_gone(system)
+        was_seen, self._clock_seen = self._clock_seen, any(map(_is_clock, self._seen.outputs))
+        missing = (was_seen and not self._clock_seen) or not self._seen.systems
+        if self._follows_midi and missing:
+            self._lose_clock()
 
     def _compare_links(self) -> None:
         """Release at virtual ports what is owed to whoever is connected anew, and connect those who were before."""
@@ -395,7 +453,23 @@ class PlayerProcess(CommandSender):
         for name, _ in self.ports.opened:
             if self._system_of(name) == system:
                 self._do(LosePort(name, f"{system} is gone"))
-        self._clock_gone = self._clock.source == MIDI and not self._clock_by_name
+        left = [name for name in self._seen.outputs if not name.endswith(f" ({system})")]
+        if self._follows_midi and not any(map(_is_clock, left)):
+            self._lose_clock()
+        if self.on_system_gone is not None:
+            self.on_system_gone(system)
+
+    def _lose_clock(self) -> None:
+        """The MIDI clock went away, or its whole system: hold the tempo, and follow it again when it is there."""
+        self._clock_gone, self._clock_seen = True, False
+        what = self._clock.target if self._clock_by_name else "the MIDI clock's port"
+        self._clocked = ClockChanged(MIDI, why=f"{what} is gone: its tempo is held until it is back")
+        self._do(replace(self._clock, lost=True))
+        self._tell(self._clocked)
+
+    @property
+    def _follows_midi(self) -> bool:
+        return self._clock.source == MIDI and self._clocked.source == MIDI and not self._clocked.why
 
     def _compare_ports(self) -> None:
         """Close what is gone from the system, and open what is there (again)."""
@@ -411,7 +485,7 @@ class PlayerProcess(CommandSender):
                 missing = missing or bool(not system and systems)
             elif spec.name in opened and opened[spec.name] not in self._seen.outputs:
                 self._do(LosePort(spec.name))
-            elif spec.name not in opened and find_name(self._seen.outputs, spec.target) is not None:
+            elif spec.name not in opened and _is_among(self._seen.outputs, spec.target):
                 missing = True
         if missing:
             self._do(OpenPorts(self._specs))
@@ -422,21 +496,33 @@ class PlayerProcess(CommandSender):
 
     def _compare_clock(self) -> None:
         """Say that the MIDI clock we go by is gone from the system, and follow it when it is there (again)."""
-        if self._clock_gone and self._seen.fresh and self._seen.systems:
+        if self._clock_gone and not self._clock_by_name and self._seen.fresh and self._seen.systems:
             self._clock_gone = False
             self._do(self._clock)
-        if not self._clock_by_name or self._seen.inputs is None:
+        if not self._clock_by_name or self._seen.inputs is None or not self._seen.fresh:
             return
-        there = find_name(self._seen.inputs, self._clock.target) is not None
-        followed = self._clocked.source == MIDI and not self._clocked.why
+        there = _is_among(self._seen.inputs, self._clock.target)
+        followed = self._follows_midi
         if followed and not there:
-            gone = f"{self._clock.target} is gone: its tempo is held until it is back"
-            self._clocked = ClockChanged(MIDI, why=gone)
-            self._tell(self._clocked)
+            self._lose_clock()
         elif there and not followed and self._clocked.why:
             self._clocked = ClockChanged(self._clocked.source)
             self._do(self._clock)
 
+    def _tell_ports(self) -> None:
+        if self._seen.fresh and self.on_ports is not None:
+            self.on_ports(self._seen.outputs, self._seen.systems or ())
+
     def _tell(self, report: Report) -> None:
         if self.on_report is not None:
             self.on_report(report)
+
+
+def _is_among(names: Sequence[str], target: str) -> bool:
+    """Whether one of the system's ports can be opened by `target`, which is no word of ours for the system."""
+    return find_name([name.rpartition(" (")[0] for name in names], target) is not None
+
+
+def _is_clock(name: str) -> bool:
+    """Whether an output of the system is the input on which we hear a MIDI clock."""
+    return is_ours(name, CLOCK_CLIENT)

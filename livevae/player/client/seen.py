@@ -14,6 +14,12 @@ PAUSE = 5.0
 
 LONGEST_LINE = 1 << 20
 
+HEARTBEAT = 3.0
+"""Seconds between two questions to the watch, whatever happens."""
+
+PATIENCE = 10.0
+"""Seconds without an answer after which the watch is taken to hang, as JACK's library can when its server crashes."""
+
 
 class PortsSeen:
     """What the watch, a process of its own, last saw. Used from the server's loop.
@@ -81,16 +87,29 @@ class PortsSeen:
             )
             self.ask()
             system = ""
+            pulse = asyncio.get_running_loop().create_task(self._pulse(process), name="watch's pulse")
             try:
                 while process.stdout is not None and (line := await process.stdout.readline()):
                     system = self._hear(line)
             finally:
+                pulse.cancel()
                 self._process = None
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
             if not system:
                 await asyncio.sleep(PAUSE)
+
+    async def _pulse(self, process: asyncio.subprocess.Process) -> None:
+        """Ask again and again, and end a watch that does not answer."""
+        silent = 0.0
+        while silent < PATIENCE:
+            await asyncio.sleep(HEARTBEAT)
+            silent = 0.0 if self.fresh else silent + HEARTBEAT
+            if self.fresh:
+                self.ask()
+        with suppress(ProcessLookupError):
+            process.kill()
 
     def _hear(self, line: bytes) -> str:
         """Take a line of the watch's; the MIDI system that it says is gone."""

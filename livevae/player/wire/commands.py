@@ -124,11 +124,13 @@ class SetClock:
         source: `internal`, or another of clocks.py.
         quantum: ticks of the grid on which we agree with it.
         target: for a MIDI clock: `virtual` (a port of our own, livevae-clock), or part of an output's name.
+        lost: whether its MIDI system went away: what is left of it is not touched again, and the tempo is held.
     """
 
     source: str
     quantum: int = TICKS_PER_BAR
     target: str = "virtual"
+    lost: bool = False
 
     def __post_init__(self) -> None:
         if self.quantum < 1:
