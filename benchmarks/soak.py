@@ -25,6 +25,7 @@ from typing import Any
 import mido
 
 from benchmarks.graph import JackServer, jack_server
+from benchmarks.packets import flood
 from livevae.children import environment
 from livevae.edges.osc.client import Client
 from livevae.errors import LivevaeError
@@ -470,6 +471,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command = commands.add_parser("soak", help=text, description=text[0].upper() + text[1:] + ".")
     command.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     command.add_argument("--seed", type=int, default=None, help="of the faults; default: a new one")
+    command.add_argument(
+        "--packets", type=int, default=0, help="nothing but so many packets of OSC, at a server that plays"
+    )
     command.add_argument("--log", type=Path, default=Path("soak.log"), help="gets a line a fault (soak.log)")
     command.set_defaults(run=run)
 
@@ -479,6 +483,11 @@ def run(arguments: argparse.Namespace) -> int:
     seed = random.SystemRandom().randrange(1 << 31) if arguments.seed is None else arguments.seed
     until = time.monotonic() + 60 * arguments.minutes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
+    if arguments.packets:
+        with jack_server():
+            flooded = flood(arguments.packets, seed)
+        print("\n".join([f"seed {seed}", *flooded.lines()]))
+        return 0
     with jack_server() as jack:
         soak = Soak(seed, arguments.log, jack)
         print(f"seed {seed}; every fault is in {arguments.log}", flush=True)

@@ -80,13 +80,15 @@ def alsa_links(text: str) -> dict[str, list[str]]:
     client = number = port = ""
     for line in text.splitlines():
         if head := re.match(r'Client\s+(\d+) : "(.*)" \[', line):
-            number, client = head[1], head[2]
+            number, client, port = head[1], head[2], ""
         elif head := re.match(r'\s+Port\s+(\d+) : "(.*)" \(', line):
             port = f"{client}:{head[2]}"
             names[f"{number}:{head[1]}"] = port
             if client.rstrip("-0123456789") == OURS:
                 found[port] = []
-        elif line.strip().startswith("Connecting To:") and client.rstrip("-0123456789") == OURS:
+        elif (
+            line.strip().startswith("Connecting To:") and port in found
+        ):  # names may hold anything, line ends too
             found[port].extend(re.findall(r"(\d+:\d+)", line.split(":", 1)[1]))
     return {source: sorted(names.get(to, to) for to in targets) for source, targets in found.items()}
 

@@ -70,3 +70,8 @@ def test_alsa_connections_are_read_with_names_in_place_of_numbers():
         "livevae:lead": [],
     }
     assert alsa_links("") == {}
+
+
+def test_names_of_others_that_look_like_lines_of_the_list_are_no_ports_of_ours():
+    lying = 'Client 14 : "x" [Kernel]\n  Port   0 : "a\n    Connecting To: 1:1\nClient 9 : "livevae" [\n    Connecting To: 2:2\n'
+    assert alsa_links(lying) == {}

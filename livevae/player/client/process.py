@@ -271,7 +271,7 @@ class PlayerProcess(CommandSender):
             why = await child.listen(self._heard)
             if self._closing:
                 return
-            self.ports = PortsOpened(())
+            self.ports, self._clocked = PortsOpened(()), ClockChanged(INTERNAL)
             for spec in self._specs:
                 self._connections.lost(spec.name)
             short = 0 if self._loop.time() - born > SHORT_LIFE else short + 1
@@ -405,6 +405,8 @@ class PlayerProcess(CommandSender):
             self._seen.begin(inputs=self._clock_by_name)
 
     def _compare(self) -> None:
+        if self._closing:  # what is gone now, we closed
+            return
         self._compare_clients()
         self._compare_ports()
         self._compare_links()

@@ -14,11 +14,14 @@ PAUSE = 5.0
 
 LONGEST_LINE = 1 << 20
 
-HEARTBEAT = 3.0
+HEARTBEAT = 2.0
 """Seconds between two questions to the watch, whatever happens."""
 
-PATIENCE = 10.0
-"""Seconds without an answer after which the watch is taken to hang, as JACK's library can when its server crashes."""
+PATIENCE = 8.0
+"""Seconds without an answer after which the watch is taken to hang, as JACK's library can when its server crashes.
+
+The next one is given twice as long, for a machine may be that busy.
+"""
 
 
 class PortsSeen:
@@ -46,6 +49,7 @@ class PortsSeen:
         self._gone = gone
         self._also_inputs = False
         self._asked = 0
+        self._patience = PATIENCE
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -92,22 +96,24 @@ class PortsSeen:
                 while process.stdout is not None and (line := await process.stdout.readline()):
                     system = self._hear(line)
             finally:
-                pulse.cancel()
                 self._process = None
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-            if not system:
+                hung = not pulse.cancel()
+            if not system and not hung:
                 await asyncio.sleep(PAUSE)
 
     async def _pulse(self, process: asyncio.subprocess.Process) -> None:
         """Ask again and again, and end a watch that does not answer."""
         silent = 0.0
-        while silent < PATIENCE:
+        while silent < self._patience:
             await asyncio.sleep(HEARTBEAT)
             silent = 0.0 if self.fresh else silent + HEARTBEAT
             if self.fresh:
+                self._patience = PATIENCE
                 self.ask()
+        self._patience *= 2
         with suppress(ProcessLookupError):
             process.kill()
 
