@@ -22,6 +22,7 @@ BENCHES = (
     "benchmarks.soak",
     "benchmarks.families",
     "benchmarks.duet",
+    "benchmarks.reflection",
     "benchmarks.decode_table",
     "benchmarks.training_table",
     "benchmarks.align",

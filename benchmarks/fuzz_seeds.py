@@ -48,8 +48,11 @@ def _mxl_seeds() -> Iterator[bytes]:
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         buffer = BytesIO()
         with zipfile.ZipFile(buffer, "w", method) as archive:
-            archive.writestr("META-INF/container.xml", '<c><rootfile full-path="a.xml"/></c>')
-            archive.writestr("a.xml", score)
+            container = b'<c><rootfile full-path="a.xml"/></c>'
+            for name, data in (("META-INF/container.xml", container), ("a.xml", score)):
+                member = zipfile.ZipInfo(name)  # of 1980, whenever it is made
+                member.compress_type = method
+                archive.writestr(member, data)
         yield buffer.getvalue()
 
 
@@ -77,16 +80,17 @@ def _npz_seeds() -> Iterator[bytes]:
 
 
 def _tar_seeds() -> Iterator[bytes]:
+    import gzip
     import tarfile
 
-    for mode in ("w", "w:gz"):
-        buffer = BytesIO()
-        with tarfile.open(fileobj=buffer, mode=mode) as archive:
-            for name, data in (("m.ckpt.index", _index()), ("m.ckpt.data-00000-of-00001", bytes(8))):
-                member = tarfile.TarInfo(name)
-                member.size = len(data)
-                archive.addfile(member, BytesIO(data))
-        yield buffer.getvalue()
+    buffer = BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in (("m.ckpt.index", _index()), ("m.ckpt.data-00000-of-00001", bytes(8))):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, BytesIO(data))
+    yield buffer.getvalue()
+    yield gzip.compress(buffer.getvalue(), mtime=0)
 
 
 def _js_seeds() -> Iterator[bytes]:

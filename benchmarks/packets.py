@@ -79,7 +79,8 @@ class Flood:
         before, then, most = self.memory
         return [
             f"{self.packets:,} packets, {self.bytes_in / 1e6:.1f} MB, in {self.seconds:.0f} s",
-            f"longest gap between notes {self.gap:.3f} s, the rhythm asks for {self.asked:.3f} s; late riffs {self.late}",
+            f"longest gap between notes {self.gap:.3f} s, the rhythm asks for {self.asked:.3f} s",
+            f"late riffs {self.late}",
             f"ping p50 {pings[len(pings) // 2] * 1e3:.1f} ms, p99 {pings[len(pings) * 99 // 100] * 1e3:.1f} ms",
             f"pings without an answer {self.lost} of {self.lost + len(self.pings)}",
             f"memory {before / 1e3:.1f} MB before, {then / 1e3:.1f} MB after a tenth, {most / 1e3:.1f} MB at the most",
@@ -128,13 +129,18 @@ def _measure(done: Flood, server: "subprocess.Popen[bytes]", count: int, seed: i
 
     before = _memory(server.pid)
     over = threading.Event()
+
+    def end() -> None:
+        process.wait()
+        over.set()
+
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.packets", str(count), str(seed)],
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
     )
-    waiter = threading.Thread(target=lambda: (process.wait(), over.set()))
+    waiter = threading.Thread(target=end)
     waiter.start()
     began, then, most = time.monotonic(), 0, before
     expected = count / RATE
@@ -193,7 +199,8 @@ def _asked(scene: Path, out: Path, bars: int) -> float:
         "--out",
     ]
     subprocess.run([*command, str(out)], check=True, stdout=subprocess.DEVNULL, env=environment())
-    now, ons = 0.0, []
+    now = 0.0
+    ons: list[float] = []
     for message in mido.MidiFile(out):
         now += message.time
         if message.type == "note_on" and message.velocity:

@@ -26,6 +26,7 @@ import mido
 
 from benchmarks.graph import JackServer, jack_server
 from benchmarks.packets import flood
+from benchmarks.soak_files import damaged, give
 from livevae.children import environment
 from livevae.edges.osc.client import Client
 from livevae.errors import LivevaeError
@@ -71,10 +72,17 @@ FAULT_WEIGHTS = {
     "starve": 2,
     "jack": 1,
     "keys": 2,
+    "clock": 2,
+    "files": 2,
+    "hostile": 3,
+    "hour": 1,
 }
 """Faults, and how often each comes beside the others."""
 
-BROKEN = ("broken file", "hanging note", "lost persona", "left process", "left file", "no answer")
+BROKEN = (
+    *("broken file", "hanging note", "lost persona", "left process", "left file", "no answer"),
+    *("bad end", "other bytes"),
+)
 """What must not be."""
 
 
@@ -395,6 +403,83 @@ class _Night:
         for process in busy:
             process.kill()
             process.wait()
+
+    def do_clock(self, random: random.Random) -> None:
+        """Follow a drum box on JACK that goes away, and go by our own clock again."""
+        box = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.soak_receiver", "--clock", "soak-box", "100"],
+            env=self._soak.environment(),
+        )
+        _wait(lambda: self._ask("/livevae/clock", "midi", "from", "soak-box") or not self.runs, 6)
+        time.sleep(random.random() * 4)
+        box.kill()
+        box.wait()
+        before = self.ears.ask("counts")["ons"]
+        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
+            self._soak.found("no answer", "after the clock went away nothing is heard")
+        self._ask("/livevae/clock", "internal")
+
+    def do_hostile(self, random: random.Random) -> None:
+        """Broken scenes, personas and kept riffs are asked for while it plays; it plays on."""
+        home = self._soak.home / "home"
+        for target, path, words in (
+            ("scene", self._soak.home / "hostile.toml", ("/livevae/scene", "hostile")),
+            (
+                "persona",
+                home / "personas" / "hostile.safetensors",
+                ("/livevae/blend", "lead", "hostile", 1.0),
+            ),
+            ("riff", home / "riffs" / "hostile.json", ("/livevae/recall", "hostile")),
+            (
+                "checkpoint",
+                home / "models" / "hostile.safetensors",
+                ("/livevae/set", "lead", "model", "hostile"),
+            ),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(damaged(random, target))
+            self._ask(*words)
+            path.unlink(missing_ok=True)
+        self._ask("/livevae/scene", "scene")
+        self._answers("after broken files")
+        before = self.ears.ask("counts")["ons"]
+        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
+            self._soak.found("no answer", "after broken files nothing is heard")
+
+    def do_files(self, random: random.Random) -> None:
+        """Give another livevae a broken file, beside the music."""
+        words, wrong = give(random, self._soak.home, self._soak.environment())
+        self._soak.say(f"gave a broken file to {words}")
+        if wrong:
+            self._soak.found("bad end", f"{words}: {wrong}")
+
+    def do_hour(self, random: random.Random) -> None:
+        """A quarter of an hour in virtual time, twice: whole, and the same bytes."""
+        out, made = self._soak.home / "hour.mid", set()
+        seed = str(random.randrange(1 << 20))
+        words = [
+            "render",
+            str(self._soak.home / "scene.toml"),
+            "--bars",
+            "450",
+            "--seed",
+            seed,
+            "--out",
+            str(out),
+        ]
+        for _ in range(2):
+            subprocess.run(
+                [sys.executable, "-m", "livevae", *words],
+                env=self._soak.environment(), check=False, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                _check(out)
+            except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
+                self._soak.found("broken file", f"{' '.join(words)}: {error!r}")
+            made.add(out.read_bytes() if out.exists() else b"")
+            out.unlink(missing_ok=True)
+        if len(made) > 1:
+            self._soak.found("other bytes", " ".join(words))
 
     def do_jack(self, _: random.Random) -> None:
         self._soak.restart_jack()

@@ -1,6 +1,7 @@
 """The receiver of a soak: a process on JACK that knows what sounds, and can play a little itself.
 
 python -m benchmarks.soak_receiver NAME; a word a line comes in, a line of JSON goes out.
+python -m benchmarks.soak_receiver --clock NAME BPM is a drum box.
 """
 
 import json
@@ -44,5 +45,21 @@ def main(name: str) -> None:
         sys.stdout.flush()
 
 
+def clock(name: str, bpm: float) -> None:
+    """A drum box: a port that sends a MIDI clock."""
+    import rtmidi
+
+    out = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=name)
+    out.open_virtual_port("clock")
+    due = time.monotonic()
+    while True:
+        out.send_message((0xF8,))
+        due += 60 / bpm / 24
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "--clock":
+        clock(sys.argv[2], float(sys.argv[3]))
+    else:
+        main(sys.argv[1])

@@ -8,7 +8,7 @@ import sys
 import mido
 import pytest
 
-from benchmarks import soak
+from benchmarks import soak, soak_files
 
 
 class NoJack:
@@ -64,3 +64,16 @@ def test_the_same_seed_chooses_the_same_faults():
     first, second = (random.Random(3) for _ in range(2))
     assert [soak.choose(first) for _ in range(50)] == [soak.choose(second) for _ in range(50)]
     assert {soak.choose(first) for _ in range(2000)} == set(soak.FAULT_WEIGHTS)
+
+
+def test_broken_files_are_the_same_for_one_seed_and_each_has_a_command_that_reads_it(tmp_path, monkeypatch):
+    for target in soak_files.COMMANDS:
+        first, again = (soak_files.damaged(random.Random(3), target) for _ in range(2))
+        assert first == again
+    done = subprocess.CompletedProcess([], 1, "", "livevae: in.mid is not a MIDI file that can be read")
+    monkeypatch.setattr(soak_files.subprocess, "run", lambda *_, **__: done)
+    assert soak_files.give(random.Random(1), tmp_path, {})[1] == ""
+    assert list(tmp_path.iterdir()) == []
+    done.stderr = "Traceback (most recent call last):"
+    assert "exit status 1: Traceback" in soak_files.give(random.Random(1), tmp_path, {})[1]
+    assert len(list(tmp_path.iterdir())) == 1  # kept, to be looked at
