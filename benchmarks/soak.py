@@ -296,7 +296,7 @@ class _Night:
     def _connect(self) -> None:
         if self._virtual:
             _wait(lambda: self._jack_connect() or not self.runs)
-            time.sleep(0.7)  # the watch looks twice a second
+            time.sleep(2.0)  # the watch looks twice a second, where the machine lets it
 
     def _jack_connect(self) -> bool:
         done = subprocess.run(

@@ -256,7 +256,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
         )
         host, port = osc.address
-        say(f"osc     {host}:{port}; try: {_program()} send /livevae/status --osc {host}:{port}")
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        say(f"osc     {where}; try: {_program()} send /livevae/status --osc {where}")
         if not is_local((host,)) and options.door == OPEN:
             say(
                 f"osc     {host} can be reached from other machines, and whoever reaches it plays:"

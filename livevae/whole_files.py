@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     Raises:
         OSError: it cannot be written, or is no regular file; what was there stays as it was.
     """
-    path = path.resolve()
+    path = resolved(path)
     if path.exists() and not path.is_file():
         raise FileExistsError(errno.EEXIST, "it is no regular file", str(path))
     sweep(path.parent, path.name)
@@ -46,6 +46,18 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def resolved(path: Path) -> Path:
+    """Where a path leads.
+
+    Raises:
+        OSError: its links lead nowhere but to each other.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError:  # of Python before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
 
 
 def sweep(folder: Path, name: str = "") -> None:

@@ -1,10 +1,12 @@
 """The command line: names that are mistyped, names from before, answers that come later."""
 
 import argparse
+import io
 
 import pytest
 
 from livevae import cli
+from livevae.cli.common import say
 
 
 def parsed(*words):
@@ -54,3 +56,25 @@ def test_every_command_has_a_sentence():
     (group,) = (action for action in top._actions if isinstance(action, argparse._SubParsersAction))
     assert all(choice.help for choice in group._choices_actions)
     assert {"serve", "model", "sample", "send"} <= set(cli.commands_of(top))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_line_is_shown_on_any_terminal(monkeypatch, encoding):
+    shown = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(shown, encoding))
+    say("playing nöte ♪, a persona called \udcff")
+    assert shown.getvalue().decode(encoding).startswith("playing n")
+
+
+def test_a_disk_that_is_full_takes_no_lines_and_stops_nothing(monkeypatch):
+    class Full(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, _data):
+            raise OSError(28, "No space left on device")
+
+    full = io.TextIOWrapper(Full(), "utf-8", write_through=True)
+    monkeypatch.setattr("sys.stdout", full)
+    say("playing")
+    full.detach()

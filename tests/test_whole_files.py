@@ -81,3 +81,11 @@ def test_folders_of_dead_processes_are_swept(tmp_path: Path, monkeypatch: pytest
         (folder / "x").write_bytes(b"x")
     whole_files.sweep_workshops()
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([ours.name, "livevae-notes"])
+
+
+def test_links_that_lead_nowhere_but_to_each_other_are_an_error_of_the_system(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(OSError, match="symbolic links"):
+        whole_files.write_whole(one, b"new")

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -167,8 +168,10 @@ def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:
 
 
 def say(line: str) -> None:
-    """A line on stdout, at once."""
-    print(line, flush=True)
+    """A line on stdout, at once; a terminal that cannot show it, or is gone, or is a full disk, stops nothing."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    with contextlib.suppress(OSError, ValueError):
+        print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def positive(text: str) -> int:

@@ -344,6 +344,18 @@ class Cast:
         voice.commits = [] if tick is None else [_cut(riff, tick) for riff in voice.commits]
         self.player.cancel(voice.name, tick)
 
+    def failed(self, voice: str, error: LivevaeError | None) -> None:
+        """Show that a voice repeats its last riff, as its model fails; see `voice.Stage`."""
+        one, why = self._voices.get(voice), "" if error is None else str(error)
+        if one is None or one.fault == why:
+            return
+        one.fault = why
+        if error is not None:
+            if self._strict:
+                self.faults.append(error)
+            self._hub.log("voice", f"{voice} repeats its last riff: {why}", "error")
+            logger.error("voice %s repeats its last riff: %s", voice, why)
+
     def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
         """What a voice's riff on a tick continues, and what others play beside it; see `voice.Stage`."""
         takes, meter = self.takes(settings.model), self.clock.meter

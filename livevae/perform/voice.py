@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from livevae.errors import LivevaeError
 from livevae.latent.recipe import NORMAL, Recipe
 from livevae.music import keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
@@ -117,6 +118,9 @@ class Stage(Protocol):
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard."""
+
+    def failed(self, voice: str, error: LivevaeError | None) -> None:
+        """The voice's model gives no riff, and its last one is repeated; None where there is no such error."""
 
     def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
         """What the voice's riff on a tick continues, and what others play beside it; () where its model hears none."""
@@ -236,6 +240,8 @@ async def play(
     grid point after it is ready. After a stall of the whole server, turns that are past are left out. A riff that is
     kept takes every turn until it is released.
 
+    So is one that the model cannot give, where there was one before it.
+
     Returns:
         The tick where the other room's voice is to be heard.
     """
@@ -281,8 +287,18 @@ async def play(
                         asked = Decoding(wanted, now, stage.engine.submit(wanted))
                     # there is nothing to repeat yet, so the first riff may take until the last moment
                     patience = stage.timing.lookahead if last is not None else HANDOVER
-                    fresh = await ready(asked, start, patience + ahead(now), stage)
-                    if fresh is None:
+                    failed: LivevaeError | None = None
+                    try:
+                        fresh = await ready(asked, start, patience + ahead(now), stage)
+                    except LivevaeError as error:  # a model or persona that was set just now, as a rule
+                        if last is None:
+                            raise
+                        failed = error
+                    stage.failed(name, failed)
+                    if failed is not None:
+                        asked, late = None, True
+                        counters.repeats += 1
+                    elif fresh is None:
                         counters.late += 1
                         if last is None:
                             await asked.coming

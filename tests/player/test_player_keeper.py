@@ -100,3 +100,14 @@ def test_a_fault_in_hearing_a_report_costs_that_report_alone(caplog):
 
     assert run(night()) == [PortsOpened((("synth", "none"),)), Counters(sent=3)]
     assert "a fault while hearing Hello" in caplog.text
+
+
+def test_a_recording_over_links_in_a_circle_is_refused(tmp_path):
+    (tmp_path / "a.mid").symlink_to(tmp_path / "a.mid")
+
+    async def night():
+        with pytest.raises(LivevaeError, match=r"cannot record to .*a\.mid"):
+            await PlayerProcess.start(120, [PortSpec("synth", "none")], record=tmp_path / "a.mid")
+
+    run(night())
+    assert not FakeChild.lives

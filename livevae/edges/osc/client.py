@@ -40,7 +40,8 @@ class Client:
         self._patience = patience
         self._ids = itertools.count(1)
         self._timetags = Timetags()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.connect((host, int(port)))
         except (OSError, OverflowError, ValueError) as wrong:

@@ -231,7 +231,10 @@ class PlayerProcess(CommandSender):
             self._child.write(b"".join(map(encode, commands)))
 
     def _start_recorder(self, path: Path) -> None:
-        path = path.resolve()
+        try:
+            path = path.resolve()
+        except RuntimeError:  # of Python before 3.13
+            raise LivevaeError(f"cannot record to {path}: its links lead nowhere but to each other") from None
         if not path.parent.is_dir() or (path.exists() and not path.is_file()):
             raise LivevaeError(
                 f"cannot record to {path}: give a new name, or a file that may be replaced, in a folder that exists"

@@ -14,6 +14,9 @@ PAUSE = 5.0
 
 LONGEST_LINE = 1 << 20
 
+MOST_TRIES = 10
+"""How often two ports are connected again that a watch did not connect, or died over."""
+
 HEARTBEAT = 2.0
 """Seconds between two questions to the watch, whatever happens."""
 
@@ -50,6 +53,7 @@ class PortsSeen:
         self._also_inputs = False
         self._asked = 0
         self._patience = PATIENCE
+        self._wanted: dict[tuple[str, str], int] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -65,6 +69,8 @@ class PortsSeen:
         """Look now, after connecting these ports; until then nothing is fresh."""
         self._asked += 1
         self.fresh = False
+        for pair in connect:
+            self._wanted[pair] = self._wanted.get(pair, 0) + 1
         if self._process is not None and self._process.stdin is not None:
             wish = {"asked": self._asked, "inputs": self._also_inputs, "connect": list(connect)}
             self._process.stdin.write(json.dumps(wish).encode() + b"\n")
@@ -89,7 +95,7 @@ class PortsSeen:
                 env=environment(),
                 limit=LONGEST_LINE,
             )
-            self.ask()
+            self.ask(list(self._wanted))
             system = ""
             pulse = asyncio.get_running_loop().create_task(self._pulse(process), name="watch's pulse")
             try:
@@ -112,7 +118,8 @@ class PortsSeen:
             silent = 0.0 if self.fresh else silent + HEARTBEAT
             if self.fresh:
                 self._patience = PATIENCE
-                self.ask()
+                self._wanted = {pair: count for pair, count in self._wanted.items() if count < MOST_TRIES}
+                self.ask(list(self._wanted))
         self._patience *= 2
         with suppress(ProcessLookupError):
             process.kill()
@@ -131,6 +138,9 @@ class PortsSeen:
         if "inputs" in seen:
             self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
         self.systems, self.links = seen["systems"], seen["links"]
+        for source, targets in [link for links in self.links.values() for link in links.items()]:
+            for target in targets:
+                self._wanted.pop((source, target), None)
         self.fresh = seen["asked"] >= self._asked
         self._changed()
         return ""
