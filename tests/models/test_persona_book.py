@@ -232,3 +232,12 @@ def test_a_training_ends_with_the_server_that_waits_for_it_and_takes_its_folder_
     assert worker.wait(20) == 1
     worker.stdout.close()
     assert not folder.exists()
+
+
+def test_what_a_persona_says_of_itself_is_read_without_its_weights():
+    book = PersonaBook()
+    about = book.describe("lied")
+    assert about["licence"].startswith("CC0")
+    assert about["base"] == "cat-mel_2bar_small"
+    with pytest.raises(ModelError, match="no persona's file"):
+        book.describe("nobody")
