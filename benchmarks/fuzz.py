@@ -340,7 +340,7 @@ def _fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int, list[str]]:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(SEEDS[name]()):
         (corpus / f"seed{number}").write_bytes(seed)
-    before = set(folder.glob("*-*"))
+    before = set(folder.glob("[!s]*-*"))
     options = [
         f"-max_total_time={seconds}", f"-timeout={HANG}", f"-rss_limit_mb={MEMORY}", f"-max_len={LONGEST}",
         f"-artifact_prefix={folder}/", "-print_final_stats=1", "-close_fd_mask=1",
@@ -352,7 +352,7 @@ def _fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int, list[str]]:
         text = log.read().decode(errors="replace")
     executed = [int(number) for number in re.findall(r"stat::number_of_executed_units:\s*(\d+)", text)]
     edges = [int(number) for number in re.findall(r"cov: (\d+)", text)]
-    findings = sorted(str(path) for path in set(folder.glob("*-*")) - before)
+    findings = sorted(str(path) for path in set(folder.glob("[!s]*-*")) - before)
     if not executed and not findings:
         findings = [f"it does not run: see {folder / 'log'}"]
     return executed[-1] if executed else 0, edges[-1] if edges else 0, findings

@@ -49,7 +49,7 @@ def test_the_last_riff_is_repeated_until_the_setting_is_mended(wrong, right):
 
 def test_a_voice_whose_first_riff_fails_stops_and_says_why():
     async def line(stand):
-        assert stand.do(ask.Set("new", {"model": "broken", "channel": 3})).ok
+        assert stand.do(ask.Set("new", {"model": "broken", "channel": 3}, new=True)).ok
         assert stand.do(ask.Play("new")).ok
         await stand.until(4 * BAR)
         (new,) = [voice for voice in stand.session.snapshot().voices if voice.name == "new"]
