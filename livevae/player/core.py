@@ -352,9 +352,10 @@ class PlayerCore:
     def _open_ports(self, ports: tuple[PortSpec, ...], now: float) -> list[Sent]:
         named = {spec.name for spec in ports}
         out = self._release(lambda key, _: key.port not in named, now)
-        self._ledger.take(lambda key, _: key.port not in named)
         for name in [name for name in self._lanes if name not in named]:
-            del self._lanes[name]
+            lost = self._lanes.pop(name).lost
+            if lost:  # what hangs at its other end is released when it is named again and there
+                self._lane(name).lost = True
         for spec in ports:
             lane = self._lane(spec.name)
             lane.offset = spec.offset_ms / 1000.0

@@ -339,7 +339,6 @@ class PlayerLoop:
                     self._lost.discard(name)
                     self._send(self._core.port_back(name, time.monotonic()))
                     self._report(PortBack(name))
-        self._lost &= wanted.keys()
         opened = tuple((name, port.name) for name, port in self._ports.items())
         self._report(PortsOpened(opened, tuple(failed)))
 

@@ -95,7 +95,7 @@ def test_a_training_that_is_killed_says_so_and_one_that_nobody_waits_for_ends(mo
     async def killed() -> None:
         book = PersonaBook(model)
         seen = asyncio.Event()
-        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
+        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 20_000, lambda *_: seen.set()))
         await asyncio.wait_for(seen.wait(), 300)
         os.kill(child_of(os.getpid()), signal.SIGKILL)
         with pytest.raises(ModelError, match="died with status -9"):
@@ -104,7 +104,7 @@ def test_a_training_that_is_killed_says_so_and_one_that_nobody_waits_for_ends(mo
     async def forgotten() -> None:
         book = PersonaBook(model)
         seen = asyncio.Event()
-        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 100_000, lambda *_: seen.set()))
+        training = asyncio.ensure_future(book.train("nora", "", [take(60)], 20_000, lambda *_: seen.set()))
         await asyncio.wait_for(seen.wait(), 300)
         child = child_of(os.getpid())
         training.cancel()
