@@ -192,3 +192,19 @@ def test_own_models_are_listed_and_removed_and_bundled_ones_stay(tmp_path, monke
     for name in ("mine", "cat-mel_2bar_small"):
         with pytest.raises(ModelError, match=r"not among your models|comes with livevae"):
             shelf.remove(name)
+
+
+@pytest.mark.parametrize("name", ["mine", "another"])
+def test_an_import_for_which_there_is_no_room_leaves_the_shelf_as_it_was(model, monkeypatch, tmp_path, name):
+    assert model
+    theirs = tmp_path / "theirs.safetensors"
+    theirs.write_bytes(shelf.place("mine").read_bytes())
+    before = {path: path.read_bytes() for path in shelf.place("mine").parent.iterdir()}
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("livevae.whole_files.os.fsync", fail)
+    with pytest.raises(ModelError, match="No space left"):
+        foreign_import.import_model(theirs, name)
+    assert {path: path.read_bytes() for path in shelf.place("mine").parent.iterdir()} == before
