@@ -32,7 +32,7 @@ from livevae.models.live import LiveDecoder
 from livevae.models.midime.shipped.make import RIFFS
 from livevae.music.notes import TICKS_PER_BAR, Note
 from livevae.perform import requests as ask
-from livevae.perform.hub import RiffEvent
+from livevae.perform.events import RiffEvent
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.settings import LATENT, VoiceSettings

@@ -20,7 +20,7 @@ from livevae.models.checkpoints import shelf
 from livevae.models.live import LiveDecoder
 from livevae.music.notes import TICKS_PER_BAR, Riff
 from livevae.perform.engine import Engine
-from livevae.perform.hub import VoiceState
+from livevae.perform.events import VoiceState
 from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.session import Session

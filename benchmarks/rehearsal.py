@@ -12,7 +12,7 @@ from livevae.edges.osc.feed import packets
 from livevae.edges.osc.timetags import Timetags
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_BEAT, Note
-from livevae.perform.hub import (
+from livevae.perform.events import (
     Beat,
     Event,
     Health,

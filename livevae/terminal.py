@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from livevae.edges.midi_in import MidiInputs
 from livevae.edges.osc.subscriptions import Subscriptions
-from livevae.perform.hub import Health, Hub, LogLine, PortState
+from livevae.perform.events import Health, LogLine, PortState
+from livevae.perform.hub import Hub
 from livevae.perform.reporter import Backstage
 from livevae.player.client.process import PlayerProcess
 

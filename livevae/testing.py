@@ -7,12 +7,11 @@ from typing import Any
 
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import TICKS_PER_BAR, TICKS_PER_STEP, Note, Riff
-from livevae.perform.hub import (
+from livevae.perform.events import (
     Bar,
     Beat,
     Event,
     Health,
-    Hub,
     LogLine,
     PersonaState,
     PortState,
@@ -23,6 +22,7 @@ from livevae.perform.hub import (
     Transport,
     VoiceState,
 )
+from livevae.perform.hub import Hub
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 

@@ -13,7 +13,8 @@ from livevae.music.notes import Riff
 from livevae.perform import voice as voices
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
-from livevae.perform.hub import Hub, RiffEvent
+from livevae.perform.events import RiffEvent
+from livevae.perform.hub import Hub
 from livevae.perform.incoming import Incoming, play_from
 from livevae.perform.memory import MIDI, SELF, Memory, Played
 from livevae.perform.protocols import Player

@@ -14,7 +14,7 @@ from livevae.latent.recipe import Recipe
 from livevae.music.meter import COMMON, Meter, parse as parse_meter
 from livevae.music.notes import Note, Riff
 from livevae.perform import recipes
-from livevae.perform.hub import Scalar
+from livevae.perform.events import Scalar
 
 FORMAT = "livevae riff 1"
 NAME = re.compile(r"[\w][\w.-]{0,63}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from livevae.music.meter import Meter
 from livevae.perform.blend import Tour, Weights
-from livevae.perform.hub import Scalar
+from livevae.perform.events import Scalar
 
 
 @dataclass(frozen=True, slots=True)

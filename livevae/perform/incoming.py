@@ -12,7 +12,7 @@ from livevae.latent.recipe import Recipe
 from livevae.music import shape
 from livevae.music.notes import Note, Riff
 from livevae.perform import voice as voices
-from livevae.perform.hub import RiffEvent
+from livevae.perform.events import RiffEvent
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.voice import Committed, Counters, Stage
 

@@ -10,7 +10,8 @@ from livevae.perform import crib as cribs, recipes, requests as ask, voice as vo
 from livevae.perform.cast import Cast, Voice
 from livevae.perform.clock import TickClock
 from livevae.perform.crib import Crib, KeptRiff
-from livevae.perform.hub import Hub, RiffEvent
+from livevae.perform.events import RiffEvent
+from livevae.perform.hub import Hub
 from livevae.perform.recording import Recording, quantised
 from livevae.perform.requests import Reply, Request
 from livevae.perform.settings import BY_NAME, VoiceSettings

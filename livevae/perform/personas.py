@@ -14,7 +14,8 @@ from livevae.latent.personas import Persona, Personas
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
-from livevae.perform.hub import Hub, PersonaState, Training
+from livevae.perform.events import PersonaState, Training
+from livevae.perform.hub import Hub
 from livevae.perform.provenance import persona_state, windows
 from livevae.perform.requests import Later, Reply, Request, nobody
 from livevae.perform.voice import Timing

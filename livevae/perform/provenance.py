@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from livevae.perform.hub import PersonaState
+from livevae.perform.events import PersonaState
 
 MOST_NAMES = 3
 """Files that are named; of more it is said how many there are."""

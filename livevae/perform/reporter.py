@@ -10,7 +10,8 @@ from typing import Any
 
 from livevae.music.notes import TICKS_PER_BEAT
 from livevae.perform.clock import TickClock
-from livevae.perform.hub import Bar, Beat, Health, Hub, PortState, Snapshot
+from livevae.perform.events import Bar, Beat, Health, PortState, Snapshot
+from livevae.perform.hub import Hub
 from livevae.perform.standing import EnsembleState, MemberState
 from livevae.tempo.timeline import next_grid
 

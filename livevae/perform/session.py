@@ -19,8 +19,9 @@ from livevae.perform.controls import Controls
 from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.cues import Cues
 from livevae.perform.engine import Engine
+from livevae.perform.events import Snapshot
 from livevae.perform.history import History
-from livevae.perform.hub import Hub, Snapshot
+from livevae.perform.hub import Hub
 from livevae.perform.keeping import Keeping
 from livevae.perform.personas import Book, Desk
 from livevae.perform.protocols import Player

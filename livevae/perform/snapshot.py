@@ -9,8 +9,8 @@ from livevae.perform.cast import Cast, Voice
 from livevae.perform.clock import TickClock
 from livevae.perform.conductor import Followed
 from livevae.perform.cue import Cue, CueVoice
+from livevae.perform.events import Health, Scalar, Snapshot, Takes, Transport, VoiceState
 from livevae.perform.history import State
-from livevae.perform.hub import Health, Scalar, Snapshot, Takes, Transport, VoiceState
 from livevae.perform.recording import Recording
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.standing import MOST_CUES_TOLD, MOST_DIFFERENCES, CueState, OtherSlot

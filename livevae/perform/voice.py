@@ -17,7 +17,7 @@ from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform.clock import TickClock
 from livevae.perform.engine import Engine
-from livevae.perform.hub import RiffEvent
+from livevae.perform.events import RiffEvent
 from livevae.perform.memory import Memory, Played
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds

@@ -20,7 +20,7 @@ from livevae.tui.state import LOST, UP, Line, Scalar, UiState, with_line
 from livevae.tui.views import Views
 
 if TYPE_CHECKING:
-    from livevae.perform.hub import Event
+    from livevae.perform.events import Event
     from livevae.tui.link import Link
 
 FRAMES = 10.0

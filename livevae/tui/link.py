@@ -12,7 +12,7 @@ from livevae.edges.osc.assembler import Assembler
 from livevae.edges.osc.codec import Message, OscError, Value, decode, encode
 from livevae.edges.osc.feed import EVENTS
 from livevae.edges.osc.timetags import Timetags
-from livevae.perform.hub import Event, Snapshot
+from livevae.perform.events import Event, Snapshot
 from livevae.tui.actions import Answered
 from livevae.tui.state import Scalar
 

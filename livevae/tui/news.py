@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from livevae.latent.recipe import Recipe
 from livevae.perform.blend import BASE_WORD
-from livevae.perform.hub import Bar, Beat, Event, LogLine, RiffEvent, Snapshot, Training, VoiceState
+from livevae.perform.events import Bar, Beat, Event, LogLine, RiffEvent, Snapshot, Training, VoiceState
 from livevae.tui.roll import RollNote
 from livevae.tui.state import (
     Line,

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from livevae.perform.hub import PersonaState
+from livevae.perform.events import PersonaState
 from livevae.perform.standing import CueState
 from livevae.tui.frame import LATE_MS, log_rows, recorded
 from livevae.tui.pictures import curve

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from livevae.perform.hub import Health, PersonaState, PortState, Takes
+from livevae.perform.events import Health, PersonaState, PortState, Takes
 from livevae.perform.standing import CueState, EnsembleState, MemberState, OtherSlot
 from livevae.tui.roll import RollNote
 

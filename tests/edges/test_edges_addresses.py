@@ -10,7 +10,7 @@ from livevae.edges.osc.codec import Message
 from livevae.edges.osc.manual import table_text
 from livevae.errors import RequestError
 from livevae.perform.conductor import OURSELVES
-from livevae.perform.hub import Snapshot
+from livevae.perform.events import Snapshot
 from livevae.perform.requests import (
     Clock,
     Learn,

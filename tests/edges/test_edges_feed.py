@@ -15,7 +15,7 @@ from livevae.edges.osc.packer import AT_ONCE, Packer
 from livevae.edges.osc.timetags import Timetags
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note
-from livevae.perform.hub import (
+from livevae.perform.events import (
     TOPICS,
     Bar,
     Beat,

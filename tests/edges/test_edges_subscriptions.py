@@ -12,7 +12,8 @@ from livevae.edges.osc.subscriptions import BURST, MOST, Subscriptions
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import open_udp
 from livevae.errors import RequestError
-from livevae.perform.hub import Beat, Hub, LogLine, RiffEvent
+from livevae.perform.events import Beat, LogLine, RiffEvent
+from livevae.perform.hub import Hub
 from livevae.perform.requests import Reply, Subscribe, Unsubscribe
 from livevae.testing import example_riff, example_snapshot
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings, strategies as st
 from livevae.errors import RequestError
 from livevae.latent.recipe import PRIORS, Recipe
 from livevae.perform import recipes
-from livevae.perform.hub import Bar, Beat, Hub, LogLine
+from livevae.perform.events import Bar, Beat, LogLine
+from livevae.perform.hub import Hub
 from livevae.virtual_time import virtual_time
 
 

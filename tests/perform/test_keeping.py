@@ -11,7 +11,7 @@ from livevae.music.meter import Meter
 from livevae.music.notes import Note, Riff
 from livevae.perform import crib, requests as ask
 from livevae.perform.crib import KeptRiff, MemoryCrib
-from livevae.perform.hub import RiffEvent
+from livevae.perform.events import RiffEvent
 from tests.laws import assert_each_on_has_its_off
 from tests.perform.stand import BAR, played
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from livevae.perform import requests as ask
-from livevae.perform.hub import Bar, Beat, LogLine, RiffEvent, Snapshot
+from livevae.perform.events import Bar, Beat, LogLine, RiffEvent, Snapshot
 from livevae.perform.reporter import AHEAD, INTERVAL
 from tests.perform.stand import BAR, played
 

@@ -4,7 +4,7 @@ from hypothesis import given, strategies as st
 
 from livevae.perform import requests as ask
 from livevae.perform.cue import Cue
-from livevae.perform.hub import PersonaState
+from livevae.perform.events import PersonaState
 from livevae.perform.provenance import persona_state, source
 from livevae.perform.snapshot import cues
 from livevae.perform.standing import MOST_CUES_TOLD, CueState, OtherSlot

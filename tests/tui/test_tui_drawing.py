@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from benchmarks.pictures import MOMENT, state
 from benchmarks.rehearsal import snapshot
-from livevae.perform.hub import LogLine, Snapshot, Transport, VoiceState
+from livevae.perform.events import LogLine, Snapshot, Transport, VoiceState
 from livevae.perform.standing import CueState
 from livevae.tui import commands, frame
 from livevae.tui.complete import completions, usage

@@ -8,7 +8,7 @@ import pytest
 
 from livevae.edges.osc.addresses import BY_ADDRESS
 from livevae.errors import LivevaeError
-from livevae.perform.hub import PersonaState, Takes, Training
+from livevae.perform.events import PersonaState, Takes, Training
 from livevae.tui import dialogs, keys
 from livevae.tui.canvas import Canvas
 from livevae.tui.rows import span_at, text_of

@@ -9,7 +9,8 @@ from livevae.edges.osc import limits, subscriptions as subscribed, udp
 from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import OPEN, Door, open_udp
-from livevae.perform.hub import Event, Hub, Snapshot
+from livevae.perform.events import Event, Snapshot
+from livevae.perform.hub import Hub
 from livevae.perform.requests import Reply, Request
 from livevae.testing import example_snapshot
 from livevae.tui.link import Link

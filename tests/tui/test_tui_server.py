@@ -20,7 +20,7 @@ import pytest
 
 from benchmarks.rehearsal import FakeServer
 from livevae.children import environment
-from livevae.perform.hub import RiffEvent
+from livevae.perform.events import RiffEvent
 from livevae.perform.scene import parse
 from livevae.server import Models, Options, Server, running
 from livevae.testing import FakeDecoder

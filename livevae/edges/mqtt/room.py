@@ -24,7 +24,7 @@ from livevae.edges.osc.codec import Message
 from livevae.errors import LivevaeError
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
-from livevae.perform.hub import Beat, RiffEvent, Snapshot, VoiceState
+from livevae.perform.events import Beat, RiffEvent, Snapshot, VoiceState
 from livevae.perform.incoming import Ahead
 from livevae.perform.requests import Reply
 from livevae.perform.session import Session

@@ -13,11 +13,7 @@ from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LivevaeError
 from livevae.music.notes import TICKS_PER_BEAT, Note
 from livevae.perform import blend, recipes
-from livevae.perform.hub import (
-    Event,
-    RiffEvent,
-    Snapshot,
-)
+from livevae.perform.events import Event, RiffEvent, Snapshot
 
 WAITING = 32
 """Values of which parts are still missing; the oldest is given up."""

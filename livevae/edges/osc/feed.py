@@ -23,7 +23,7 @@ from livevae.edges.osc.codec import Message, Value, encode, encode_bundle
 from livevae.edges.osc.timetags import Timetags
 from livevae.music.notes import TICKS_PER_BEAT, Note
 from livevae.perform import blend, recipes
-from livevae.perform.hub import (
+from livevae.perform.events import (
     Bar,
     Beat,
     Event,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from livevae.edges.osc import feed
 from livevae.edges.osc.codec import encode
 from livevae.edges.osc.timetags import Timetags
-from livevae.perform.hub import Event, Snapshot
+from livevae.perform.events import Event, Snapshot
 
 AT_ONCE = 4
 """Messages of a snapshot that are encoded before the loop does something else."""

@@ -23,7 +23,8 @@ from livevae.edges.osc.limits import Addr, is_local
 from livevae.edges.osc.packer import Packer
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import RequestError
-from livevae.perform.hub import TOPICS, Event, Hub
+from livevae.perform.events import TOPICS, Event
+from livevae.perform.hub import Hub
 from livevae.perform.requests import LEASE, LONGEST_LEASE, Reply, Subscribe, Unsubscribe
 
 MOST = 32
