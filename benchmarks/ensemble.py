@@ -30,7 +30,7 @@ from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
     from livevae.edges.mqtt.connection import Connection
-    from livevae.edges.mqtt.room import Arrived
+    from livevae.edges.mqtt.messages import Arrived
     from livevae.latent.recipe import Recipe
 
 ENSEMBLE = "bench"

@@ -21,7 +21,7 @@ from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
     from benchmarks.graph import Receiver
-    from livevae.edges.mqtt.room import Arrived
+    from livevae.edges.mqtt.messages import Arrived
 
 ALONE = "ip link set lo up && ip link set lo multicast on && ip route add 224.0.0.0/4 dev lo"
 PORT = 18_883

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from livevae.edges.mqtt.room import Arrived
+from livevae.edges.mqtt.messages import Arrived
 
 
 def matches(pattern: str, topic: str) -> bool:

@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
+from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.parcels import MOST_BYTES, PIECE, Assembler, Manifest, parcel
 from livevae.edges.mqtt.payloads import PayloadError, read
-from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
 
 PLACE = Place("trio")

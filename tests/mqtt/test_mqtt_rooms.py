@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from ensemble import Stage, stage
 from fake_broker import FakeBroker
 
-from livevae.edges.mqtt.room import Arrived
+from livevae.edges.mqtt.messages import Arrived
 from livevae.perform.scene import Scene, parse
 from livevae.virtual_time import virtual_time
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from livevae.edges.mqtt import payloads
 from livevae.edges.mqtt.census import Census
+from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
-from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import READY, Line, RoomState
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from livevae.edges.mqtt.room import Arrived
+from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.topics import Address, MqttError, password
 
 logger = logging.getLogger(__name__)

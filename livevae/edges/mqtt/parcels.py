@@ -17,8 +17,8 @@ from typing import Any
 
 from livevae.edges.mqtt import payloads
 from livevae.edges.mqtt.clients import Visitor
+from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.payloads import PayloadError, text, whole, write
-from livevae.edges.mqtt.room import Arrived
 from livevae.edges.mqtt.topics import Place
 
 PIECE = 48 << 10

@@ -1,6 +1,6 @@
-"""A room: what a server says to its ensemble, and what it does of what the ensemble says.
+"""A room: one server in its ensemble. What it does of what the others say; what it says itself is in `publisher`.
 
-It knows no broker: messages come in through `arrived`, and go out through a `Line` that takes them at once or drops
+It knows no broker: messages come in through `arrived`, and go out through a `Sender` that takes them at once or drops
 them. Lives on the server's loop. Nothing here waits for MQTT, and nothing that plays waits for this.
 """
 
@@ -8,73 +8,33 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from livevae import __version__
 from livevae.edges.mqtt import commands, payloads
 from livevae.edges.mqtt.census import Census
-from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError, write
-from livevae.edges.mqtt.repeats import Repeats
+from livevae.edges.mqtt.dispatcher import Dispatcher
+from livevae.edges.mqtt.messages import Arrived, Sender
+from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
+from livevae.edges.mqtt.publisher import Publisher
 from livevae.edges.mqtt.shared_time import SharedTime
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import GONE, LOST, READY, Line, RiffAhead, RoomState
-from livevae.edges.osc.addresses import ADDRESSES
-from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message
-from livevae.errors import LivevaeError
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
-from livevae.perform.events import Beat, RiffEvent, Snapshot, VoiceState
+from livevae.perform.events import Beat, RiffEvent, Snapshot
 from livevae.perform.incoming import Ahead
-from livevae.perform.requests import Reply
 from livevae.perform.session import Session
 from livevae.perform.standing import MOST_MEMBERS, EnsembleState, MemberState
-from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
+from livevae.tempo.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
 STEP = 0.05
 """Seconds between two looks at what is due."""
 
-VOICES_EVERY = 0.2
-"""Seconds between two pictures of a voice, at least."""
-
-HEALTH_EVERY = 1.0
 APART_EVERY = 0.25
-
-HELD = 256
-"""Commands that wait for their beat; more are refused."""
-
-EARLY = 0.05
-"""Seconds before a voice's lead at which a command for a beat is done."""
-
-HAIR = 1e-7
-"""Seconds by which a beat's moment is put earlier, so that rounding never makes it the next tick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """A message as it came.
-
-    Attributes:
-        topic: where.
-        payload: its bytes.
-        retained: whether the broker had kept it, from before we subscribed.
-        at: when it came, in seconds of the loop's clock.
-    """
-
-    topic: str
-    payload: bytes
-    retained: bool
-    at: float
-
-
-class Sender(Protocol):
-    """What a room needs of its connection."""
-
-    def send(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Send it, or drop it where the broker is gone or does not keep up; returns at once."""
-
 
 Lead = Callable[[Timeline | None, bool | None, float, int], None]
 """Lets the player follow a line; see `shared_time.Music.lead`."""
@@ -112,32 +72,31 @@ class Room:
 
     Attributes:
         time: the ensemble's time here.
-        handlers: what else takes messages, by their parts' first; for workers and voices of other rooms.
         refused: payloads that could not be read.
-        repeated: commands that came again and were not done again.
+        on_decoded: called with what decode workers send back; None where none are asked.
     """
 
     def __init__(self, setup: Setup, session: Session, sender: Sender) -> None:
         self.place = setup.place
         self.time = SharedTime(setup.place, setup.boot, self, sender.send)
         self.refused = 0
-        self.repeated = 0
         self.on_decoded: Callable[[Mapping[str, Any]], None] | None = None
         self._setup, self._session, self._sender = setup, session, sender
         session.cast.incoming.open = True
         self._loop = asyncio.get_running_loop()
-        self._repeats: Repeats[Mapping[str, object]] = Repeats()
-        self._held: set[asyncio.Task[None]] = set()
         self._number = 0
         self._online = False
-        self._voices: dict[str, tuple[VoiceState | None, float]] = {}
-        self._health_at = 0.0
         self._apart_at = 0.0
-        self._description: object = None
-        self._described_at = 0.0
         self._conductor = ""
         self._twin = False
         self._census = Census()
+        self._dispatcher = Dispatcher(session, self.time, self._reply, setup.say, setup.log)
+        self._publisher = Publisher(setup.place, session, self.time, sender, setup.identity, setup.describe)
+
+    @property
+    def repeated(self) -> int:
+        """Commands that came again and were not done again."""
+        return self._dispatcher.repeated
 
     # shared_time.Music
 
@@ -198,9 +157,8 @@ class Room:
         """The broker is here, and what we want is subscribed: everything is said anew."""
         self._number += 1
         self._online = True
-        self._voices.clear()
+        self._publisher.connected()
         self._census.rooms.clear()
-        self._description, self._described_at = None, 0.0
         self.time.connected(self._loop.time())
         self._birth()
         self.step()
@@ -215,7 +173,7 @@ class Room:
         try:
             if (voice := self._setup.topics.get(message.topic)) is not None:
                 if not message.retained:
-                    self._do(commands.strudel(voice, payloads.read(message.payload)))
+                    self._dispatcher.do(commands.strudel(voice, payloads.read(message.payload)))
                 return
             parts = self.place.parts(message.topic)
             if parts:
@@ -263,16 +221,15 @@ class Room:
                     continue
                 match event:
                     case RiffEvent():
-                        self._riff(event)
+                        self._publisher.riff(event)
                     case Beat():
-                        self._beat(event)
+                        self._publisher.beat(event)
                     case Snapshot():
-                        self._snapshot(event)
+                        self._publisher.snapshot(event, self.refused, self.repeated)
         finally:
             listener.close()
             stepping.cancel()
-            for task in self._held:
-                task.cancel()
+            self._dispatcher.close()
 
     def timeline_changed(self) -> None:
         """The player has another line: whoever follows us hears of it soon."""
@@ -292,7 +249,7 @@ class Room:
             self.time.election.wished = True
         if self._online:
             self.time.step(now)
-            self._describe(now)
+            self._publisher.describe(now)
         if not active or now < self._apart_at:
             return
         self._apart_at = now + APART_EVERY
@@ -332,7 +289,7 @@ class Room:
         match parts:
             case ("all", "do") | (_, "do"):
                 if parts[0] in ("all", own) and not message.retained:
-                    self._do(commands.read(payloads.read(message.payload)))
+                    self._dispatcher.do(commands.read(payloads.read(message.payload)))
             case ("cue",):
                 if not message.retained:
                     self._cue(payloads.read(message.payload))
@@ -396,174 +353,8 @@ class Room:
         beat = payloads.number(table, "beat", -1e9, 1e9) if table.get("beat") is not None else None
         ours = {"next", "back", *(cue.name for cue in self._session.cues.cues)}
         address = "/livevae/cue" if name in ours else "/livevae/scene"
-        self._do(commands.Command(Message(address, (name,)), beat))
+        self._dispatcher.do(commands.Command(Message(address, (name,)), beat))
 
-    def _do(self, command: commands.Command) -> None:
-        """Do a command: now, or so early that it sounds on its beat whatever the tempo does until then."""
-        if command.key is not None:
-            if command.key in self._repeats:
-                self.repeated += 1
-                if known := self._repeats.get(command.key):
-                    self._answer(command, known)
-                return
-            self._repeats.keep(command.key, {})
-        try:
-            asked = ask(command.message)
-            asked.request(None)
-        except LivevaeError as error:
-            self._came_of(command, Reply(ok=False, text=str(error)))
-            return
-        if command.at_beat is None:
-            self._now(command)
-        elif len(self._held) >= HELD:
-            refusal = f"{HELD} commands already wait for their beat; send fewer, or later"
-            self._came_of(command, Reply(ok=False, text=refusal))
-        else:
-            task = self._loop.create_task(self._later(command, command.at_beat))
-            self._held.add(task)
-            task.add_done_callback(self._held.discard)
-
-    async def _later(self, command: commands.Command, beat: float) -> None:
-        early = self._session.cast.timing.lead + EARLY
-        # the base may change while we wait, where we join the ensemble or its meter changes
-        while True:
-            base = self.time.base
-            await self._session.clock.until(beat * TICKS_PER_BEAT + base, before=early)
-            if base == self.time.base:
-                break
-        self._now(command)
-
-    def _now(self, command: commands.Command) -> None:
-        at = None
-        if command.at_beat is not None:
-            at = self.timeline.time_at(command.at_beat * TICKS_PER_BEAT + self.time.base) - HAIR
-        ignored: tuple[str, ...] = ()
-        try:
-            asked = ask(command.message)
-            ignored = asked.ignored
-            self._setup.log(command.message, at)
-            reply = self._session.do(
-                asked.request(at), lambda later: self._answer(command, self._table(command, later, ignored))
-            )
-        except LivevaeError as error:
-            reply = Reply(ok=False, text=str(error))
-        except Exception as fault:
-            logger.exception("mqtt: a fault while doing %s", command.message.address)
-            reply = Reply(ok=False, text=f"livevae stumbled over this: {type(fault).__name__}: {fault}")
-        self._came_of(command, reply, ignored)
-
-    def _came_of(self, command: commands.Command, reply: Reply, ignored: tuple[str, ...] = ()) -> None:
-        table = self._table(command, reply, ignored)
-        if command.key is not None:
-            self._repeats.keep(command.key, table)
-        if not reply.ok:
-            self._setup.say(f"mqtt    {command.message.address[:100]}: {reply.text}")
-        self._answer(command, table)
-
-    def _table(self, command: commands.Command, reply: Reply, ignored: tuple[str, ...]) -> dict[str, object]:
-        return commands.answer(command, reply, self.time.base / TICKS_PER_BEAT, ignored)
-
-    def _answer(self, command: commands.Command, table: Mapping[str, object]) -> None:
-        if command.reply and self._online:
-            self._send(self.place.own("reply", command.reply), table)
-
-    # what goes out
-
-    def _send(self, topic: str, table: Mapping[str, object], qos: int = 0, retain: bool = False) -> None:
-        try:
-            self._sender.send(topic, write(table, LONGEST_DOCUMENT), qos, retain)
-        except PayloadError as error:
-            logger.debug("mqtt: %s: %s", topic, error)
-
-    def _riff(self, event: RiffEvent) -> None:
-        if event.muted:
-            return
-        notes = tuple((n.start, n.length, n.pitch, n.velocity, event.channel) for n in event.notes)
-        ahead = RiffAhead(
-            event.start - self.time.base,
-            event.length,
-            notes,
-            event.recipe,
-            self._setup.identity(event.recipe.model),
-        )
-        try:
-            self._sender.send(self.place.own("riff", event.voice), ahead.payload(), 0, False)
-        except PayloadError as error:
-            logger.debug("mqtt: a riff of %s was not sent: %s", event.voice, error)
-
-    def _beat(self, event: Beat) -> None:
-        beat = event.beat - self.time.base / TICKS_PER_BEAT
-        table = {"beat": beat, "bar": event.bar, "in_bar": event.in_bar, "bpm": event.bpm, "at": event.at}
-        self._send(self.place.own("beat"), table)
-
-    def _snapshot(self, event: Snapshot) -> None:
-        now = self._loop.time()
-        for voice in event.voices:
-            known, since = self._voices.get(voice.name, (None, 0.0))
-            if voice != known and now - since >= VOICES_EVERY:
-                self._voices[voice.name] = voice, now
-                payload = write(voice_table(voice), LONGEST_DOCUMENT)
-                self._sender.send(self.place.own("voice", voice.name), payload, 1, True)
-        for gone in self._voices.keys() - {voice.name for voice in event.voices}:
-            del self._voices[gone]
-            self._sender.send(self.place.own("voice", gone), b"", 1, True)
-        if now - self._health_at >= HEALTH_EVERY:
-            self._health_at = now
-            health, apart = event.health, self.time.apart(now)
-            table = {
-                "decode_ms_p50": health.decode_ms_p50,
-                "decode_ms_p99": health.decode_ms_p99,
-                "late_ms_p50": health.late_ms_p50,
-                "late_ms_p99": health.late_ms_p99,
-                "late_ms_max": health.late_ms_max,
-                "dropped": health.dropped,
-                "lost": health.lost,
-                "bpm": event.transport.bpm,
-                "beat": event.transport.beat - self.time.base / TICKS_PER_BEAT,
-                "clock": event.transport.clock,
-                "conductor": apart.conductor,
-                "apart_ms": round(apart.ms, 3),
-                "within_ms": round(apart.within_ms, 3),
-                "refused": self.refused,
-                "repeated": self.repeated,
-            }
-            self._send(self.place.own("health"), table, 0, True)
-
-    def _describe(self, now: float) -> None:
-        """The address table, voices, models and personas, where they changed; looked at once a second."""
-        if self._description and now - self._described_at < HEALTH_EVERY:
-            return
-        self._described_at = now
-        cast, more = self._session.cast, self._setup.describe()
-        seen = (cast.names, cast.ports, self.meter, more)
-        if self._description == seen:
-            return
-        self._description = seen
-        addresses = {row.address: {"help": row.help, "names": list(row.names)} for row in ADDRESSES}
-        table = {
-            "v": __version__,
-            "voices": list(cast.names),
-            "ports": list(cast.ports),
-            "meter": self.meter,
-            **more,
-            "addresses": addresses,
-        }
-        try:
-            payload = write(table, LONGEST_DOCUMENT)
-        except PayloadError:  # thousands of personas
-            payload = write({**table, "personas": [], "models": []}, LONGEST_DOCUMENT)
-        self._sender.send(self.place.own("$description"), payload, 1, True)
-
-
-def voice_table(voice: VoiceState) -> dict[str, object]:
-    """A voice for `voice/NAME`: how it stands, its settings, its blend."""
-    return {
-        "playing": voice.playing,
-        "audible": voice.audible,
-        "riffs": voice.riffs,
-        "late": voice.late,
-        "seed": voice.seed,
-        "fault": voice.fault[:500],
-        "settings": dict(voice.settings),
-        "blend": dict(voice.blend),
-    }
+    def _reply(self, name: str, table: Mapping[str, object]) -> None:
+        if self._online:
+            self._publisher.send(self.place.own("reply", name), table)

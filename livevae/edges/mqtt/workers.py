@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from livevae.edges.mqtt import payloads
+from livevae.edges.mqtt.messages import Arrived, Sender
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
-from livevae.edges.mqtt.room import Arrived, Sender
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import Decoded, Job
 from livevae.errors import LivevaeError
