@@ -151,7 +151,7 @@ async def _replay(
             case "midi":
                 session.heard(one.data, one.time if one.when is None else one.when)
             case "clock":
-                player.hear_clock(one.data)
+                player.receive_clock(one.data)
             case "line":
                 player.lead(one.line)
             case "transport":

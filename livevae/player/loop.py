@@ -100,7 +100,7 @@ class PlayerLoop:
         self._tape = tape
         self._opener = opener
         self._core = PlayerCore(Timeline(0, time.monotonic(), 120.0))
-        self._told = self._core.timeline
+        self._reported = self._core.timeline
         self._ports: dict[str, Port] = {}
         self._specs: dict[str, PortSpec] = {}
         self._lost: set[str] = set()
@@ -293,15 +293,15 @@ class PlayerLoop:
     def _look(self, clock: Clock, now: float) -> None:
         """Go where the clock goes, and tell what it tells."""
         self._look_at = now + clock.every
-        told = clock.look(now, self._core.pace)
-        if told.line is not None:
-            self._core.follow(told.line, now, at_once=told.at_once)
-        if told.playing is not None and told.playing != self._playing:
+        reading = clock.look(now, self._core.pace)
+        if reading.line is not None:
+            self._core.follow(reading.line, now, at_once=reading.at_once)
+        if reading.playing is not None and reading.playing != self._playing:
             if self._playing is not None:
-                self._report(Transport(told.playing, told.since))
-            self._playing = told.playing
-        if told.peers != self._clocked.peers:
-            self._clocked = ClockChanged(self._clocked.source, told.peers)
+                self._report(Transport(reading.playing, reading.since))
+            self._playing = reading.playing
+        if reading.peers != self._clocked.peers:
+            self._clocked = ClockChanged(self._clocked.source, reading.peers)
             self._report(self._clocked)
         self._settle()
 
@@ -360,11 +360,11 @@ class PlayerLoop:
             if self._tape is not None:
                 self._tape.sent(self._done)
             self._done = []
-        if self._core.timeline is not self._told:
-            self._told = self._core.timeline
-            self._report(TimelineChanged(self._told, self._core.pace.bpm))
+        if self._core.timeline is not self._reported:
+            self._reported = self._core.timeline
+            self._report(TimelineChanged(self._reported, self._core.pace.bpm))
             if self._tape is not None:
-                self._tape.tempo(self._told)
+                self._tape.tempo(self._reported)
         if self._tape is not None and not self._tape.alive:
             self._tape = None
             self._report(Problem("the recorder is gone: what is played from now on is not recorded"))

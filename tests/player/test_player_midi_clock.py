@@ -29,7 +29,7 @@ class World:
         self.core = PlayerCore(Timeline(0, 0.0, bpm))
         self.clock = ClockIn(BAR)
         self.now = 0.0
-        self.told = None
+        self.reading = None
         self.jumps = []
 
     def until(self, end, messages=()):
@@ -37,11 +37,11 @@ class World:
         while self.now < end:
             while messages and messages[0][0] <= self.now:
                 when, data = messages.pop(0)
-                self.clock.hear(data, when)
+                self.clock.receive(data, when)
             before = self.core.timeline.tick_at(self.now)
-            self.told = self.clock.told(self.now, self.core.pace)
-            if self.told.line is not None:
-                self.core.follow(self.told.line, self.now, at_once=self.told.at_once)
+            self.reading = self.clock.read(self.now, self.core.pace)
+            if self.reading.line is not None:
+                self.core.follow(self.reading.line, self.now, at_once=self.reading.at_once)
             while (deadline := self.core.deadline()) is not None and deadline <= self.now:
                 self.core.due(deadline)
             jump = self.core.timeline.tick_at(self.now) - before
@@ -64,7 +64,7 @@ def test_a_running_clock_is_joined_without_a_jump():
     world.until(5.0, pulses(0.5, 4.5, 133, jitter=1e-3))
     assert world.jumps == []
     assert world.core.timeline.bpm == pytest.approx(133, rel=0.01)
-    assert world.told.playing is False
+    assert world.reading.playing is False
 
 
 def test_start_takes_us_to_the_next_bar_on_the_first_pulse_after_it():
@@ -77,8 +77,8 @@ def test_start_takes_us_to_the_next_bar_on_the_first_pulse_after_it():
     line = world.core.timeline
     assert line.bpm == pytest.approx(100, rel=1e-3)
     assert line.tick_at(start) / BAR == pytest.approx(round(line.tick_at(start) / BAR), abs=0.001)
-    assert world.told.playing is True
-    assert world.told.since == pytest.approx(line.tick_at(start), abs=3)
+    assert world.reading.playing is True
+    assert world.reading.since == pytest.approx(line.tick_at(start), abs=3)
 
 
 def test_start_without_pulses_before_it_is_a_downbeat_too():
@@ -103,7 +103,7 @@ def test_stop_is_told_and_the_tempo_goes_on():
     world = World(120)
     beat = pulses(0.0, 4.0, 120)
     world.until(6.0, [(0.0, b"\xfa"), *beat, (4.0, b"\xfc")])
-    assert world.told.playing is False
+    assert world.reading.playing is False
     assert world.core.timeline.bpm == pytest.approx(120, rel=1e-3)
 
 

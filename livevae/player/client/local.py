@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from livevae.player.client.sender import CommandSender
-from livevae.player.clocks.clock import MIDI, MQTT, Told
+from livevae.player.clocks.clock import MIDI, MQTT, Reading
 from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore, Sent
@@ -76,7 +76,7 @@ class LocalPlayer(CommandSender):
             super().nudge(ticks, over)
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
-        """Go by our own clock, by a MIDI clock whose bytes `hear_clock` is given, or by what `lead` says."""
+        """Go by our own clock, by a MIDI clock whose bytes `receive_clock` is given, or by what `lead` says."""
         if source != MIDI:
             self._clock = None
         elif self._clock is not None:
@@ -103,18 +103,18 @@ class LocalPlayer(CommandSender):
             self._follows.play(playing, self._loop.time())
         super().set_playing(playing)
 
-    def hear_clock(self, data: bytes) -> None:
+    def receive_clock(self, data: bytes) -> None:
         """A message of the MIDI clock that is followed came now; passed over where none is."""
         if self._clock is None or self._closed:
             return
         now = self._loop.time()
-        self._clock.hear(data, now)
-        told = self._clock.told(now, self._core.pace)
-        if told.line is not None:
-            self._core.follow(told.line, now, at_once=told.at_once)
+        self._clock.receive(data, now)
+        reading = self._clock.read(now, self._core.pace)
+        if reading.line is not None:
+            self._core.follow(reading.line, now, at_once=reading.at_once)
         self._emit([])
         self._rearm()
-        self._transport(told)
+        self._transport(reading)
 
     def follow_line(
         self, line: Timeline | None, playing: bool | None = None, since: float = 0.0, peers: int = 0
@@ -124,12 +124,12 @@ class LocalPlayer(CommandSender):
             return
         self._follows.lead(FollowLine(line, playing, since, peers))
         now = self._loop.time()
-        told = self._follows.look(now, self._core.pace)
-        if told.line is not None:
-            self._core.follow(told.line, now)
+        reading = self._follows.look(now, self._core.pace)
+        if reading.line is not None:
+            self._core.follow(reading.line, now)
         self._emit([])
         self._rearm()
-        self._transport(told)
+        self._transport(reading)
         if peers != self._peers and self.on_report is not None:
             self._peers = peers
             self.on_report(ClockChanged(MQTT, peers))
@@ -139,12 +139,12 @@ class LocalPlayer(CommandSender):
         self._led = True
         self._do(SetTimeline(line))
 
-    def _transport(self, told: Told) -> None:
+    def _transport(self, reading: Reading) -> None:
         """Tell who follows that whoever leads began to play, or stopped."""
-        if told.playing is not None and told.playing != self._playing:
+        if reading.playing is not None and reading.playing != self._playing:
             if self._playing is not None and self.on_report is not None:
-                self.on_report(Transport(told.playing, told.since))
-            self._playing = told.playing
+                self.on_report(Transport(reading.playing, reading.since))
+            self._playing = reading.playing
 
     def lose_port(self, port: str) -> None:
         """The port is gone: nothing is sent there until it is back."""

@@ -20,8 +20,8 @@ class ClockError(LivevaeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a clock says.
+class Reading:
+    """A reading of a clock.
 
     Attributes:
         line: where it is, in our ticks and seconds; None while it does not know.
@@ -51,7 +51,7 @@ class Clock(Protocol):
     shift: float
     quantum: int
 
-    def look(self, now: float, pace: Pace) -> Told:
+    def look(self, now: float, pace: Pace) -> Reading:
         """What it says at `now`, in seconds; where it can be led, it learns our tempo from `pace`."""
 
     def play(self, playing: bool, now: float) -> None:

@@ -1,6 +1,6 @@
 """A clock that is fed: the server hands over the line of an ensemble's conductor, and the player goes there."""
 
-from livevae.player.clocks.clock import Told
+from livevae.player.clocks.clock import Reading
 from livevae.player.wire.commands import FollowLine
 from livevae.tempo.pace import Pace
 
@@ -30,13 +30,13 @@ class LedClock:
             self._ours = None
         self._line = line
 
-    def look(self, now: float, pace: Pace) -> Told:
+    def look(self, now: float, pace: Pace) -> Reading:
         """The line, moved by our nudges."""
         del now, pace
         given = self._line
         line = None if given.line is None else given.line.moved(self.shift)
         playing = given.playing if self._ours is None else self._ours
-        return Told(line, playing=playing, since=given.since + self.shift, peers=given.peers)
+        return Reading(line, playing=playing, since=given.since + self.shift, peers=given.peers)
 
     def play(self, playing: bool, now: float) -> None:
         """We do, whatever the others do, until they begin or stop again; the server tells the ensemble itself."""

@@ -10,7 +10,7 @@ Link is asked for.
 import time
 from typing import Any
 
-from livevae.player.clocks.clock import NO_LINK, ClockError, Told
+from livevae.player.clocks.clock import NO_LINK, ClockError, Reading
 from livevae.tempo.pace import Pace
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM, TICKS_PER_BEAT, Timeline
 
@@ -67,7 +67,7 @@ class LinkClock:
         )
         self._link.commitSessionState(state)
 
-    def look(self, now: float, pace: Pace) -> Told:
+    def look(self, now: float, pace: Pace) -> Reading:
         """The session's tempo and phase at `now`; a tempo that was changed here becomes the session's."""
         self._measure()
         micros = self._micros(now)
@@ -83,7 +83,7 @@ class LinkClock:
         here = pace.timeline.tick_at(now)
         there = state.beatAtTime(micros, self.quantum / TICKS_PER_BEAT) * TICKS_PER_BEAT
         line = Timeline(here + nearest(there + self.shift - here, self.quantum), now, bpm)
-        return Told(
+        return Reading(
             line,
             playing=state.isPlaying(),
             since=line.tick_at(state.timeForIsPlaying() / 1e6 + self._offset),

@@ -10,7 +10,7 @@ from typing import Any
 
 from livevae.errors import PortError
 from livevae.midi import open_input
-from livevae.player.clocks.clock import ClockError, Told
+from livevae.player.clocks.clock import ClockError, Reading
 from livevae.tempo.arrivals import Arrivals
 from livevae.tempo.follower import TICKS_PER_PULSE, ClockFollower
 from livevae.tempo.pace import Pace
@@ -42,10 +42,10 @@ class ClockIn:
         self.quantum = quantum
         self._follower = ClockFollower()
         self._base: float | None = None
-        self._told: Timeline | None = None
+        self._reported: Timeline | None = None
         self._since = 0.0
 
-    def hear(self, data: bytes, time: float) -> None:
+    def receive(self, data: bytes, time: float) -> None:
         """A message that arrived at `time`, in seconds; what is no clock message is passed over."""
         match tuple(data):
             case (0xF8,):
@@ -59,7 +59,7 @@ class ClockIn:
             case (0xF2, low, high) if low < 0x80 and high < 0x80:
                 self._follower.position(low | high << 7)
 
-    def told(self, now: float, pace: Pace) -> Told:
+    def read(self, now: float, pace: Pace) -> Reading:
         """What it all says at `now`.
 
         A master that starts takes us to its downbeat at once: to the next bar of ours, or back by a sixteenth at
@@ -77,24 +77,24 @@ class ClockIn:
             self.shift = 0.0
             self._since = line.tick + self._base
         elif line is None or not follower.locked:
-            return Told(None, playing=playing, since=self._since)
+            return Reading(None, playing=playing, since=self._since)
         elif self._base is None:
             apart = pace.timeline.tick_at(now) - line.tick_at(now)
             self._base = round(apart / TICKS_PER_PULSE) * float(TICKS_PER_PULSE)
         base = (self._base or 0.0) + self.shift
         ours = Timeline(line.tick + base, line.time, line.bpm)
-        if not playing and self._told is not None:
-            self._since = self._told.tick_at(now)
+        if not playing and self._reported is not None:
+            self._since = self._reported.tick_at(now)
         if not anew and not self._worth_telling(ours, now):
-            return Told(None, playing=playing, since=self._since)
-        self._told = ours
-        return Told(ours, at_once=anew, playing=playing, since=self._since)
+            return Reading(None, playing=playing, since=self._since)
+        self._reported = ours
+        return Reading(ours, at_once=anew, playing=playing, since=self._since)
 
     def _worth_telling(self, line: Timeline, now: float) -> bool:
-        if self._told is None:
+        if self._reported is None:
             return True
         later = now + TICKS_PER_BEAT * line.seconds_per_tick
-        apart = max(abs(line.tick_at(time) - self._told.tick_at(time)) for time in (now, later))
+        apart = max(abs(line.tick_at(time) - self._reported.tick_at(time)) for time in (now, later))
         return apart * line.seconds_per_tick > TELL
 
 
@@ -118,28 +118,28 @@ class MidiClock:
         except PortError as error:
             raise ClockError(f"no MIDI clock: {error}") from error
         self._input.ignore_types(sysex=True, timing=False, active_sense=True)
-        self._heard = ClockIn(quantum)
+        self._clock_in = ClockIn(quantum)
         self._arrivals = Arrivals()
 
     @property
     def shift(self) -> float:
         """Ticks by which we were nudged away from the master."""
-        return self._heard.shift
+        return self._clock_in.shift
 
     @shift.setter
     def shift(self, ticks: float) -> None:
-        self._heard.shift = ticks
+        self._clock_in.shift = ticks
 
     @property
     def quantum(self) -> int:
         """Ticks of the grid on one of whose lines a master starts."""
-        return self._heard.quantum
+        return self._clock_in.quantum
 
     @quantum.setter
     def quantum(self, ticks: int) -> None:
-        self._heard.quantum = ticks
+        self._clock_in.quantum = ticks
 
-    def look(self, now: float, pace: Pace) -> Told:
+    def look(self, now: float, pace: Pace) -> Reading:
         """What has arrived since the last time, and what it says at `now`."""
         with suppress(Exception):  # a port that is gone says nothing: the tempo is held
             for _ in range(MOST_AT_ONCE):
@@ -147,8 +147,8 @@ class MidiClock:
                 if event is None:
                     break
                 data, since_last = event
-                self._heard.hear(bytes(data), self._arrivals.at(now, since_last))
-        return self._heard.told(now, pace)
+                self._clock_in.receive(bytes(data), self._arrivals.at(now, since_last))
+        return self._clock_in.read(now, pace)
 
     def play(self, playing: bool, now: float) -> None:
         """A MIDI clock leads; it cannot be told anything."""
