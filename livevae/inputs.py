@@ -61,7 +61,7 @@ KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "trained",
 SPEAKING = ("line", "transport", "left")
 """Kinds whose data says something of ours."""
 
-Heard = Callable[[bytes, float], None]
+OnMessage = Callable[[bytes, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,14 +344,14 @@ class LogWriter:
         """An OSC message, as a packet, is done now."""
         self.came("osc", data)
 
-    def hearing(self, heard: Heard) -> Heard:
-        """`heard`, which takes MIDI messages and when they arrived, with the log's ear before it."""
+    def logged(self, on_message: OnMessage) -> OnMessage:
+        """`on_message`, which takes MIDI messages and when they arrived; each is kept in the log before."""
 
-        def hear(data: bytes, when: float) -> None:
+        def logged(data: bytes, when: float) -> None:
             self.came("midi", data, when)
-            heard(data, when)
+            on_message(data, when)
 
-        return hear
+        return logged
 
     def reported(self, report: Report) -> None:
         """What the player tells that came from outside: another's clock, a port that goes or comes."""

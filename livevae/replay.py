@@ -149,7 +149,7 @@ async def _replay(
             case "osc":
                 edge.datagram_received(one.data, SOURCE)
             case "midi":
-                session.heard(one.data, one.time if one.when is None else one.when)
+                session.receive_midi(one.data, one.time if one.when is None else one.when)
             case "clock":
                 player.receive_clock(one.data)
             case "line":

@@ -237,8 +237,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         subscriptions = Subscriptions(session.hub, Timetags(loop.time), loop.time)
         subscriptions.standing = lambda: session.cast.standing
         osc.serve(subscriptions)
-        heard = session.heard if log is None else log.hearing(session.heard)
-        inputs = MidiInputs(options.midi_in, heard, say, player.look_at_ports)
+        on_message = session.receive_midi if log is None else log.logged(session.receive_midi)
+        inputs = MidiInputs(options.midi_in, on_message, say, player.look_at_ports)
         player.on_ports, player.on_system_gone = inputs.seen, inputs.ended
         session.reporter.backstage = lambda: backstage(player, subscriptions, inputs)
         lines = loop.create_task(terminal.follow(session.hub, say), name="terminal")

@@ -125,7 +125,7 @@ async def rehearse(script, scene, crib, shelf, until, seed=7):
     for time, *what in script:
         await asyncio.sleep(time - loop.time())
         if isinstance(what[0], bytes):
-            session.heard(what[0], time)
+            session.receive_midi(what[0], time)
             continue
         reply = session.do(ask(Message(what[0], tuple(what[1:]))).request(None))
         assert reply.ok, (what, reply.text)

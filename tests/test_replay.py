@@ -225,7 +225,7 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     now[0] = 6.0
     writer.request(b"/a")
     heard = []
-    writer.hearing(lambda data, when: heard.append((data, when)))(b"\x90\x40\x01", 5.99)
+    writer.logged(lambda data, when: heard.append((data, when)))(b"\x90\x40\x01", 5.99)
     writer.reported(TimelineChanged(Timeline(0, 5.9, 97.0), 97.0))  # our own, which the requests make again
     for report in (
         ClockChanged("link"),

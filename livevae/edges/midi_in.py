@@ -38,7 +38,7 @@ AT_ONCE = 128
 FARTHEST = 0.2
 """Seconds of lateness after which the system's time has a gap, and we begin anew."""
 
-Heard = Callable[[bytes, float], None]
+OnMessage = Callable[[bytes, float], None]
 """Takes a whole channel message and when it arrived, in seconds of the loop's clock."""
 
 _log = logging.getLogger(__name__)
@@ -49,17 +49,17 @@ class MidiInput:
 
     Args:
         target: part of the name of an output that exists or will, or `virtual` for a port of our own.
-        heard: called with each channel message.
+        on_message: called with each channel message.
 
     Attributes:
         target: as given.
         name: what the system calls it; "" before it was ever there.
     """
 
-    def __init__(self, target: str, heard: Heard) -> None:
+    def __init__(self, target: str, on_message: OnMessage) -> None:
         self.target = target
         self.name = ""
-        self._heard = heard
+        self._on_message = on_message
         self._stream, self._arrivals = MessageStream(), Arrivals(FARTHEST)
         self._client: Any = None
 
@@ -93,12 +93,12 @@ class MidiInput:
             return self._client is not None
         try:
             names = self._client.get_ports()
-        except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
+        except Exception:  # noqa: BLE001  (a fault while taking one message must not deafen us to the next)
             return False
         return any(self.name.startswith(name) for name in names)
 
     def poll(self, most: int = AT_ONCE) -> bool:
-        """Hear what waits, at most so many messages; whether more may wait."""
+        """Receive what waits, at most so many messages; whether more may wait."""
         for _ in range(most):
             event = None
             with suppress(Exception):  # a port that is gone has nothing to say; `there` will find out
@@ -115,8 +115,8 @@ class MidiInput:
             if message[0] >= SYSEX:
                 continue
             try:
-                self._heard(message, when)
-            except Exception:  # noqa: BLE001  (a fault while hearing one message must not deafen us to the next)
+                self._on_message(message, when)
+            except Exception:  # noqa: BLE001  (a fault while taking one message must not deafen us to the next)
                 _log.exception("a fault while hearing %s", message.hex(" "))
 
     def forget(self) -> None:
@@ -126,7 +126,7 @@ class MidiInput:
             abandon(client)
 
     def close(self) -> None:
-        """Stop listening; what still waits is not heard."""
+        """Stop listening; what still waits is left."""
         client, self._client = self._client, None
         if client is not None:
             for end in (client.close_port, client.delete):
@@ -139,7 +139,7 @@ class MidiInputs:
 
     Args:
         targets: what to listen to; see `MidiInput`.
-        heard: called with each channel message and when it arrived.
+        on_message: called with each channel message and when it arrived.
         say: shows the performer a line.
         look: asks for another look at the system's ports, after which `seen` is called.
     """
@@ -147,11 +147,11 @@ class MidiInputs:
     def __init__(
         self,
         targets: Sequence[str],
-        heard: Heard,
+        on_message: OnMessage,
         say: Callable[[str], object],
         look: Callable[[], object] = bool,
     ) -> None:
-        self.inputs = tuple(MidiInput(target, heard) for target in targets)
+        self.inputs = tuple(MidiInput(target, on_message) for target in targets)
         self._say, self._look = say, look
         self._visible: set[str] = set()
         self._asked: set[MidiInput] = set()

@@ -54,7 +54,7 @@ OF_CUES = ("next", "back")
 
 PRESSED = 64
 
-Heard = Callable[[float, bytes], object]
+OnMessage = Callable[[float, bytes], object]
 """Takes a tick and a note-on or note-off as it came."""
 
 
@@ -183,7 +183,7 @@ class Controls:
         self._learned: Later = nobody
         self._values: dict[tuple[int, int], int] = {}
         self._panicked = -OWN_PANIC
-        self.listeners: list[Heard] = []
+        self.listeners: list[OnMessage] = []
         self.bindings: tuple[Binding, ...] = ()
         self.scenes: Mapping[int, str] = {}
 
@@ -226,9 +226,9 @@ class Controls:
         self._learning, self._learned = request, later
         return Reply(pairs=(("learning", wanted.target),))
 
-    # what is heard
+    # what comes in
 
-    def hear(self, data: bytes, time: float) -> None:
+    def receive(self, data: bytes, time: float) -> None:
         """One whole MIDI message that came in at `time`, in seconds of the session's clock."""
         kind, channel = data[0] & 0xF0, (data[0] & 0x0F) + 1
         if kind in (0x80, 0x90):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from livevae.music.meter import Meter, common, spread
 from livevae.music.notes import TICKS_PER_BAR, Note, Riff
-from livevae.perform.recording import BARS, EARLY, heard_before, quantised
+from livevae.perform.recording import BARS, EARLY, played_before, quantised
 
 Played = tuple[tuple[int, int, int, int], ...]
 """Notes as (start, length, pitch, velocity) in ticks."""
@@ -74,8 +74,8 @@ class Memory:
         return _plain(sorted(notes))
 
     def before(self, voice: str, start: int, meter: Meter) -> Played:
-        """What a voice was heard to play before a tick, ending at tick 0."""
-        return heard_before(self._notes(voice, start), start, meter)
+        """What a voice played before a tick, ending at tick 0."""
+        return played_before(self._notes(voice, start), start, meter)
 
     def beside(self, voice: str, start: int, length: int, meter: Meter) -> Played:
         """What all other voices play from a tick on, as far as it was committed before; else what they just played.

@@ -91,7 +91,7 @@ class Recording:
 
     def before(self, tick: int) -> tuple[tuple[int, int, int, int], ...]:
         """What was played in the last bars before a tick, which may still be to come, ending at tick 0."""
-        return heard_before(self._all(tick), tick, self.meter)
+        return played_before(self._all(tick), tick, self.meter)
 
     def between(self, start: int, bars: int) -> tuple[tuple[int, int, int, int], ...]:
         """What was played in so many bars from a tick on: (start, length, pitch, velocity), on the grid."""
@@ -152,7 +152,7 @@ class Recording:
         self._takes.clear()
         return count
 
-    def heard(self, tick: float, data: bytes) -> Riff | None:
+    def receive(self, tick: float, data: bytes) -> Riff | None:
         """One MIDI message from the input at a tick; gives the take that it was the first to come after."""
         done = self.due(tick)
         if len(data) >= 3:
@@ -198,7 +198,7 @@ class Recording:
         return riff
 
 
-def heard_before(notes: Iterable[Note], start: int, meter: Meter) -> tuple[tuple[int, int, int, int], ...]:
+def played_before(notes: Iterable[Note], start: int, meter: Meter) -> tuple[tuple[int, int, int, int], ...]:
     """Notes on the timeline that began in the last bars before a tick, on the grid, ending at tick 0."""
     begin = start - BARS * meter.bar
     inside = [

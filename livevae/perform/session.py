@@ -299,12 +299,12 @@ class Session:
         """
         return self._checks.desk
 
-    def heard(self, data: bytes, when: float) -> None:
+    def receive_midi(self, data: bytes, when: float) -> None:
         """One whole MIDI message from an input, which came at `when` (seconds of the session's clock)."""
-        self.controls.hear(data, when)
+        self.controls.receive(data, when)
 
     def _recorded(self, tick: float, data: bytes) -> None:
-        if (take := self.recording.heard(tick, data)) is not None:
+        if (take := self.recording.receive(tick, data)) is not None:
             self.hub.log("take", f"{take.bars:g} bars with {len(take.notes)} notes were recorded")
 
     def _takes(self) -> tuple[Riff, ...]:

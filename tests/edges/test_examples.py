@@ -128,7 +128,7 @@ async def test_a_server_answers_each_address_with_what_the_table_says(row):
     async with server() as served:
         loop = asyncio.get_running_loop()
         for message in (b"\x90\x3c\x40", b"\x80\x3c\x00"):  # there is something to answer to a call
-            served.session.heard(message, loop.time())
+            served.session.receive_midi(message, loop.time())
         if row.address in SOUNDING:
             cast = served.session.cast
             while cast.sounding(cast["lead"]) is None:

@@ -95,8 +95,8 @@ class Stand:
         """Notes from the MIDI input from second `at` on."""
         for i, pitch in enumerate(pitches):
             begin = at + i * each + jitter * (-1) ** i
-            self.session.heard(bytes((0x90, pitch, 80)), begin)
-            self.session.heard(bytes((0x80, pitch, 0)), begin + each * 0.8)
+            self.session.receive_midi(bytes((0x90, pitch, 80)), begin)
+            self.session.receive_midi(bytes((0x80, pitch, 0)), begin + each * 0.8)
 
 
 def perform(line: Callable[[Stand], Any]) -> Stand:

@@ -42,7 +42,7 @@ def test_a_mapped_knob_turns_its_setting_from_least_to_most() -> None:
         }  # fmt: skip
         seen = []
         for value in (0, 127, 64):
-            stand.session.heard(cc(74, value, channel=9), stand.loop.time())
+            stand.session.receive_midi(cc(74, value, channel=9), stand.loop.time())
             seen.append(settings(stand).temp)
         assert seen == [0.5, 1.5, pytest.approx(1.0, abs=0.01)]
 
@@ -53,13 +53,13 @@ def test_a_knob_turns_the_tempo_and_one_turned_around_goes_down() -> None:
     def line(stand: Stand) -> None:
         assert stand.do(ask.Map(1, "", "tempo", 100, 200)).ok
         assert stand.do(ask.Map(2, "lead", "transpose", 12, -12, channel=3)).ok
-        stand.session.heard(cc(1, 127), 0)
+        stand.session.receive_midi(cc(1, 127), 0)
         assert stand.session.clock.timeline.bpm == 200
-        stand.session.heard(cc(2, 0, channel=2), 0)
+        stand.session.receive_midi(cc(2, 0, channel=2), 0)
         assert settings(stand).transpose == 0  # another channel
-        stand.session.heard(cc(2, 0, channel=3), 0)
+        stand.session.receive_midi(cc(2, 0, channel=3), 0)
         assert settings(stand).transpose == 12
-        stand.session.heard(cc(2, 127, channel=3), 0)
+        stand.session.receive_midi(cc(2, 127, channel=3), 0)
         assert settings(stand).transpose == -12
 
     on_stage(line)
@@ -87,18 +87,18 @@ def test_one_knob_turns_many_settings_and_is_freed_of_all() -> None:
 def test_learning_binds_the_knob_that_moves_and_tells_who_asked() -> None:
     def line(stand: Stand) -> None:
         told = []
-        stand.session.heard(cc(30, 5), 0)  # a pedal that repeats its place does not move
+        stand.session.receive_midi(cc(30, 5), 0)  # a pedal that repeats its place does not move
         reply = stand.do(ask.Learn("lead", "drift", 0.2, 0.8), told.append)
         assert reply.pairs == (("learning", "lead.drift"),)
-        stand.session.heard(cc(30, 5), 0)
+        stand.session.receive_midi(cc(30, 5), 0)
         assert told == []
-        stand.session.heard(cc(31, 127, channel=4), 0)
+        stand.session.receive_midi(cc(31, 127, channel=4), 0)
         [answer] = told
         assert dict(answer.pairs) == {
             "cc": 31, "channel": 4, "target": "lead.drift", "least": 0.2, "most": 0.8
         }  # fmt: skip
         assert settings(stand).drift == 0.8  # it turns at once
-        stand.session.heard(cc(33, 1), 0)
+        stand.session.receive_midi(cc(33, 1), 0)
         assert len(told) == 1
 
     on_stage(line)
@@ -108,7 +108,7 @@ def test_learning_can_be_called_off() -> None:
     def line(stand: Stand) -> None:
         assert stand.do(ask.Learn("lead", "drift")).ok
         assert stand.do(ask.Learn()).ok
-        stand.session.heard(cc(31, 127), 0)
+        stand.session.receive_midi(cc(31, 127), 0)
         assert stand.do(ask.Map()).pairs == ()
 
     on_stage(line)
@@ -143,9 +143,9 @@ def test_notes_go_to_whoever_listens_by_the_tick_of_their_arrival() -> None:
         heard = []
         stand.session.controls.listeners.append(lambda tick, data: heard.append((tick, data)))
         await asyncio.sleep(2)
-        stand.session.heard(b"\x90\x3c\x40", 1.5)  # it arrived half a second ago
-        stand.session.heard(b"\x80\x3c\x00", 2.0)
-        stand.session.heard(b"\xe0\x3c\x00", 2.0)
+        stand.session.receive_midi(b"\x90\x3c\x40", 1.5)  # it arrived half a second ago
+        stand.session.receive_midi(b"\x80\x3c\x00", 2.0)
+        stand.session.receive_midi(b"\xe0\x3c\x00", 2.0)
         assert heard == [(2880.0, b"\x90\x3c\x40"), (3840.0, b"\x80\x3c\x00")]
 
     on_stage(line)
@@ -157,13 +157,13 @@ def test_all_notes_off_from_outside_is_panic_and_our_own_come_back_is_not(contro
         stand.do(ask.Play("lead", at=1.0))
         await asyncio.sleep(6)
         for channel in range(1, 17):
-            stand.session.heard(cc(controller, 0, channel), 6)
+            stand.session.receive_midi(cc(controller, 0, channel), 6)
         assert not stand.hanging()
         assert not stand.session.snapshot().voices[0].playing
         stand.silenced = [s for s in stand.player.sent if s.data[:2] == b"\xb0\x7b"]
         await asyncio.sleep(3)
         stand.do(ask.Panic())
-        stand.session.heard(cc(123, 0), 9)
+        stand.session.receive_midi(cc(123, 0), 9)
 
     stand = on_stage(line)
     assert len(stand.silenced) == 1
@@ -178,7 +178,7 @@ def test_program_changes_load_the_scenes_they_are_given_and_no_others() -> None:
         stand.session.load(planned)
         titles = []
         for program in (5, 0, 1, 0):
-            stand.session.heard(bytes((0xC3, program)), 0)
+            stand.session.receive_midi(bytes((0xC3, program)), 0)
             titles.append(stand.session.snapshot().transport.title)
         assert titles == ["", "Verse", "Chorus", "Chorus"]  # Chorus says that there are none
 
@@ -189,7 +189,7 @@ def test_a_knob_of_a_voice_that_is_gone_turns_nothing() -> None:
     def line(stand: Stand) -> None:
         stand.do(ask.Map(1, "lead", "temp"))
         stand.session.load(Scene())
-        stand.session.heard(cc(1, 5), 0)
+        stand.session.receive_midi(cc(1, 5), 0)
         assert stand.session.snapshot().voices == ()
 
     on_stage(line)
@@ -205,7 +205,7 @@ def test_no_messages_break_the_session_or_change_a_setting_that_is_not_mapped(he
     def line(stand: Stand) -> None:
         before = settings(stand)
         for message in heard:
-            stand.session.heard(message, stand.loop.time())
+            stand.session.receive_midi(message, stand.loop.time())
         assert settings(stand) == before
 
     on_stage(line)

@@ -100,7 +100,7 @@ def test_a_pad_goes_to_the_next_cue_and_keeps_a_riff():
     async def line(stand):
         await stand.until(100)
         for data in (b"\xb0\x14\x7f", b"\xb0\x14\x00", b"\xb0\x15\x7f"):
-            stand.session.heard(data, 0.0)
+            stand.session.receive_midi(data, 0.0)
         now = stand.session.snapshot()
         assert (now.transport.cue, now.transport.next_cue) == ("lift", "waltz")
         assert now.voices[0].pinned

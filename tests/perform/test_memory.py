@@ -58,8 +58,8 @@ def test_what_was_played_before_a_tick_lies_before_it(notes, meter):
     recording = Recording()
     recording.meter = meter
     for tick, pitch in sorted(notes):
-        recording.heard(tick, bytes((0x90, pitch, 90)))
-        recording.heard(tick + 1, bytes((0x80, pitch, 0)))
+        recording.receive(tick, bytes((0x90, pitch, 90)))
+        recording.receive(tick + 1, bytes((0x80, pitch, 0)))
     tick = 10 * meter.bar
     assert all(-BARS * meter.model_bars * BAR <= start < 0 for start, *_ in recording.before(tick))
 
@@ -121,8 +121,8 @@ def test_a_model_without_an_ear_is_given_nothing():
 
 def key(stand, tick, pitch, *, length=400):
     line = stand.session.clock.timeline
-    stand.session.heard(bytes((0x90, pitch, 100)), line.time_at(tick))
-    stand.session.heard(bytes((0x80, pitch, 0)), line.time_at(tick + length))
+    stand.session.receive_midi(bytes((0x90, pitch, 100)), line.time_at(tick))
+    stand.session.receive_midi(bytes((0x80, pitch, 0)), line.time_at(tick + length))
 
 
 def test_fours_are_traded_until_stopped_and_a_rest_is_answered_by_a_rest():

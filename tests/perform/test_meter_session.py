@@ -124,10 +124,10 @@ def test_takes_are_punched_on_bar_lines_of_the_meter_and_kept_as_the_model_hears
     recording = Recording()
     recording.meter = Meter(3, 4)
     assert recording.arm(100, 2) == 2880
-    recording.heard(2880, b"\x90\x3c\x50")
-    recording.heard(3840, b"\x80\x3c\x00")
-    recording.heard(2 * 2880 + 960, b"\x90\x40\x50")  # the second beat of the second bar
-    recording.heard(3 * 2880, b"\x80\x40\x00")
+    recording.receive(2880, b"\x90\x3c\x50")
+    recording.receive(3840, b"\x80\x3c\x00")
+    recording.receive(2 * 2880 + 960, b"\x90\x40\x50")  # the second beat of the second bar
+    recording.receive(3 * 2880, b"\x80\x40\x00")
     recording.due(3 * 2880 + 200)
     (take,) = recording.takes
     assert take.length == 2 * 3840

@@ -11,7 +11,7 @@ BEAT, BAR = 960, 3840
 def play(recording: Recording, notes: list[tuple[int, int, int]]) -> None:
     events = [(start, 1, pitch) for start, _, pitch in notes] + [(end, 0, pitch) for _, end, pitch in notes]
     for tick, on, pitch in sorted(events):
-        recording.heard(tick, bytes((0x90 if on else 0x80, pitch, 80 * on)))
+        recording.receive(tick, bytes((0x90 if on else 0x80, pitch, 80 * on)))
 
 
 def test_a_take_begins_on_the_next_bar_and_ends_by_itself() -> None:
@@ -39,7 +39,7 @@ def test_a_note_a_little_before_the_punch_is_on_it() -> None:
 def test_stopping_closes_on_the_nearest_bar_line_and_ends_what_sounds() -> None:
     recording = Recording()
     recording.arm(0, 0)
-    recording.heard(0, bytes((0x90, 60, 90)))
+    recording.receive(0, bytes((0x90, 60, 90)))
     take = recording.stop(2 * BAR + 300)
     assert take is not None
     assert (take.length, take.notes) == (2 * BAR, (Note(0, 2 * BAR, 60, 90),))
@@ -60,7 +60,7 @@ def test_messages_that_are_no_notes_change_nothing() -> None:
     recording = Recording()
     recording.arm(0, 1)
     for data in (b"\xf8", b"\xb0\x40\x7f", b"\xe0\x00\x40", b"", b"\x80\x3c\x00"):
-        recording.heard(10, data)
+        recording.receive(10, data)
     assert recording.stop(BAR) is None
 
 

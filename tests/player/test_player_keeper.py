@@ -94,7 +94,7 @@ def test_a_fault_in_hearing_a_report_costs_that_report_alone(caplog):
             heard.append(report)
 
         player = await PlayerProcess.start(120, [PortSpec("synth", "none")], on_report=hear)
-        player._heard(Counters(sent=3))
+        player._receive(Counters(sent=3))
         await player.close()
         return heard
 

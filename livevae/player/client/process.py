@@ -227,7 +227,7 @@ class PlayerProcess(CommandSender):
                 child.write(encode(SetPlaying(playing=False)))
             if why:
                 self._tell(PlayerDied(why, resumption.released))
-            why = await child.listen(self._heard)
+            why = await child.listen(self._receive)
             if self._closing:
                 return
             self._ports.player_died()
@@ -258,14 +258,14 @@ class PlayerProcess(CommandSender):
             else:
                 return self._child
 
-    def _heard(self, report: Report) -> None:
-        """Whatever hearing a report brings about: the player is kept."""
+    def _receive(self, report: Report) -> None:
+        """Whatever comes of a report: the player is kept."""
         try:
-            self._hear(report)
+            self._take(report)
         except Exception:
             logger.exception("a fault while hearing %s from the player", type(report).__name__)
 
-    def _hear(self, report: Report) -> None:
+    def _take(self, report: Report) -> None:
         match report:
             case Hello():
                 self.hello = report
