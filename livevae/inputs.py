@@ -1,7 +1,7 @@
 """What came in, kept in a log with its times, so that a night can be played again (replay.py).
 
 A log is lines of JSON: a head, then `[time, kind, bytes, when]` for everything that came, in the order of its coming.
-Law: a log that is written and read is the same log.
+Law: a log that is written and read is the same log; so reader and writer share one file, and its limits.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""The cast: the voices of a session, those that play and those that wait. Each is one coroutine, see `voice`."""
+"""The cast: the voices of a session, those that play and those that wait. Each is one coroutine, see `voice`.
+
+One class, as voices start, mute and end by the same table; what they play is made elsewhere.
+"""
 
 import asyncio
 import difflib

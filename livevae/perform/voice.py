@@ -1,6 +1,7 @@
 """A voice: one coroutine that walks from tick to riff to player, once a riff.
 
-Between its awaits there are only pure functions; it awaits time and the model, nothing else.
+Between its awaits there are only pure functions; it awaits time and the model, nothing else. The functions are here in
+the order in which a riff passes through them, so it is one file.
 """
 
 import asyncio

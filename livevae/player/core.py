@@ -9,6 +9,8 @@ what time it is, and say what to send at once; `deadline` says when to come back
     on one port, messages go by tick, and at one tick offs go before ons
     an on that is more than LATE_ON seconds behind is dropped and counted; an off never is
     a tempo change replaces the timeline and touches nothing else
+
+The laws hold for all of it together, so it is one file.
 """
 
 import math

@@ -1,7 +1,8 @@
 """The player's own loop: sleep to the next deadline, send, read the pipe when there is time for it.
 
 No asyncio, no threads, no collector. The loop waits in `select` for the pipe and the deadline at once; close
-before a deadline it does not read, for decoding a command could make a note late.
+before a deadline it does not read, for decoding a command could make a note late. One loop with one state, so one
+file.
 """
 
 import select
