@@ -2,6 +2,7 @@
 
 A whole server plays twelve voices to four ports. A receiver, which is a process of its own, notes when each message
 arrives; afterwards its notes are laid beside the recording's ticks and the straight line that they should be on.
+One measurement from the scene to the verdict, so one file.
 """
 
 import argparse

@@ -6,60 +6,30 @@ that hang at the receiver, files that are broken, personas that are lost, and pr
 """
 
 import argparse
-import json
 import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import mido
 
 from benchmarks.graph import JackServer, jack_server
 from benchmarks.packets import flood
-from benchmarks.soak_files import damaged, give
+from benchmarks.soak_night import Ears, Night, check
 from livevae.children import environment
-from livevae.edges.osc.client import Client
 from livevae.errors import LivevaeError
 from livevae.models.midime import files as persona_files
 
 MARK = "LIVEVAE_SOAK"
 """In the environment of every process of a soak, so that what is left over can be told."""
 
-SOON = 20.0
-"""Seconds in which what is promised has to be so, on a busy machine."""
-
 FAULTS = 14
 """Of a round, with the last one, which ends the server."""
-
-SCENE = """
-tempo = 120
-[voice.drone]
-bars = 2
-[voice.lead]
-channel = 1
-bars = 1
-[voice.bass]
-channel = 2
-bars = 2
-temp = 1.2
-"""
-
-MODULES = {
-    "player": "livevae.player ",
-    "watch": "livevae.player.watch",
-    "recorder": "livevae.player.recorder",
-    "worker": "livevae.models.midime.worker",
-}
 
 FAULT_WEIGHTS = {
     "player": 30,
@@ -89,39 +59,6 @@ BROKEN = (
 def choose(random: random.Random) -> str:
     """The next fault."""
     return random.choices(tuple(FAULT_WEIGHTS), tuple(FAULT_WEIGHTS.values()))[0]
-
-
-class Ears:
-    """The receiver's process, and how to ask it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.soak_receiver", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=environment(),
-        )
-        self.ask("counts")
-
-    def ask(self, word: str) -> Any:
-        """Its answer to a word; see soak_receiver."""
-        assert self._process.stdin is not None  # noqa: S101  (for the type checker)
-        assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(word + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline() or "[]")
-
-    def held(self, before: float = 1e18) -> set[tuple[int, int]]:
-        """(channel, pitch) of what sounds since before that moment."""
-        return {(channel, pitch) for channel, pitch, since in self.ask("sounding") if since < before}
-
-    def close(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.communicate()
 
 
 class Soak:
@@ -187,7 +124,7 @@ class Soak:
         record = folder / f"{number}.mid"
         self.say(f"round {number}, {'virtual' if virtual else 'by name'}, in {folder.name}")
         ears = Ears("soak")
-        night = _Night(self, ears, record, virtual=virtual)
+        night = Night(self, ears, record, virtual=virtual)
         try:
             night.start()
             for _ in range(FAULTS - 1):
@@ -201,7 +138,7 @@ class Soak:
             night.clear()
         self.look_at_files(record, folder)
 
-    def _fault(self, night: "_Night") -> Ears:
+    def _fault(self, night: Night) -> Ears:
         kind = choose(self._random)
         time.sleep(self._random.random() * 0.5)
         getattr(night, f"do_{kind}")(self._random)
@@ -213,7 +150,7 @@ class Soak:
         if record.exists():
             with suppress(OSError):
                 try:
-                    _check(record)
+                    check(record)
                 except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
                     self.found("broken file", f"{record.name}: {error!r}")
                 record.unlink()
@@ -254,300 +191,6 @@ class Soak:
         self._jack.crash()
         time.sleep(self._random.random())
         self._jack.start_again()
-
-
-class _Night:
-    """One server, and what is done to it."""
-
-    def __init__(self, soak: Soak, ears: Ears, record: Path, *, virtual: bool) -> None:
-        self._soak = soak
-        self.ears = ears
-        self._record = record
-        self._virtual = virtual
-        self._log = soak.home / "serve.log"
-        self._server: subprocess.Popen[bytes] | None = None
-        self._port = 0
-
-    @property
-    def said(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    @property
-    def runs(self) -> bool:
-        return self._server is not None and self._server.poll() is None
-
-    def start(self) -> None:
-        scene = self._soak.home / "scene.toml"
-        scene.write_text(SCENE)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        midi = "virtual" if self._virtual else self.ears.name
-        command = [
-            sys.executable, "-m", "livevae", "serve", str(scene), "--osc", f"127.0.0.1:{self._port}",
-            "--midi", midi, "--record", str(self._record), "--seed", "1", "--midi-in", "soak-keys",
-        ]  # fmt: skip
-        with self._log.open("wb") as log:
-            self._server = subprocess.Popen(command, stdout=log, stderr=log, env=self._soak.environment())
-        _wait(lambda: "\nplaying " in self.said or not self.runs, 60)
-        self._connect()
-        _wait(lambda: self.ears.held() or not self.runs)
-
-    def _connect(self) -> None:
-        if self._virtual:
-            _wait(lambda: self._jack_connect() or not self.runs)
-            time.sleep(2.0)  # the watch looks twice a second, where the machine lets it
-
-    def _jack_connect(self) -> bool:
-        done = subprocess.run(
-            ["jack_connect", "livevae:livevae", f"{self.ears.name}:in"], capture_output=True, check=False
-        )
-        return done.returncode == 0
-
-    def _of(self, kind: str) -> list[int]:
-        return [pid for pid, words in self._soak.processes().items() if MODULES[kind] in words]
-
-    def _kill(self, kind: str) -> bool:
-        for pid in self._of(kind)[:1]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-                self._soak.counts[f"killed: {kind}"] += 1
-                self._soak.say(f"kill {kind} {pid}")
-                return True
-        return False
-
-    def _released(self, before: float, why: str) -> None:
-        """What sounded before that moment was released: a voice strikes most keys anew meanwhile, a drone does not."""
-        if _wait(lambda: not self.ears.held(before) or not self.runs, 8):
-            return
-        if self._virtual and self._jack_connect():
-            self._soak.say("connected by hand")  # it was killed before the watch had seen who was connected
-        if not _wait(lambda: not self.ears.held(before) or not self.runs):
-            self._soak.found("hanging note", f"{sorted(self.ears.held(before))} {why}")
-
-    # faults
-
-    def do_player(self, random: random.Random) -> None:
-        for _ in range(random.choice((1, 2, 3, 5, 8))):
-            _wait(lambda: bool(self._of("player")) or not self.runs)
-            self._kill("player")
-            time.sleep(random.choice((0.0, 0.02, 0.1, 0.3, 0.6)))
-        self._released(time.monotonic(), "after deaths of the player")
-
-    def do_watch(self, _: random.Random) -> None:
-        self._kill("watch")
-
-    def do_recorder(self, _: random.Random) -> None:
-        self._kill("recorder")
-
-    def do_keys(self, _: random.Random) -> None:
-        """Play something in, and train a persona of it."""
-        self._ask("/livevae/persona/record", 1)
-        self.ears.ask("play")
-        self._ask("/livevae/persona/record", stop=1)
-        name = f"soaked{len(self._soak.saved)}"
-        self._ask("/livevae/persona/train", name, epochs=60)
-        if _wait(lambda: self._ask("/livevae/persona/save", name) or not self.runs, 6) and self.runs:
-            self._soak.saved.add(name)
-            self._soak.say(f"saved {name}")
-        self._ask("/livevae/persona/train", "soaked", epochs=2000)
-
-    def do_worker(self, random: random.Random) -> None:
-        if not self._of("worker"):
-            self.do_keys(random)
-        _wait(lambda: bool(self._of("worker")) or not self.runs, 3)
-        self._kill("worker")
-
-    def do_stop(self, random: random.Random) -> None:
-        pids = self._of(random.choice(("player", "watch", "recorder")))
-        if self._server is not None and random.random() < 0.3:
-            pids = [self._server.pid]
-        for pid in pids[:1]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                time.sleep(random.random() * 2)
-                os.kill(pid, signal.SIGCONT)
-                self._soak.say(f"stopped {pid}")
-
-    def do_flood(self, random: random.Random) -> None:
-        until, count = time.monotonic() + 1.0, 0
-        good = b"/livevae/status\0,\0\0\0"
-        bundle = b"#bundle\0" + bytes(7) + b"\1" + (len(good).to_bytes(4, "big") + good) * 400
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            while time.monotonic() < until:
-                packet = random.choice((good, bundle, random.randbytes(64), bundle[:-7], good[:-2] + b"i"))
-                with suppress(OSError):
-                    sender.sendto(packet, ("127.0.0.1", self._port))
-                count += 1
-                time.sleep(0.001)
-        self._soak.counts["packets"] += count
-        self._answers("after a flood")
-
-    def do_disk(self, random: random.Random) -> None:
-        """Fill the small disk for some seconds."""
-        if self._record.parent.name != "small":
-            return
-        filler = self._record.parent / "filler"
-        with suppress(OSError), filler.open("wb") as file:
-            while True:
-                file.write(bytes(4096))
-        time.sleep(1 + random.random() * 2)
-        filler.unlink(missing_ok=True)
-        self._soak.say("the disk was full")
-
-    def do_starve(self, random: random.Random) -> None:
-        busy = [
-            subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
-        ]
-        time.sleep(0.5 + random.random())
-        for process in busy:
-            process.kill()
-            process.wait()
-
-    def do_clock(self, random: random.Random) -> None:
-        """Follow a drum box on JACK that goes away, and go by our own clock again."""
-        box = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.soak_receiver", "--clock", "soak-box", "100"],
-            env=self._soak.environment(),
-        )
-        _wait(lambda: self._ask("/livevae/clock", "midi", "from", "soak-box") or not self.runs, 6)
-        time.sleep(random.random() * 4)
-        box.kill()
-        box.wait()
-        before = self.ears.ask("counts")["ons"]
-        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
-            self._soak.found("no answer", "after the clock went away nothing is heard")
-        self._ask("/livevae/clock", "internal")
-
-    def do_hostile(self, random: random.Random) -> None:
-        """Broken scenes, personas and kept riffs are asked for while it plays; it plays on."""
-        home = self._soak.home / "home"
-        for target, path, words in (
-            ("scene", self._soak.home / "hostile.toml", ("/livevae/scene", "hostile")),
-            (
-                "persona",
-                home / "personas" / "hostile.safetensors",
-                ("/livevae/blend", "lead", "hostile", 1.0),
-            ),
-            ("riff", home / "riffs" / "hostile.json", ("/livevae/recall", "hostile")),
-            (
-                "checkpoint",
-                home / "models" / "hostile.safetensors",
-                ("/livevae/set", "lead", "model", "hostile"),
-            ),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(damaged(random, target))
-            self._ask(*words)
-            path.unlink(missing_ok=True)
-        self._ask("/livevae/scene", "scene")
-        self._answers("after broken files")
-        before = self.ears.ask("counts")["ons"]
-        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
-            self._soak.found("no answer", "after broken files nothing is heard")
-
-    def do_files(self, random: random.Random) -> None:
-        """Give another livevae a broken file, beside the music."""
-        words, wrong = give(random, self._soak.home, self._soak.environment())
-        self._soak.say(f"gave a broken file to {words}")
-        if wrong:
-            self._soak.found("bad end", f"{words}: {wrong}")
-
-    def do_hour(self, random: random.Random) -> None:
-        """A quarter of an hour in virtual time, twice: whole, and the same bytes."""
-        out, made = self._soak.home / "hour.mid", set()
-        seed = str(random.randrange(1 << 20))
-        words = [
-            "render",
-            str(self._soak.home / "scene.toml"),
-            "--bars",
-            "450",
-            "--seed",
-            seed,
-            "--out",
-            str(out),
-        ]
-        for _ in range(2):
-            subprocess.run(
-                [sys.executable, "-m", "livevae", *words],
-                env=self._soak.environment(), check=False, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-            try:
-                _check(out)
-            except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
-                self._soak.found("broken file", f"{' '.join(words)}: {error!r}")
-            made.add(out.read_bytes() if out.exists() else b"")
-            out.unlink(missing_ok=True)
-        if len(made) > 1:
-            self._soak.found("other bytes", " ".join(words))
-
-    def do_jack(self, _: random.Random) -> None:
-        self._soak.restart_jack()
-        self.ears.close()
-        self.ears = Ears("soak")
-        if not _wait(lambda: bool(self.ears.held()) or not self.runs, 30):
-            self._soak.found("no answer", "after JACK's crash nothing is heard")
-
-    def end(self, how: signal.Signals) -> None:
-        """End the server; then nothing sounds, and nothing is left."""
-        if self._server is None:
-            return
-        if how == signal.SIGKILL:
-            self._soak.counts["killed: server"] += 1
-        self._soak.say(f"end by {how.name}")
-        self._server.send_signal(how)
-        self._server.wait(60)
-        if not _wait(lambda: not self.ears.held()):
-            self._soak.found("hanging note", f"{sorted(self.ears.held())} after {how.name} of the server")
-        if not _wait(lambda: not self._soak.processes(), 60):
-            self._soak.found("left process", "; ".join(self._soak.processes().values()))
-
-    def clear(self) -> None:
-        """Whatever happened: nothing of this night runs on."""
-        for pid in self._soak.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if self._server is not None:
-            self._server.wait()
-
-    def _answers(self, why: str) -> None:
-        until = time.monotonic() + SOON
-        while self.runs:
-            with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
-                client.ask("/livevae/status")
-                return
-            if time.monotonic() > until:
-                self._soak.found("no answer", why)
-                return
-
-    def _ask(self, address: str, *words: Any, **pairs: Any) -> bool:
-        """Whether a request was done."""
-        with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
-            client.ask(address, *words, **pairs)
-            return True
-        return False
-
-
-def _check(path: Path) -> None:
-    """A MIDI file is whole, and each on has its off."""
-    for track in mido.MidiFile(path).tracks:
-        sounding: set[tuple[int, int]] = set()
-        for message in track:
-            if message.type == "note_on" and message.velocity:
-                assert (message.channel, message.note) not in sounding, "struck twice"  # noqa: S101
-                sounding.add((message.channel, message.note))
-            elif message.type in ("note_on", "note_off"):
-                sounding.remove((message.channel, message.note))
-        assert not sounding, "no off"  # noqa: S101
-
-
-def _wait(what: Callable[[], Any], seconds: float = SOON) -> bool:
-    until = time.monotonic() + seconds
-    while not what():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
