@@ -1,5 +1,6 @@
 """A keyboard on a real MIDI graph: what it plays arrives, what it breaks changes nothing that plays."""
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -190,6 +191,7 @@ def watches(server: int) -> bool:
     )
 
 
+# slow, for without real-time priority JACK passes things on every 21 ms only
 DRUM_BOX = """
 import time
 import rtmidi
@@ -199,7 +201,7 @@ print("here", flush=True)
 due = time.monotonic()
 while True:
     out.send_message([0xF8])
-    due += 60 / 100 / 24
+    due += 60 / 40 / 24
     time.sleep(max(0.0, due - time.monotonic()))
 """
 
@@ -221,8 +223,9 @@ def test_inputs_and_a_midi_clock_come_back_after_jack_crashed(
             process.kill()
             process.communicate()
 
-    with jack_server() as server:
+    with jack_server() as server, contextlib.ExitStack() as leaving:
         started = devices()
+        leaving.callback(lambda: end(started))
         stage = serve(scene, "--midi", "none", "--midi-in", keys, "--clock", clock)
         for crashes in (1, 2):
             wait_for(lambda: stage.said.count("clock   midi") == crashes)  # noqa: B023  (called at once)
@@ -246,8 +249,7 @@ def test_inputs_and_a_midi_clock_come_back_after_jack_crashed(
                 started[0].stdin.flush()
 
             insist(turn, lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0)
-            wait_for(lambda: abs(float(livevae.ask("/livevae/status")["bpm"]) - 100) < 5)
+            wait_for(lambda: abs(float(livevae.ask("/livevae/status")["bpm"]) - 40) < 2)
         stage.process.terminate()
         assert stage.process.wait(20) == 0
-        end(started)
     assert "player  died" not in stage.said
