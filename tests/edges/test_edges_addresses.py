@@ -143,6 +143,10 @@ def test_an_id_is_nobodys_argument_and_neither_is_quiet():
             "/livevae/sample lead bars",
             "bars is a name without its value: send /livevae/sample lead bars 4 temp 0.5",
         ),
+        (
+            "/livevae/sample lead bars id 7",  # as `livevae send` asks
+            "bars is a name without its value: send /livevae/sample lead bars 4 temp 0.5",
+        ),
         ("/livevae/set lead tmep 1", "/livevae/set knows no argument called 'tmep'; did you mean temp?"),
         ("/livevae/sample tmep 1", "/livevae/sample knows no argument called 'tmep'; did you mean temp?"),
         ("/livevae/set", "/livevae/set needs a voice: send /livevae/set lead temp 1.25 transpose 12"),

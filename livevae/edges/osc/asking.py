@@ -149,9 +149,11 @@ def _no_such_address(address: str) -> str:
 
 
 def _nothing_known(row: Address, message: Message, name: str) -> str:
-    last = message.args[-1]
-    if row.word is not None and last in row.names and name == message.args[0]:
-        return f"{last} is a name without its value: {_usage(row)}"
+    after = (
+        message.args[1] if len(message.args) > 1 else ""
+    )  # a name there was taken for the value of the word before
+    if row.word is not None and after in row.names and name == message.args[0]:
+        return f"{after} is a name without its value: {_usage(row)}"
     near = _near(row, name)
     hint = f"; did you mean {near}?" if near else f": {_usage(row)}"
     return f"{row.address} knows no argument called {_shown(name)}{hint}"
