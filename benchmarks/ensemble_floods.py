@@ -20,6 +20,8 @@ from benchmarks.ensemble_rooms import (
     summary,
 )
 from benchmarks.mqtt import PORT
+from livevae.edges.mqtt.values import RiffAhead
+from livevae.tempo.timeline import TICKS_PER_BEAT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,8 +117,8 @@ def _length(number: int) -> bytes:
 
 async def sixteen(seconds: float) -> str:
     """Fourteen rooms more, each with 20 messages a second: riffs and voices."""
-    notes = [[i * 240, 200, 60 + i % 12, 90, 1] for i in range(32)]
-    riff = json.dumps({"beat": 8, "beats": 8, "notes": notes}).encode()
+    notes = tuple((i * 240, 200, 60 + i % 12, 90, 1) for i in range(32))
+    riff = RiffAhead(8 * TICKS_PER_BEAT, 8 * TICKS_PER_BEAT, notes).payload()
     voice = json.dumps({"playing": True, "settings": {f"s{i}": i for i in range(30)}}).encode()
     clients = [Publisher(f"room{number}") for number in range(14)]
     loop, sent = asyncio.get_running_loop(), 0

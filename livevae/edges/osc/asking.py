@@ -149,9 +149,8 @@ def _no_such_address(address: str) -> str:
 
 
 def _nothing_known(row: Address, message: Message, name: str) -> str:
-    after = (
-        message.args[1] if len(message.args) > 1 else ""
-    )  # a name there was taken for the value of the word before
+    # a name in the second place was taken for the value of the first
+    after = message.args[1] if len(message.args) > 1 else ""
     if row.word is not None and after in row.names and name == message.args[0]:
         return f"{after} is a name without its value: {_usage(row)}"
     near = _near(row, name)
