@@ -177,9 +177,8 @@ class Cast:
         start = self.first(tick, voice.settings)
         if not voice.playing:
             voice.fault = ""
-            if (
-                voice.settings.seed
-            ):  # a seed that was chosen plays the same music again; else the walk goes on
+            # a seed that was chosen plays the same music again; else the walk goes on
+            if voice.settings.seed:
                 voice.walk = voices.Walk()
             self._walk(voice, start)
         return start

@@ -86,9 +86,8 @@ def alsa_links(text: str) -> dict[str, list[str]]:
             names[f"{number}:{head[1]}"] = port
             if client.rstrip("-0123456789") == OURS:
                 found[port] = []
-        elif (
-            line.strip().startswith("Connecting To:") and port in found
-        ):  # names may hold anything, line ends too
+        # names may hold anything, line ends too
+        elif line.strip().startswith("Connecting To:") and port in found:
             found[port].extend(re.findall(r"(\d+:\d+)", line.split(":", 1)[1]))
     return {source: sorted(names.get(to, to) for to in targets) for source, targets in found.items()}
 

@@ -1,6 +1,7 @@
 """The network in torch, for training: whole sequences, the parameters of `layout`, dropout after every layer."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,27 @@ from livevae.models.melody_rnn.config import Config
 from livevae.models.melody_rnn.layout import shapes
 
 
-class StepRNN(nn.Module):
+class NamedTensors(nn.Module):
+    """A network whose parameters have the names of a checkpoint's tensors; a module's own may hold no dots."""
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        """With these values to begin with."""
+        super().__init__()
+        self._names = tuple(values)
+        self.values = nn.ParameterDict(
+            {name.replace(".", "_"): nn.Parameter(value) for name, value in values.items()}
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The parameters by their names in the checkpoint."""
+        return {name: self._of(name) for name in self._names}
+
+    def _of(self, name: str) -> Tensor:
+        value: Tensor = self.values[name.replace(".", "_")]
+        return value
+
+
+class StepRNN(NamedTensors):
     """A step-wise RNN.
 
     Attributes:
@@ -19,10 +40,7 @@ class StepRNN(nn.Module):
     """
 
     def __init__(self, config: Config, drop: float | None = None) -> None:
-        super().__init__()
-        self.config = config
-        self.drop = 1 - config.keep if drop is None else drop
-        self.values = nn.ParameterDict()
+        values = {}
         for name, shape in shapes(config).items():
             value = torch.zeros(shape)
             if name.endswith("kernel") or name == "attention.rows":
@@ -30,15 +48,10 @@ class StepRNN(nn.Module):
                 value.uniform_(-bound, bound)
             elif name == "attention.vector":
                 value.uniform_(-0.1, 0.1)
-            self.values[name.replace(".", "_")] = nn.Parameter(value)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The parameters by their names in `layout`."""
-        return {name: self._of(name) for name in shapes(self.config)}
-
-    def _of(self, name: str) -> Tensor:
-        value: Tensor = self.values[name.replace(".", "_")]
-        return value
+            values[name] = value
+        super().__init__(values)
+        self.config = config
+        self.drop = 1 - config.keep if drop is None else drop
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits `[N, T, classes]` after inputs `[N, T, inputs]`, from the zero state."""

@@ -3,16 +3,17 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout, embedding, layer_norm, pad
 
+from livevae.models.melody_rnn.torch_network import NamedTensors
 from livevae.models.music_transformer.config import Config, shapes
 
 SMALL = 0.02
 """Deviation of the first values of embeddings and distances."""
 
 
-class Transformer(nn.Module):
+class Transformer(NamedTensors):
     """A decoder-only transformer.
 
     Attributes:
@@ -21,9 +22,7 @@ class Transformer(nn.Module):
     """
 
     def __init__(self, config: Config, drop: float | None = None) -> None:
-        super().__init__()
-        self.config, self.drop = config, 0.1 if drop is None else drop
-        self.values = nn.ParameterDict()
+        values = {}
         for name, shape in shapes(config).items():
             value = torch.zeros(shape)
             if name.endswith("scale"):
@@ -35,15 +34,9 @@ class Transformer(nn.Module):
                 value.uniform_(-bound, bound)
             if name.endswith(("attention.output.kernel", "forward.output.kernel")):
                 value /= math.sqrt(2 * config.layers)
-            self.values[name.replace(".", "_")] = nn.Parameter(value)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The parameters by their names in `config.shapes`."""
-        return {name: self._of(name) for name in shapes(self.config)}
-
-    def _of(self, name: str) -> Tensor:
-        value: Tensor = self.values[name.replace(".", "_")]
-        return value
+            values[name] = value
+        super().__init__(values)
+        self.config, self.drop = config, 0.1 if drop is None else drop
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits `[N, T, classes]` of what comes after each token.

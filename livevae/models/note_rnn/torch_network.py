@@ -3,14 +3,14 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout
 
-from livevae.models.melody_rnn.torch_network import lstm
+from livevae.models.melody_rnn.torch_network import NamedTensors, lstm
 from livevae.models.note_rnn.config import Config, shapes
 
 
-class NoteRNN(nn.Module):
+class NoteRNN(NamedTensors):
     """A note RNN.
 
     Attributes:
@@ -19,23 +19,15 @@ class NoteRNN(nn.Module):
     """
 
     def __init__(self, config: Config, drop: float | None = None) -> None:
-        super().__init__()
-        self.config, self.drop = config, 0.1 if drop is None else drop
-        self.values = nn.ParameterDict()
+        values = {}
         for name, shape in shapes(config).items():
             value = torch.zeros(shape)
             if name.endswith("kernel"):
                 bound = math.sqrt(6 / sum(shape))
                 value.uniform_(-bound, bound)
-            self.values[name.replace(".", "_")] = nn.Parameter(value)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """The parameters by their names in `config.shapes`."""
-        return {name: self._of(name) for name in shapes(self.config)}
-
-    def _of(self, name: str) -> Tensor:
-        value: Tensor = self.values[name.replace(".", "_")]
-        return value
+            values[name] = value
+        super().__init__(values)
+        self.config, self.drop = config, 0.1 if drop is None else drop
 
     def forward(self, x: Tensor, step: Tensor, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of step, pitch and duration after each input.
