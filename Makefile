@@ -1,5 +1,6 @@
 # make perform   play: makes an environment, installs, starts the bundled scene on the bundled model
 # make test      the tests
+# make explore   the property tests on examples never tried before, for ever: make explore ROUNDS=5
 # make check     lint and types
 # make pictures  of the rehearsal screen, for docs/
 # make bench     what is claimed, measured: make bench ARGS=jitter (ARGS=--help lists them)
@@ -9,13 +10,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: perform test check bench pictures soak wheel clean
+.PHONY: perform test explore check bench pictures soak wheel clean
 
 perform: $(VENV)/installed
 	$(BIN)/livevae serve $(ARGS)
 
 test: $(VENV)/developing
 	$(BIN)/python -m pytest $(ARGS)
+
+explore: $(VENV)/developing
+	for round in $$(seq $(or $(ROUNDS),1000000)); do \
+		LIVEVAE_EXPLORE=1 $(BIN)/python -m pytest -q -m "hypothesis and not real" $(ARGS) || exit 1; done
 
 check: $(VENV)/developing
 	$(BIN)/ruff check .

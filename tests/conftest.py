@@ -14,10 +14,11 @@ from hypothesis import settings
 
 from benchmarks.graph import jack_graph
 
-# how long an example takes says more about the machine than about livevae; in CI the same examples are tried each
-# time, so that a failure is the change's own, and new ones everywhere else
-settings.register_profile("livevae", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("livevae")
+# how long an example takes says more about the machine than about livevae; the same examples are tried each time, so
+# that a failure is the change's own; `make explore` tries new ones
+settings.register_profile("livevae", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, derandomize=False, print_blob=True)
+settings.load_profile("explore" if os.environ.get("LIVEVAE_EXPLORE") else "livevae")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

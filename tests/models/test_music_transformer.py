@@ -351,7 +351,8 @@ def test_riffs_come_back_from_events(config, notes):
         ends[note.pitch] = note.end
     straight = [note for note in riff.notes if note.start % 240 == 0]
     again = model.riff(model.events(replace(riff, notes=tuple(straight))))
-    assert [(n.start, n.pitch) for n in again.notes] == [(n.start, n.pitch) for n in straight]
+    # keys of one moment come in the order of their lengths, which end where the bars do
+    assert sorted((n.start, n.pitch) for n in again.notes) == sorted((n.start, n.pitch) for n in straight)
 
 
 # -------------------------------------------------------------------------- riffs

@@ -52,12 +52,19 @@ def tensors(seed: int = 0, latent: int = 10) -> dict[str, np.ndarray]:
 ABOUT = {"layers": 3, "temper": [0.9, 0.5]}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_every_z_has_a_u_and_every_u_a_z(which: int, seed: int) -> None:
+    """As near as float32 allows: flows made by chance stretch some z's a thousandfold, and their rounding with them."""
     prior = Prior(tensors(which), ABOUT)
-    u = np.random.default_rng(seed).normal(size=(4, 10))
-    np.testing.assert_allclose(prior.u(prior.z(u)), u, atol=2e-3)
+    chance = np.random.default_rng(seed)
+    u = chance.normal(size=(4, 10))
+    z = prior.z(u)
+    back = prior.u(z)
+    step = 1e-4 * np.abs(z).max()
+    beside = [prior.u(z + step * chance.choice([-1, 1], z.shape)) for _ in range(16)]
+    stretched = np.max([np.abs(other - back).max(1) for other in beside], 0) / 1e-4
+    assert (np.abs(back - u).max(1) < 50 * stretched * 2**-23).all()
 
 
 def test_a_row_is_the_same_bytes_alone_and_in_company() -> None:
