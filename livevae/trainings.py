@@ -27,7 +27,7 @@ class OtherTraining:
         self._train = train
         self.identity, self.checked_name, self.names = book.identity, book.checked_name, book.names
         self.find, self.keep, self.attributes = book.find, book.keep, book.attributes
-        self.describe = book.describe
+        self.describe, self.prior = book.describe, book.prior
 
     async def train(
         self, name: str, model: str, takes: Sequence[Riff], epochs: int, on_progress: OnProgress

@@ -59,6 +59,9 @@ class Book:
     def identity(self, model):
         return "0" * 16
 
+    def prior(self, model):
+        return ""
+
     def checked_name(self, name):
         return name
 

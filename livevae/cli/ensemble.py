@@ -204,7 +204,7 @@ async def _retain(
 
 def _run_fetch(arguments: argparse.Namespace) -> None:
     from livevae.edges.mqtt import topics
-    from livevae.models.midime import files
+    from livevae.models.midime import files, fitting
 
     name = files.checked_name(arguments.persona)
     if not arguments.replace and name in files.entries():
@@ -221,6 +221,8 @@ def _run_fetch(arguments: argparse.Namespace) -> None:
             raise LivevaeError(f"{name} speaks another model's z than its manifest says; it was not kept")
         kept = files.save(persona)
     say(f"{name} is in {kept}; licence: {manifest.licence}. /livevae/persona/load {name} plays it")
+    if words := fitting.trouble(persona):
+        say(f"but not here: {words}")
 
 
 async def _fetching(address: Any, ca: Path | None, name: str, patience: float = 20.0) -> Any:

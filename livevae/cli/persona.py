@@ -16,7 +16,12 @@ from livevae.errors import ModelError
 from livevae.latent.personas import SPACES, U, Z
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
-from livevae.models.midime import files as persona_files, train as midime_training, windows as persona_windows
+from livevae.models.midime import (
+    files as persona_files,
+    fitting,
+    train as midime_training,
+    windows as persona_windows,
+)
 from livevae.models.midime.network import FEW, PUBLISHED_EPOCHS, Losses, Options, usual_epochs
 from livevae.models.midime.windows import Choice, Imported
 
@@ -248,9 +253,8 @@ def _import(args: argparse.Namespace) -> None:
     path = persona_files.save(replace(persona, name=name))
     console = Console(highlight=False)
     console.print(f"{name}: {path}")
-    if persona.model not in {identity_of(model) for model in shelf.with_latent()}:
-        base = persona.about.get("base", persona.model)
-        console.print(f"its model is not here ({base}): it cannot be played until that is imported")
+    if words := fitting.trouble(replace(persona, name=name)):
+        console.print(words)
 
 
 def _mapping(value: object) -> dict[str, Any]:

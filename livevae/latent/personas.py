@@ -162,26 +162,29 @@ class Personas(Mapping[str, Persona]):
         self._known = MappingProxyType(changed)
         return before
 
-    def of(self, model: str) -> "Speaking":
-        """Those of them that speak the z of the model with this identity, always as they are now."""
-        return Speaking(self, model)
+    def of(self, model: str, prior: str = "") -> "Speaking":
+        """Those of them that speak the z of the model with this identity, or the u of its prior, as they are now."""
+        return Speaking(self, model, prior)
 
 
 class Speaking(Mapping[str, Persona]):
-    """The personas of one model: what its decoder is given, so that none of another model's is ever played."""
+    """The personas of one model: what its decoder is given, so that none of another model or prior is ever played."""
 
-    def __init__(self, personas: Personas, model: str) -> None:
+    def __init__(self, personas: Personas, model: str, prior: str) -> None:
         self._personas = personas
-        self._model = model
+        self._model, self._prior = model, prior
 
     def __getitem__(self, name: str) -> Persona:
         persona = self._personas[name]
-        if persona.model != self._model:
+        if not self._speaks(persona):
             raise KeyError(name)
         return persona
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name, persona in self._personas.items() if persona.model == self._model)
+        return (name for name, persona in self._personas.items() if self._speaks(persona))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def _speaks(self, persona: Persona) -> bool:
+        return persona.model == self._model and (persona.space != U or persona.prior == self._prior)

@@ -114,8 +114,9 @@ class LiveDecoder:
         """
         config, _, weights = checkpoint_files.read(shelf.find(name))
         called = identity(config, weights)
+        prior = priors.load(called)
         if isinstance(personas, Personas):
-            personas = personas.of(called)
+            personas = personas.of(called, "" if prior is None else prior.digest)
         if config.controls:
             raise ModelError(f"{config.name} needs controls (chords or hits): it cannot play on its own")
         # its weights are read again when somebody first calls: most performances never do
@@ -128,7 +129,7 @@ class LiveDecoder:
             network = TorchNetwork(config, weights, "cuda")
         else:
             network = Packed(config, weights)
-        return cls(config, network, personas, directions.load(called), listener, priors.load(called))
+        return cls(config, network, personas, directions.load(called), listener, prior)
 
     @property
     def takes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from livevae.errors import LivevaeError, RequestError
-from livevae.latent.personas import Persona, Personas
+from livevae.latent.personas import Persona, Personas, U
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
@@ -45,6 +45,9 @@ class Book(Protocol):
 
     def identity(self, model: str) -> str:
         """Whose z a model by name speaks. Raises LivevaeError where there is none."""
+
+    def prior(self, model: str) -> str:
+        """The digest of a model's learned prior; "" where it has none. Raises LivevaeError."""
 
     def checked_name(self, name: str) -> str:
         """The name in its one spelling. Raises LivevaeError where no persona can have it."""
@@ -180,23 +183,26 @@ class Desk:
         """See that a persona can be played with a model; one that only lies on disk is loaded.
 
         Raises:
-            LivevaeError: there is none of that name, or it speaks another model's z.
+            LivevaeError: there is none of that name, or it speaks another model's z or another prior's u.
         """
         persona = self._book.personas.get(self._book.checked_name(name))
         if persona is None:
             persona = self._book.find(name)
             self._book.personas.put(persona.name, persona)
+        ours = model or "the model that plays here"
         if persona.model != self._book.identity(model):
             base = persona.about.get("base", "another model")
+            raise RequestError(f"{name} was trained over {base}, not over {ours}: train it again")
+        if persona.space == U and persona.prior != self._book.prior(model):
             raise RequestError(
-                f"{name} was trained over {base}, not over {model or 'the model that plays here'}: train it again"
+                f"{name} was trained over another learned prior than that of {ours}: train it again"
             )
 
     def gone(self, names: Sequence[str], model: str) -> tuple[str, ...]:
         """Those of `names` that the base model stands in for now."""
         if not names:
             return ()
-        there = self._book.personas.of(self._book.identity(model))
+        there = self._book.personas.of(self._book.identity(model), self._book.prior(model))
         return tuple(name for name in names if name not in there)
 
     def attributes(self, model: str) -> Sequence[str]:

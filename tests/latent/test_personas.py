@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from livevae.errors import ModelError
-from livevae.latent.personas import Persona, Personas, layer_shapes
+from livevae.latent.personas import Persona, Personas, U, layer_shapes
 
 DIM, LATENT = 12, 3
 
@@ -53,6 +53,15 @@ def test_parameters_that_are_not_a_personas_are_refused() -> None:
             replace(one, weights=weights)
     with pytest.raises(ModelError):
         replace(one, latent=0)
+
+
+def test_a_decoder_is_given_none_that_speaks_the_u_of_another_prior() -> None:
+    ours, theirs = "1" * 16, "2" * 16
+    weights = {"map.weight": np.zeros((DIM, DIM), np.float32), "map.bias": np.zeros(DIM, np.float32)}
+    in_u = Persona("nora", "a" * 16, DIM, LATENT, weights, {}, U, ours)
+    personas = Personas({"nora": in_u, "petra": persona("petra")})
+    assert set(personas.of("a" * 16, ours)) == {"nora", "petra"}
+    assert set(personas.of("a" * 16, theirs)) == set(personas.of("a" * 16)) == {"petra"}
 
 
 def test_a_registry_is_a_mapping_that_changes_under_its_readers_whole() -> None:

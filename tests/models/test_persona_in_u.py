@@ -12,6 +12,7 @@ from livevae.cli import main
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, Personas, U, Z
 from livevae.latent.recipe import Recipe
+from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.live import LiveDecoder
 from livevae.models.midime import files as persona_files, gaussian
@@ -156,6 +157,19 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     assert "a Gaussian in u" in capsys.readouterr().out
     book = PersonaBook(str(model))
     assert book.find("nora").space == U
+    assert book.prior("") == book.find("nora").prior != ""
+    file = str(tmp_path / "nora.safetensors")
+    assert main(["persona", "export", "nora", file]) == 0
     priors.save(priors.KIND.place(called), *flow(1), called)
-    with pytest.raises(ModelError, match="trained over a learned prior that is not here"):
+    assert book.prior("") != persona_files.load("nora").prior
+    with pytest.raises(ModelError, match="its model has another one"):
         book.find("nora")
+    priors.KIND.place(called).unlink()
+    with pytest.raises(ModelError, match="its model has none"):
+        book.find("nora")
+    # what comes from elsewhere is kept, and it is said that it cannot be played
+    capsys.readouterr()
+    shelf.place("small").parent.mkdir(parents=True)
+    shelf.place("small").write_bytes(model.read_bytes())
+    assert main(["persona", "import", file, "--name", "guest"]) == 0
+    assert "guest was trained over a learned prior that is not here" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from livevae.errors import ModelError, SceneError
-from livevae.latent.personas import Persona, Personas, layer_shapes
+from livevae.latent.personas import Persona, Personas, U, layer_shapes
 from livevae.latent.recipe import BASE
 from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
@@ -30,17 +30,26 @@ def persona(name: str, model: str = HERE) -> Persona:
     return Persona(name, model, 4, 2, weights, {"windows": 7, "base": "a-model"})
 
 
+def in_u(name: str, prior: str) -> Persona:
+    weights = {"map.weight": np.zeros((4, 4), np.float32), "map.bias": np.zeros(4, np.float32)}
+    return Persona(name, HERE, 4, 2, weights, {"base": "a-model"}, U, prior)
+
+
 class FakeBook:
     """Two personas on disk, one of another model, and trainings that take four seconds or fail."""
 
     def __init__(self) -> None:
         self.personas = Personas()
         self.disk = {"nora": persona("nora"), "petra": persona("petra"), "other": persona("other", "f" * 16)}
+        self.disk["ulla"] = in_u("ulla", "f" * 16)
         self.wishes: list[tuple[Any, ...]] = []
         self.fails = ""
 
     def identity(self, model: str) -> str:
         return HERE
+
+    def prior(self, model: str) -> str:
+        return "p" * 16
 
     def checked_name(self, name: str) -> str:
         if not name.isalnum():
@@ -149,6 +158,7 @@ def test_a_blend_in_the_future_waits_for_its_timetag() -> None:
         (ask.Blend("lead", (("nora", 0),)), "all 0"),
         (ask.Blend("lead", ()), "at least one name"),
         (ask.Blend("lead", (("other", 1),)), "trained over a-model"),
+        (ask.Blend("lead", (("ulla", 1),)), "another learned prior than that of the model that plays here"),
         (ask.Blend("lead", (("../x", 1),)), "name"),
         (ask.Blend("nobody", (("nora", 1),)), "no voice"),
         (ask.Latent("lead", (0.0, 1.0)), "blends no persona"),

@@ -13,11 +13,11 @@ from typing import Any
 from livevae import whole_files
 from livevae.children import environment
 from livevae.errors import ModelError
-from livevae.latent.personas import Persona, Personas, U
+from livevae.latent.personas import Persona, Personas
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_at
-from livevae.models.midime import files as persona_files
-from livevae.models.musicvae import directions, prior as priors
+from livevae.models.midime import files as persona_files, fitting
+from livevae.models.musicvae import directions
 from livevae.music.notes import Riff
 
 LONGEST_LINE = 1 << 16
@@ -71,11 +71,17 @@ class PersonaBook:
             ModelError: there is none, its file is broken, or it speaks the u of another prior.
         """
         persona = persona_files.load(name)
-        if persona.space == U:
-            prior = priors.load(persona.model)
-            if prior is None or prior.digest != persona.prior:
-                raise ModelError(f"{name} was trained over a learned prior that is not here: train it again")
+        if words := fitting.prior_trouble(persona):
+            raise ModelError(words)
         return persona
+
+    def prior(self, model: str) -> str:
+        """The digest of a model's learned prior; "" where it has none.
+
+        Raises:
+            ModelError: there is no such model, or its prior is broken.
+        """
+        return fitting.prior_of(self.identity(model))
 
     def describe(self, name: str) -> Mapping[str, Any]:
         """What a persona on disk says of its training.
