@@ -185,6 +185,7 @@ def _train(args: argparse.Namespace) -> None:
     from livevae.models.training import (
         crew as training_crew,
         options as run_options,
+        run_folder,
         stepwise,
         trainer as training_loop,
     )
@@ -225,8 +226,11 @@ def _train(args: argparse.Namespace) -> None:
         )
     with _progress(quiet=not training_crew.is_first()) as progress:
         task = progress.add_task("training", total=1.0)
+        began = [Path(args.run_folder)] if training_crew.is_first() else []
 
         def show(step: int, done: float, report: "Report") -> None:
+            if began and (words := run_folder.begun(began.pop())):
+                progress.console.print(words, markup=False)
             if step % 10 == 0:
                 kl = f"KL {report['kl']:.1f}  " if "kl" in report else ""
                 text = (

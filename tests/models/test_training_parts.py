@@ -188,6 +188,19 @@ def test_a_widened_encoder_computes_what_the_narrow_one_did(units, seed):
     assert wide.encoder.mu.weight.grad[:, units : SMALL.encoder[0]].abs().sum() > 0
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(1, 11), st.integers(0, 100))
+def test_a_widened_encoder_made_narrow_is_the_one_it_was(units, seed):
+    narrow, wide = growth.tensors(small_model(seed, encoder=(units,))), growth.tensors(small_model(seed + 1))
+    again = growth.narrow(growth.widen(narrow, wide), units)
+    assert set(again) == {name for name in narrow if narrow[name].shape != wide[name].shape}
+    assert all(torch.equal(again[name], narrow[name]) for name in again)
+
+
+def test_an_encoder_whose_units_are_all_heard_has_no_narrow_one():
+    assert growth.narrow(growth.tensors(small_model()), 5) == {}
+
+
 def test_moments_of_new_weights_begin_still_and_as_wide_as_the_others():
     narrow, wide = growth.tensors(small_model(encoder=(5,))), growth.tensors(small_model())
     squares = {name: value**2 for name, value in narrow.items()}

@@ -32,6 +32,34 @@ def widen(old: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]
     }
 
 
+def narrow(old: dict[str, Tensor], units: int) -> dict[str, Tensor]:
+    """The encoder's tensors with its first units alone, computing the same: `widen` back again.
+
+    Args:
+        old: a model's tensors by name, its encoder of one layer and wider than `units`.
+        units: each way.
+
+    Returns:
+        The encoder's tensors that are another size then; none where units are heard that would have to go.
+    """
+    small: dict[str, Tensor] = {}
+    for name, value in old.items():
+        if name.startswith("encoder.layers."):
+            blocks = value.view(4, len(value) // 4, *value.shape[1:])[:, :units]
+            heard = blocks[:, :, units:] if "weight_hh" in name else blocks[:0]
+            kept = blocks[:, :, :units] if "weight_hh" in name else blocks
+            small[name] = kept.reshape(4 * units, *kept.shape[2:])
+        elif name in {"encoder.mu.weight", "encoder.sigma.weight"}:
+            ways = value.view(len(value), 2, -1)
+            heard = ways[:, :, units:]
+            small[name] = ways[:, :, :units].reshape(len(value), 2 * units)
+        else:
+            continue
+        if heard.any():
+            return {}
+    return small
+
+
 def widen_moments(old: dict[str, Tensor], fresh: dict[str, Tensor], *, second: bool) -> dict[str, Tensor]:
     """Adam's moments for the wider tensors.
 

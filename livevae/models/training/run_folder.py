@@ -1,11 +1,12 @@
 """A training run on disk: the state to go on from, the averaged model, and the log.
 
 `state.safetensors` holds everything that the next step needs; `model.safetensors` is a checkpoint that plays;
-`log.jsonl` one object a line. All are written whole or not at all.
+`log.jsonl` one object a line; `begun.json` says what was taken over of another model. All are written whole or not
+at all.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,22 @@ def save_state(run: Path, state: RunState, tensors: Mapping[str, Tensor]) -> dic
     metadata = {"format": FORMAT, "state": json.dumps(about)}
     write_whole(run / "state.safetensors", to_bytes(plain, metadata))
     return about
+
+
+def write_begun(run: Path, other: str, taken: Sequence[str], fresh: Sequence[str]) -> None:
+    """Write down which tensors a run began with and which are new, by name."""
+    text = json.dumps({"with": other, "taken": list(taken), "fresh": list(fresh)}, indent=1)
+    write_whole(run / "begun.json", text.encode())
+
+
+def begun(run: Path) -> str:
+    """What a run began with, as a sentence; empty where it began with nothing."""
+    try:
+        told = json.loads((run / "begun.json").read_text())
+    except FileNotFoundError:
+        return ""
+    fresh = ", ".join(told["fresh"]) or "none"
+    return f"begun with {len(told['taken'])} tensors of {told['with']}; new: {fresh}"
 
 
 def load(run: Path) -> RunState | None:

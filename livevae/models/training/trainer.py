@@ -89,18 +89,25 @@ class Trainer:
         return list(self.model.named_parameters())
 
     def _begin(self) -> None:
-        """Take over what fits of the checkpoint to begin with."""
+        """Take over what fits of the checkpoint to begin with; of an encoder that was widened, what it computes with."""
         if not self.options.begin_with:
             return
-        other = growth.tensors(assembling.load(shelf.find(self.options.begin_with))[0])
-        taken = 0
+        model = assembling.load(shelf.find(self.options.begin_with))[0]
+        other = growth.tensors(model)
+        layers = model.config.encoder
+        if 0 < self.options.narrow < layers[0] and len(layers) == 1 and not model.config.encode_segments:
+            other |= growth.narrow(other, self.options.narrow)
+        taken: list[str] = []
         with torch.no_grad():
             for name, value in self._named():
                 if name in other and other[name].shape == value.shape:
                     value.copy_(other[name])
-                    taken += 1
+                    taken.append(name)
         if not taken:
             raise ModelError(f"nothing of {self.options.begin_with} fits {self.config.name}")
+        if self.crew.rank == 0:
+            fresh = [name for name, _ in self._named() if name not in taken]
+            run_folder.write_begun(Path(self.options.run), self.options.begin_with, taken, fresh)
 
     def _restore(self) -> None:
         with torch.no_grad():
