@@ -78,9 +78,9 @@
 --   /livevae/persona/undo
 --   names of a voice's settings:
 --   model port channel from bars quantum temp follow top drift
---   prior seed key transpose low high velocity program bank
---   level gate swing swing_at humanise touch shift density
---   height syncopation range
+--   prior seed key chords pull transpose low high velocity
+--   program bank level gate swing swing_at humanise touch shift
+--   fill density height syncopation range
 
 import Sound.Tidal.Context
 
@@ -134,6 +134,8 @@ drift = pF "drift"
 prior = pS "prior"
 seed = pI "seed"
 key = pS "key"
+chords = pS "chords"
+pull = pF "pull"
 transpose = pI "transpose"
 low = pI "low"
 high = pI "high"
@@ -147,6 +149,7 @@ swing_at = pI "swing_at"
 humanise = pF "humanise"
 touch = pI "touch"
 shift = pF "shift"
+fill = pF "fill"
 density_ = pF "density"
 height = pF "height"
 syncopation = pF "syncopation"

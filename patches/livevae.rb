@@ -49,9 +49,9 @@
 #   /livevae/persona/undo
 #   names of a voice's settings:
 #   model port channel from bars quantum temp follow top drift
-#   prior seed key transpose low high velocity program bank
-#   level gate swing swing_at humanise touch shift density
-#   height syncopation range
+#   prior seed key chords pull transpose low high velocity
+#   program bank level gate swing swing_at humanise touch shift
+#   fill density height syncopation range
 
 use_osc "127.0.0.1", 7770
 

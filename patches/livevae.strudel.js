@@ -14,9 +14,9 @@ What there is to say (`livevae osc` explains it):
 /dirt/play voice name value ...
 names of a voice's settings:
 model port channel from bars quantum temp follow top drift
-prior seed key transpose low high velocity program bank
-level gate swing swing_at humanise touch shift density
-height syncopation range
+prior seed key chords pull transpose low high velocity
+program bank level gate swing swing_at humanise touch shift
+fill density height syncopation range
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

@@ -52,6 +52,12 @@ class Meter:
         return self.bar / TICKS_PER_BEAT
 
     @property
+    def beat(self) -> int:
+        """How long a beat is as it is felt, in ticks: three units in 6/8, 9/8 and 12/8, else a quarter."""
+        compound = self.unit > 4 and self.beats > 3 and self.beats % 3 == 0
+        return 3 * 4 * TICKS_PER_BEAT // self.unit if compound else TICKS_PER_BEAT
+
+    @property
     def model_bars(self) -> int:
         """How many of a model's bars one bar is cut from."""
         return -(-self.bar // TICKS_PER_BAR)

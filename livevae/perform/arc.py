@@ -13,13 +13,17 @@ class Arc:
         leg: ticks that each value holds.
     """
 
-    values: tuple[tuple[str, tuple[int | float, ...]], ...] = ()
+    values: tuple[tuple[str, tuple[int | float | str, ...]], ...] = ()
     leg: int = 1
 
-    def at(self, tick: float) -> Mapping[str, int | float]:
+    def at(self, tick: float) -> Mapping[str, int | float | str]:
         """The values at a tick; tick 0 is at the first."""
         place = int(tick // self.leg)
         return {name: held[place % len(held)] for name, held in self.values}
+
+    def turns(self, tick: float) -> bool:
+        """Whether a leg begins at this tick."""
+        return tick % self.leg == 0
 
     def without(self, names: Mapping[str, object]) -> "Arc":
         """The arc less some settings: those that a performer took into their own hands."""

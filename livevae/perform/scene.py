@@ -102,7 +102,7 @@ def _scene(text: str, source: str) -> Scene:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SceneError(f"{source}: not TOML: {error}") from None
-    _known(table, ("title", "tempo", "meter", "voice", "midi", "mqtt", "cue"), source, "")
+    _known(table, ("title", "tempo", "meter", "voice", "midi", "mqtt", "cue", "arc"), source, "")
     title = table.get("title", "")
     if not isinstance(title, str):
         raise SceneError(f"{source}: title must be text, not {shown(repr(title))}")
@@ -116,10 +116,12 @@ def _scene(text: str, source: str) -> Scene:
     if len(voices) > MOST_VOICES:
         raise SceneError(f"{source}: {MOST_VOICES} voices are the most, not {len(voices)}")
     meter = _meter(table.get("meter", str(COMMON)), source)
+    shared = table.get("arc", {})
+    _arc(shared, in_meter(meter), source, "arc")
     return Scene(
         title,
         _tempo(table.get("tempo", 120.0), source),
-        {n: _voice(n, v, source, meter) for n, v in voices.items()},
+        {n: _voice(n, v, source, meter, shared) for n, v in voices.items()},
         _midi(table["midi"], voices, source) if "midi" in table else None,
         meter,
         mqtt,
@@ -261,7 +263,7 @@ def _meter(value: object, source: str) -> Meter:
         raise SceneError(f"{source}: meter: {error}") from None
 
 
-def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
+def _voice(name: str, table: object, source: str, meter: Meter, shared: Mapping[str, Any]) -> SceneVoice:
     where = f"voice.{name}"
     if wrong := bad_name(name):
         raise SceneError(f"{source}: {where}: {wrong}")
@@ -280,17 +282,19 @@ def _voice(name: str, table: object, source: str, meter: Meter) -> SceneVoice:
         blend, place = scene_blend.read_blend(table), scene_blend.read_place(table)
     except SceneError as error:
         raise SceneError(f"{source}: {where}.{error}") from None
-    settings = replace(
-        settings, blend=blend, place=place, arc=_arc(table.get("arc"), settings, source, where)
-    )
+    own = table.get("arc", {})
+    arc = _arc(shared | own if isinstance(own, dict) else own, settings, source, f"{where}.arc")
+    settings = replace(settings, blend=blend, place=place, arc=arc)
     return SceneVoice(settings, play, muted)
 
 
 def _arc(given: object, settings: VoiceSettings, source: str, where: str) -> Arc:
-    """`[voice.drums.arc]`: `beats = 32`, and of each setting the values in turn: `velocity = [0, 80, 96]`."""
-    if given is None:
+    """`[voice.drums.arc]`: `beats = 32`, and of each setting the values in turn: `velocity = [0, 80, 96]`.
+
+    What `[arc]` says counts for every voice, but where the voice's own says otherwise.
+    """
+    if given == {}:
         return STILL
-    where = f"{where}.arc"
     if not isinstance(given, dict):
         raise SceneError(f"{source}: {where} must be a table of settings and their values, such as [{where}]")
     _known(given, ("beats", *ARCED), source, where)
@@ -316,7 +320,8 @@ def _arc(given: object, settings: VoiceSettings, source: str, where: str) -> Arc
 ARCED = tuple(
     one.name
     for one in SETTINGS
-    if one.kind is not str and one.name not in ("bars", "channel", "quantum", "low", "high")
+    if (one.kind is not str and one.name not in ("bars", "channel", "quantum", "low", "high"))
+    or one.name in ("key", "chords")
 )
 """Settings that an arc may move: those whose change keeps a voice where it is."""
 

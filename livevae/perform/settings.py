@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
-from livevae.errors import RequestError
+from livevae.errors import MusicError, RequestError
 from livevae.latent.names import ATTRIBUTES
 from livevae.latent.recipe import PRIORS
-from livevae.music import general_midi, keys
+from livevae.music import general_midi, harmony, keys
 from livevae.music.meter import Meter
 from livevae.perform.arc import STILL, Arc
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
@@ -149,6 +149,11 @@ class VoiceSettings:
     prior: str = _setting("", "what riffs are drawn from: learned or normal; empty: the server's")
     seed: int = _setting(0, "the same seed plays the same music; 0 leaves the choice to the server", 0, 2**31 - 1)
     key: str = _setting("", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them")
+    chords: str = _setting("", "a chord a bar in turn, from the session's first, such as Dm Bb F C; empty: none")
+    pull: float = _setting(
+        0.5, "what goes to the chord: 0.25 downbeats, 0.5 beats, 0.75 eighths; 1 all, a bar's first to its root",
+        0.0, 1.0,
+    )
     transpose: int = _setting(0, "moves every note but drums, after the key", -48, 48, "semitones")
     low: int = _setting(
         21, "the register's lowest note; notes below are folded up by octaves", 0, 127, "MIDI pitch"
@@ -172,6 +177,7 @@ class VoiceSettings:
     humanise: float = _setting(0.0, "how early or late a note may come, most of them much less", 0.0, 30.0, "ms")
     touch: int = _setting(0, "how much harder or softer a note may be played, in velocity", 0, 40)
     shift: float = _setting(0.0, "plays behind the beat; negative is ahead of it", -50.0, 50.0, "ms")
+    fill: float = _setting(0.0, "drums: a fill so long before the arc's next leg, and a crash on it", 0.0, 1.0, "bars")
     density: float = _attribute("density")
     height: float = _attribute("height")
     syncopation: float = _attribute("syncopation")
@@ -216,6 +222,11 @@ class VoiceSettings:
                 keys.parse(new.key)
             except ValueError as error:
                 raise RequestError(f"key: {error}") from None
+        if new.chords:
+            try:
+                harmony.parse(new.chords)
+            except MusicError as error:
+                raise RequestError(f"chords: {error}") from None
         return new
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:

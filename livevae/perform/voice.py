@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from livevae.errors import LivevaeError
 from livevae.latent.recipe import NORMAL, Recipe
-from livevae.music import keys, meter as meters, shape
+from livevae.music import fills, harmony, keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 from livevae.perform.clock import TickClock
@@ -166,11 +166,21 @@ def derived_seed(session_seed: int, name: str) -> int:
     return int.from_bytes(digest, "big") or 1
 
 
-def shaped(riff: Riff, settings: VoiceSettings, meter: Meter = COMMON) -> Riff:
-    """The decoded riff as the voice's settings want it, in so many bars of the meter."""
+def shaped(riff: Riff, settings: VoiceSettings, meter: Meter = COMMON, start: int = 0) -> Riff:
+    """The decoded riff as the voice's settings want it where it begins, in so many bars of the meter."""
     riff = meters.fitted(riff, meter, settings.bars)
-    if settings.key:
-        riff = keys.moved(riff, keys.parse(settings.key))
+    if settings.fill:
+        crash, fill = settings.arc.turns(start) and start > 0, settings.arc.turns(start + riff.length)
+        riff = fills.filled(riff, settings.fill if fill else 0.0, crash=crash, meter=meter)
+    key = keys.parse(settings.key) if settings.key else None
+    if key is not None:
+        riff = keys.moved(riff, key)
+    if settings.chords:
+
+        def chord_of(bar: int) -> harmony.Chord | None:  # the arc may change it in the middle of a riff
+            return harmony.chord_of(settings.at(bar * meter.bar).chords, bar)
+
+        riff = harmony.fitted(riff, chord_of, settings.pull, start=start, meter=meter, key=key)
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
@@ -316,7 +326,7 @@ async def play(
             else:
                 last = fresh or last
                 assert last is not None  # noqa: S101  (without a last one the loop has gone on above)
-                riff = shaped(last.riff, now, meter)
+                riff = shaped(last.riff, now, meter, start)
                 done = committed(riff, start, now, walk.index, name, stage, last, late=late)
             stage.commit(done)
             counters.riffs += 1
@@ -331,16 +341,16 @@ async def play_once(
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
     decoded = Decoded(await stage.engine.submit(recipe_), recipe_, settings)
-    if recipe_.call and recipe_.distance <= 0:  # the call itself: not moved, not folded
-        riff = meters.fitted(decoded.riff, stage.clock.meter, settings.bars)
-    else:
-        riff = shaped(decoded.riff, settings, stage.clock.meter)
     earliest = handed_over(stage, ahead(settings))
     start = next_grid(at, grid(settings))
     late = start < earliest
     if late:
         counters.late += 1
         start = next_grid(earliest, grid(settings))
+    if recipe_.call and recipe_.distance <= 0:  # the call itself: not moved, not folded
+        riff = meters.fitted(decoded.riff, stage.clock.meter, settings.bars)
+    else:
+        riff = shaped(decoded.riff, settings, stage.clock.meter, start)
     await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead + ahead(settings))
     seeded = replace(settings, seed=recipe_.seed)
     stage.commit(committed(riff, start, seeded, 0, name, stage, decoded, late=late, once=True))

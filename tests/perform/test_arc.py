@@ -1,12 +1,17 @@
 """An arc: a voice's settings take their turns, and give way to a performer's hand."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, strategies as st
 
 from livevae import scene_files
 from livevae.errors import SceneError
+from livevae.latent.recipe import Recipe
+from livevae.music.notes import Note, Riff
 from livevae.perform.arc import Arc
 from livevae.perform.scene import parse
+from livevae.perform.scene_text import text
 from livevae.render import render
 from livevae.testing import FakeDecoder
 
@@ -45,13 +50,60 @@ def test_a_setting_that_is_set_by_hand_leaves_the_arc_and_the_others_stay() -> N
         ("arc = {velocity = []}", "velocity must be a list"),
         ("arc = {velocity = [200]}", "velocity must be a whole number from 0 to 127"),
         ("arc = {beats = 0}", "beats must be a number from 1"),
-        ("arc = {key = ['C']}", "unknown key voice.a.arc.key"),
+        ("arc = {port = ['C']}", "unknown key voice.a.arc.port"),
+        ("arc = {key = ['C', 'H']}", "voice.a.arc: key: a key is a letter"),
+        ("arc = {chords = ['Dm Z']}", "voice.a.arc: chords: 'Z' is no chord"),
+        ("chords = 'Dm Z'", "voice.a: chords: 'Z' is no chord"),
+        ("pull = 2", "pull must be a number from 0 to 1"),
         ("arc = {bars = [1, 2]}", "unknown key voice.a.arc.bars"),
     ],
 )
 def test_what_is_wrong_with_an_arc_is_said(text: str, words: str) -> None:
     with pytest.raises(SceneError, match=words):
         parse(f"[voice.a]\n{text}")
+
+
+def test_what_the_scenes_arc_says_counts_for_every_voice_that_says_nothing_of_it() -> None:
+    scene = parse(
+        "[arc]\nbeats = 8\nkey = ['Dm', 'Em']\nvelocity = [50]\n[voice.a]\n[voice.b.arc]\nbeats = 4\nvelocity = [0, 90]"
+    )
+    a, b = (scene.voices[name].settings for name in "ab")
+    assert [(a.at(tick).key, a.at(tick).velocity) for tick in (0, 2 * BAR)] == [("Dm", 50), ("Em", 50)]
+    assert [(b.at(tick).key, b.at(tick).velocity) for tick in (0, BAR)] == [("Dm", 0), ("Em", 90)]
+    assert parse(text(scene)) == scene
+    with pytest.raises(SceneError, match="arc must be a table"):
+        parse("arc = 3")
+    with pytest.raises(SceneError, match="arc: key: a key is a letter"):
+        parse("arc = {key = ['H']}")
+
+
+def test_voices_of_one_progression_are_on_the_same_chord_in_every_bar() -> None:
+    voices = "\n".join(
+        f"[voice.{name}]\nbars = {bars}\npull = 1" for name, bars in (("a", 1), ("b", 3), ("c", 2))
+    )
+    scene = parse(f"[arc]\nbeats = 16\nchords = ['Dm Bb F C', 'Gm A']\n{voices}")
+    done = render(scene, lambda _: FakeDecoder(), bars=9)
+    heard: dict[int, set[int]] = {}
+    for tick, data in done.messages:
+        if data[0] & 0xF0 == 0x90:
+            heard.setdefault(tick // BAR, set()).add(data[1] % 12)
+    first, second = [{2, 5, 9}, {10, 2, 5}, {5, 9, 0}, {0, 4, 7}], [{7, 10, 2}, {9, 1, 4}] * 2
+    chords = [*first, *second, *first]
+    assert all(heard[bar] <= chords[bar] for bar in range(9))
+
+
+def test_drums_fill_in_before_the_arcs_next_leg_and_a_crash_is_on_it() -> None:
+    class Drummer(FakeDecoder):
+        def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+            hats = tuple(Note(eighth * 480, 240, 42, 80, 2) for eighth in range(16))
+            return [Riff(hats, 2 * BAR) for _ in super().decode(recipes)]
+
+    scene = parse("[voice.a]\nchannel = 10\nfill = 0.5\n[voice.a.arc]\nbeats = 16")
+    done = render(scene, lambda _: Drummer(), bars=9)
+    struck = [(tick, data[1]) for tick, data in done.messages if data[0] & 0xF0 == 0x90]
+    assert {tick // BAR for tick, pitch in struck if pitch in (38, 45, 48, 50)} == {3, 7}
+    assert min(tick for tick, pitch in struck if pitch == 38) == 3 * BAR + BAR // 2
+    assert [tick for tick, pitch in struck if pitch == 49] == [4 * BAR, 8 * BAR]
 
 
 @pytest.mark.parametrize("name", sorted(scene_files.bundled()))

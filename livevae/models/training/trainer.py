@@ -89,7 +89,7 @@ class Trainer:
         return list(self.model.named_parameters())
 
     def _begin(self) -> None:
-        """Take over what fits of the checkpoint to begin with; of an encoder that was widened, what it computes with."""
+        """Take over what fits of the checkpoint to begin with; of a widened encoder what it computes with."""
         if not self.options.begin_with:
             return
         model = assembling.load(shelf.find(self.options.begin_with))[0]
