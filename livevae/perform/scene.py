@@ -283,7 +283,9 @@ def _voice(name: str, table: object, source: str, meter: Meter, shared: Mapping[
     except SceneError as error:
         raise SceneError(f"{source}: {where}.{error}") from None
     own = table.get("arc", {})
-    arc = _arc(shared | own if isinstance(own, dict) else own, settings, source, f"{where}.arc")
+    if isinstance(own, dict):
+        own = {key: value for key, value in shared.items() if key not in table} | own
+    arc = _arc(own, settings, source, f"{where}.arc")
     settings = replace(settings, blend=blend, place=place, arc=arc)
     return SceneVoice(settings, play, muted)
 
@@ -291,7 +293,7 @@ def _voice(name: str, table: object, source: str, meter: Meter, shared: Mapping[
 def _arc(given: object, settings: VoiceSettings, source: str, where: str) -> Arc:
     """`[voice.drums.arc]`: `beats = 32`, and of each setting the values in turn: `velocity = [0, 80, 96]`.
 
-    What `[arc]` says counts for every voice, but where the voice's own says otherwise.
+    What `[arc]` says counts for every voice, but where the voice itself says otherwise.
     """
     if given == {}:
         return STILL

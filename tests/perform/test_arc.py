@@ -65,11 +65,12 @@ def test_what_is_wrong_with_an_arc_is_said(text: str, words: str) -> None:
 
 def test_what_the_scenes_arc_says_counts_for_every_voice_that_says_nothing_of_it() -> None:
     scene = parse(
-        "[arc]\nbeats = 8\nkey = ['Dm', 'Em']\nvelocity = [50]\n[voice.a]\n[voice.b.arc]\nbeats = 4\nvelocity = [0, 90]"
+        "[arc]\nbeats = 8\nkey = ['Dm', 'Em']\nvelocity = [50]\n[voice.a]\n[voice.c]\nkey = 'C'\n[voice.b.arc]\nbeats = 4\nvelocity = [0, 90]"
     )
     a, b = (scene.voices[name].settings for name in "ab")
     assert [(a.at(tick).key, a.at(tick).velocity) for tick in (0, 2 * BAR)] == [("Dm", 50), ("Em", 50)]
     assert [(b.at(tick).key, b.at(tick).velocity) for tick in (0, BAR)] == [("Dm", 0), ("Em", 90)]
+    assert [scene.voices["c"].settings.at(tick).key for tick in (0, 2 * BAR)] == ["C", "C"]
     assert parse(text(scene)) == scene
     with pytest.raises(SceneError, match="arc must be a table"):
         parse("arc = 3")
