@@ -2,17 +2,21 @@
 
 Two classifiers, each trained on half of the windows and asked about the other half: a logistic one on n-grams of
 intervals and lengths, and a small recurrent one (a GRU) on the tokens. Both hear pitches from the first note on, so
-keys and registers do not tell. Held-out music stands on one side, and as much of each source on the other, in turn.
+keys and registers do not tell. Held-out music stands on one side, and as much of each source on the other, in turn;
+training music among them says what songs give away that are only other songs. A seed draws other windows, samples,
+halves and first weights: the table has the mean of the seeds and their standard deviation.
 """
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from livevae.models.musicvae.model import Model
 
 BUCKETS = 4096
 """N-grams are counted in so many, by their hash."""
@@ -34,6 +38,9 @@ def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     bench.add_argument("--windows", type=int, default=2000, help="of each side (default: %(default)s)")
     bench.add_argument("--temperature", type=float, default=1.0)
     bench.add_argument("--epochs", type=int, default=8, help="of the recurrent one (default: %(default)s)")
+    bench.add_argument(
+        "--seeds", type=int, default=3, help="of samples, halves and classifiers (default: %(default)s)"
+    )
     bench.set_defaults(run=_run)
 
 
@@ -71,13 +78,22 @@ def ngrams(windows: "NDArray[Any]") -> "NDArray[np.float64]":
     return np.sqrt(found)
 
 
-def logistic_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 300) -> float:
+def halves(count: int, seed: int) -> "NDArray[np.bool_]":
+    """Which of so many rows are learnt from: every second one of an order drawn by the seed."""
+    import numpy as np
+
+    learn = np.zeros(count, np.bool_)
+    learn[np.random.default_rng(seed).permutation(count)[::2]] = True
+    return learn
+
+
+def logistic_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 300, seed: int = 0) -> float:
     """The share that a ridge logistic regression on n-grams gets right of the half that it was not fitted on."""
     import numpy as np
 
     x = np.concatenate([ngrams(real), ngrams(made)])
     y = np.concatenate([np.ones(len(real)), np.zeros(len(made))])
-    learn = np.arange(len(y)) % 2 == 0
+    learn = halves(len(y), seed)
     x = (x - x[learn].mean(0)) / (x[learn].std(0) + 0.1)
     weights, momentum, bias = np.zeros(BUCKETS), np.zeros(BUCKETS), 0.0
     for _ in range(rounds):
@@ -88,17 +104,17 @@ def logistic_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 
     return float(np.mean(((x[~learn] @ weights + bias) > 0) == (y[~learn] > 0.5)))
 
 
-def recurrent_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", epochs: int) -> float:
+def recurrent_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", epochs: int, seed: int = 0) -> float:
     """The share that a GRU of 48 units gets right of the half that it was not trained on."""
     import numpy as np
     import torch
     from torch import nn
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     x = torch.from_numpy(np.concatenate([relative(real), relative(made)]))
     y = torch.cat([torch.ones(len(real)), torch.zeros(len(made))])
-    order = torch.randperm(len(y))
-    learn, ask = order[: len(y) // 2], order[len(y) // 2 :]
+    chosen = torch.from_numpy(halves(len(y), seed))
+    learn, ask = chosen.nonzero()[:, 0], (~chosen).nonzero()[:, 0]
     names, gru, head = nn.Embedding(128, 24), nn.GRU(24, 48, batch_first=True), nn.Linear(96, 1)
 
     def score(rows: torch.Tensor) -> torch.Tensor:
@@ -119,54 +135,78 @@ def recurrent_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", epochs: int) 
     return float(right.float().mean())
 
 
-def sources(arguments: argparse.Namespace) -> "tuple[NDArray[Any], Mapping[str, NDArray[Any]]]":
-    """Held-out windows, and as many of each source."""
-    import numpy as np
+class Sources:
+    """Held-out music, and what is laid beside it, by seed."""
 
-    from livevae.corpus import dataset
-    from livevae.latent import chance
-    from livevae.models.checkpoints import shelf
-    from livevae.models.checkpoints.identity import identity_of
-    from livevae.models.musicvae import prior as priors
-    from livevae.models.musicvae.model import Model
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Open the data set and the models.
 
-    data = dataset.load(arguments.data)
+        Raises:
+            MusicError: there is no such data set.
+            ModelError: there is no such model.
+        """
+        from livevae.corpus import dataset
+        from livevae.models.checkpoints import shelf
+        from livevae.models.checkpoints.identity import identity_of
+        from livevae.models.musicvae import prior as priors
+        from livevae.models.musicvae.model import Model
 
-    def even(windows: "NDArray[Any]") -> "NDArray[Any]":
-        places = np.linspace(0, len(windows) - 1, min(len(windows), arguments.windows)).astype(int)
-        return np.asarray(windows[places])
+        self._data = dataset.load(arguments.data)
+        self._most, self._temperature = int(arguments.windows), float(arguments.temperature)
+        self._model = Model.load(arguments.model)
+        self._learned = priors.load(identity_of(arguments.model))
+        self._beside = {name: Model.load(shelf.find(name)) for name in arguments.beside}
 
-    real = even(data.test)
-    model = Model.load(arguments.model)
-    u = np.stack([chance.normal(7, chance.LATENT, i, 0, model.config.latent) for i in range(len(real))])
+    def of(self, seed: int) -> "tuple[NDArray[Any], Mapping[str, NDArray[Any]]]":
+        """Held-out windows, and as many of each source."""
+        import numpy as np
 
-    def sampled(one: Model, z: "NDArray[Any]") -> "NDArray[Any]":
-        return np.asarray(one.tokens(z.astype(np.float32), arguments.temperature, 11))
+        from livevae.latent import chance
 
-    found = {"training music": even(data.train), "normal prior": sampled(model, u)}
-    if (learned := priors.load(identity_of(arguments.model))) is not None:
-        found["learned prior"] = sampled(model, learned.z(u))
-    for name in arguments.beside:
-        other = Model.load(shelf.find(name))
-        found[name] = sampled(other, u[:, : other.config.latent])
-    return real, found
+        order = np.random.default_rng(seed)
+
+        def some(windows: "NDArray[Any]") -> "NDArray[Any]":
+            places = np.sort(order.permutation(len(windows))[: self._most])
+            return np.asarray(windows[places])
+
+        real = some(self._data.test)
+        width = self._model.config.latent
+        u = np.stack([chance.normal(7 + seed, chance.LATENT, i, 0, width) for i in range(len(real))])
+
+        def sampled(model: "Model", z: "NDArray[Any]") -> "NDArray[Any]":
+            return np.asarray(model.tokens(z.astype(np.float32), self._temperature, 11 + seed))
+
+        found = {"training music": some(self._data.train), "normal prior": sampled(self._model, u)}
+        if self._learned is not None:
+            found["learned prior"] = sampled(self._model, self._learned.z(u))
+        for name, other in self._beside.items():
+            found[name] = sampled(other, u[:, : other.config.latent])
+        return real, found
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    import numpy as np
     from rich.console import Console
     from rich.table import Table
 
-    real, found = sources(arguments)
+    sources = Sources(arguments)
+    found: dict[str, list[tuple[float, float]]] = {}
+    count = 0
+    for seed in range(arguments.seeds):
+        real, others = sources.of(seed)
+        count = len(real)
+        for name, made in others.items():
+            told = logistic_accuracy(real, made, seed=seed)
+            found.setdefault(name, []).append(
+                (told, recurrent_accuracy(real, made, arguments.epochs, seed=seed))
+            )
     table = Table(
         "held-out music or",
         "logistic, n-grams",
         "recurrent",
-        title=f"{len(real)} windows of each; 0.5: alike",
+        title=f"{count} windows of each, {arguments.seeds} seeds; 0.5: alike",
     )
-    judges: tuple[Callable[[NDArray[Any]], float], ...] = (
-        lambda made: logistic_accuracy(real, made),
-        lambda made: recurrent_accuracy(real, made, arguments.epochs),
-    )
-    for name, made in found.items():
-        table.add_row(name, *(f"{judge(made):.3f}" for judge in judges))
+    for name, shares in found.items():
+        means, spread = np.mean(shares, 0), np.std(shares, 0)
+        table.add_row(name, *(f"{mean:.3f} ± {one:.3f}" for mean, one in zip(means, spread, strict=True)))
     Console(soft_wrap=True, highlight=False).print(table)
