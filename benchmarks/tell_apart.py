@@ -62,7 +62,7 @@ def ngrams(windows: "NDArray[Any]") -> "NDArray[np.float64]":
     found = np.zeros((len(windows), BUCKETS))
     for row, window in enumerate(relative(windows)):
         places = np.flatnonzero(window != HOLD)
-        ends = np.append(places[1:], len(window))
+        ends = np.append(places, len(window))[1:]
         steps, before = [], 60
         for place, end in zip(places, ends, strict=True):
             token = int(window[place])

@@ -72,6 +72,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "--temper", type=float, nargs=2, default=(1.0, 1.0), metavar=("FLOW", "REST"),
         help="how far u is drawn in, along the principal directions and along the rest (default: 1 1)",
     )  # fmt: skip
+    fit.add_argument(
+        "--begin-with", type=Path, metavar="FILE",
+        help="a prior of this model to begin with: its directions stay, its couplings learn on",
+    )  # fmt: skip
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--threads", type=positive, default=1)
     fit.add_argument(
@@ -189,6 +193,11 @@ def _prior(arguments: argparse.Namespace) -> None:
             f"{arguments.data} is {data.info['music']} of {data.info['steps']} steps; {model.config.name} learns "
             f"{model.config.learns} of {model.config.steps}"
         )
+    called = identity_at(path)
+    begin = None
+    if arguments.begin_with is not None:
+        priors.read(arguments.begin_with, called)
+        begin = priors.KIND.read(arguments.begin_with, called)[0]
     given = vars(arguments)
     options = fitting.Options(
         **{one.name: given[one.name] for one in fields(fitting.Options) if one.name in given}
@@ -202,9 +211,9 @@ def _prior(arguments: argparse.Namespace) -> None:
             arguments.run_folder,
             options,
             lambda text, done: progress.update(task, completed=done, description=text),
+            begin,
         )
     about |= {"temper": list(arguments.temper), "data": data.info["sha256"]}
-    called = identity_at(path)
     place = arguments.out or priors.KIND.place(called)
     place.parent.mkdir(parents=True, exist_ok=True)
     priors.save(place, tensors, about, called)

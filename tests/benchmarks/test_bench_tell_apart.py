@@ -25,3 +25,12 @@ def test_keys_and_registers_do_not_tell() -> None:
     low = steps(0, 2)
     high = np.where(low > 1, low + 12, low)
     np.testing.assert_array_equal(tell_apart.relative(low), tell_apart.relative(high))
+
+
+def test_a_silent_window_has_no_ngrams_and_halves_are_drawn_by_the_seed() -> None:
+    silent = np.zeros((2, 32), np.int64)
+    assert not tell_apart.ngrams(silent).any()
+    first, again, other = (tell_apart.halves(100, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert first.sum() == 50
+    assert (first != other).any()

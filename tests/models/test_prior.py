@@ -200,6 +200,23 @@ def test_training_makes_held_out_music_likelier_and_goes_on_where_it_was_left(
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) > len(lines)
 
 
+def test_a_prior_to_begin_with_learns_on_along_its_own_directions(music, tmp_path, monkeypatch) -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(SMALL).eval()
+    monkeypatch.setattr(fitting, "REPORT", 20)
+    ticks = iter(range(100_000))
+    monkeypatch.setattr(fitting.time, "monotonic", lambda: next(ticks) / 1000)
+    options = fitting.Options(**{**fitting.asdict(OPTIONS), "hours": 0.03 / 3600, "learning_rate": 1e-9})
+    held = tensors(4)
+    found, _ = fitting.train(model, music[:160], music[160:], tmp_path / "run", options, begin=held)
+    assert set(found) == set(held)
+    for name, value in held.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+    wider = fitting.Options(**{**fitting.asdict(options), "hidden": 24})
+    with pytest.raises(ModelError, match="other directions, couplings or units"):
+        fitting.train(model, music[:160], music[160:], tmp_path / "other", wider, begin=held)
+
+
 def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:
     torch.manual_seed(0)
     model = MusicVAE(SMALL).eval()

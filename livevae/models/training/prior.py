@@ -7,7 +7,7 @@ held-out music the highest likelihood: a flow with so few songs learns them by h
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from livevae.errors import ModelError
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import PER_LAYER, STEEPEST, Prior
-from livevae.models.training.encodings import Encodings, encodings, narrowed, posterior, principal
+from livevae.models.training.encodings import Axes, Encodings, encodings, narrowed, posterior, principal
 
 REPORT = 250
 """Steps from one look at held-out music, and one save, to the next."""
@@ -103,6 +104,24 @@ class Flow(nn.Module):
             logdet = logdet + scale.sum(1)
         return x, logdet
 
+    @torch.no_grad()
+    def take(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Have the couplings of a prior's tensors.
+
+        Raises:
+            ModelError: they are of other shapes or numbers.
+        """
+        wanted = {
+            f"{name}.{i}": value
+            for i in range(self.layers)
+            for name, value in zip(PER_LAYER, self.layer(i), strict=True)
+        }
+        given = {name for name in tensors if "." in name}
+        if given != set(wanted) or any(tensors[name].shape != tuple(wanted[name].shape) for name in wanted):
+            raise ModelError("the prior to begin with has other directions, couplings or units")
+        for name, value in wanted.items():
+            value.copy_(torch.from_numpy(np.asarray(tensors[name], np.float32)))
+
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """As `Prior` takes them."""
         return {
@@ -126,6 +145,7 @@ def train(
     run: Path,
     options: Options,
     show: Callable[[str, float], object] = lambda _text, _done: None,
+    begin: Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
     """Fit a prior in a run folder; goes on where it was left.
 
@@ -136,15 +156,22 @@ def train(
         run: keeps `encodings.npz`, `state.safetensors` and `log.jsonl`.
         options: how.
         show: what happens, and how much of it is done (0 to 1).
+        begin: tensors of a prior of this model to begin with: its directions stay, its couplings go on learning.
 
     Returns:
         Tensors and metadata for `Prior` and `musicvae.prior.save`.
+
+    Raises:
+        ModelError: `begin` is of other shapes than the options say.
     """
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     held = _encoded(model, train_windows, run / "encodings.npz", options, show)
     axes = principal(held, options.noise)
     flow = Flow(options.dim, options.layers, options.hidden, options.dropout)
+    if begin is not None:
+        axes = Axes(*(np.asarray(begin[name], np.float32) for name in ("mean", "axes", "spread")))
+        flow.take(begin)
     average = Flow(options.dim, options.layers, options.hidden)
     average.load_state_dict(flow.state_dict())
     loss = torch.optim.AdamW(flow.parameters(), options.learning_rate, weight_decay=options.weight_decay)
