@@ -33,6 +33,9 @@ STEPS = (
     (540, 123),
 )
 
+PERIOD = 1024 / 48_000
+"""Seconds of a sound card's long period."""
+
 LOADS = 2
 """Processes that compute without a pause, for the loaded row of clock out."""
 
@@ -41,7 +44,7 @@ Say = Callable[[str], None]
 
 def masters(seconds: float, seed: int) -> tuple[Master, ...]:
     """The clocks of the table, in a night of so many seconds."""
-    anything = random_steps(seed, seconds)
+    anything, slower = random_steps(seed, seconds), random_steps(seed, seconds, least=60, most=140)
     return (
         Master("steady"),
         Master("small steps", steps=tuple((30.0 * i, 120 + (i % 5)) for i in range(20))),
@@ -52,6 +55,8 @@ def masters(seconds: float, seed: int) -> tuple[Master, ...]:
         Master("10 % lost", lost=0.1),
         Master("sender stalls", lost=0, stalls=0.1),
         Master("3 ms jitter", jitter=3e-3),
+        Master("100 bpm in steps of 21.3 ms", jitter=2e-4, lost=0, steps=((0, 100),), card=PERIOD),
+        Master("any tempo in steps of 21.3 ms", jitter=2e-4, lost=0, steps=slower, card=PERIOD),
     )
 
 

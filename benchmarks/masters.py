@@ -3,6 +3,7 @@
 A night is made from a seed; the same seed gives the same night.
 """
 
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Master:
         between: whether tempos change at any moment; else they do at the next pulse.
         stalls: how often a second the sender stands still.
         longest_stall: seconds; it then sends at once what it missed.
+        card: seconds of a sound card's period, at whose end arrives what came in it; 0 is none.
+        spread: seconds by which each pulse comes late, anything up to this being as likely.
     """
 
     title: str = ""
@@ -57,17 +60,24 @@ class Master:
     between: bool = False
     stalls: float = 0.0
     longest_stall: float = 0.05
+    card: float = 0.0
+    spread: float = 0.0
 
     def pulses(self, seconds: float, seed: int) -> Iterator[Pulse]:
         """The pulses of `seconds` of a night."""
         chance = random.Random(seed)  # noqa: S311  (as above)
-        last, stalled = 0.0, 0.0
+        last, stalled, phase = 0.0, 0.0, chance.random() if self.card else 0.0
         for number, (true, changed) in enumerate(self._meant(seconds)):
             arrives: float | None = None
             if chance.random() >= self.lost or not number:
                 if self.stalls and chance.random() < self.stalls * max(0.0, true - stalled):
                     stalled = true + chance.random() * self.longest_stall
-                arrives = last = max(last, true + chance.gauss(0, self.jitter), stalled)
+                arrives = true + chance.gauss(0, self.jitter)
+                if self.spread:
+                    arrives += chance.random() * self.spread
+                if self.card:
+                    arrives = (math.ceil(true / self.card + phase) - phase) * self.card + abs(arrives - true)
+                arrives = last = max(last, arrives, stalled)
             stalled = max(stalled, true)
             yield Pulse(true, arrives, changed)
 

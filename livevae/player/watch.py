@@ -23,6 +23,9 @@ CLIENT = "livevae-watch"
 OURS = "livevae"
 """How the clients begin whose connections are looked at."""
 
+OUR_INPUTS = r"^livevae-(in[-0-9]*:in|clock[-0-9]*:clock)$"
+"""Inputs of our own that others connect to: a keyboard's, and a MIDI clock's."""
+
 KINDS = {"outputs": "MidiOut", "inputs": "MidiIn"}
 """What there is to be seen, by rtmidi's names for who sees it."""
 
@@ -56,6 +59,14 @@ class JackEye:
     def links(self) -> dict[str, list[str]]:
         """Our outputs, each with the inputs that it is connected to."""
         ports = self._client.get_ports(f"^{OURS}[-0-9]*:", is_midi=True, is_output=True)
+        return {
+            port.name: sorted(other.name for other in self._client.get_all_connections(port))
+            for port in ports
+        }
+
+    def heard(self) -> dict[str, list[str]]:
+        """Inputs of our own, each with the outputs that are connected to it."""
+        ports = self._client.get_ports(OUR_INPUTS, is_midi=True, is_input=True)
         return {
             port.name: sorted(other.name for other in self._client.get_all_connections(port))
             for port in ports
@@ -109,11 +120,14 @@ class Watch:
         self._find_jack()
         seen: dict[str, Any] = {kind: list(self._names(kind)) for kind in kinds}
         links: dict[str, dict[str, list[str]]] = {}
+        heard: dict[str, list[str]] = {}
+        sources: list[str] = []
         if self._jack is not None:
             links["JACK"] = self._jack.links()
+            heard, sources = self._jack.heard(), self._jack.names("inputs")
         with suppress(OSError):
             links["ALSA"] = alsa_links(ALSA_CLIENTS.read_text(errors="replace"))
-        return {**seen, "systems": sorted(self._systems), "links": links}
+        return {**seen, "systems": sorted(self._systems), "links": links, "heard": heard, "sources": sources}
 
     def connect(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Connect outputs to inputs again; what is not there, or not JACK's, is passed over."""

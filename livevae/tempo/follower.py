@@ -3,13 +3,15 @@
 Source: MIDI 1.0 Detailed Specification, System Real Time: F8 24 times a beat; the first F8 after FA (start) or FB
 (continue) is the downbeat or the place of the song; F2 gives that place in sixteenths, six pulses each.
 
-Which pulse is which, and the line through them, is the work of pulses.py.
+Which pulse is which, and the line through them, is the work of pulses.py; of uneven.py, where they arrive in steps as
+long as their intervals.
 """
 
 import math
 
-from livevae.tempo.pulses import PULSES_PER_BEAT, TICKS_PER_PULSE, Counter
+from livevae.tempo.pulses import PULSES_PER_BEAT, SILENCE, TICKS_PER_PULSE, Counter, Guess
 from livevae.tempo.timeline import MAX_BPM, MIN_BPM, Timeline
+from livevae.tempo.uneven import Beginning, Uneven
 
 __all__ = ["PULSES_PER_BEAT", "PULSES_PER_SIXTEENTH", "TICKS_PER_PULSE", "ClockFollower"]
 
@@ -36,6 +38,8 @@ class ClockFollower:
         self.anew = False
         self.last = -math.inf
         self._counter = Counter()
+        self._uneven = Uneven()
+        self._beginning = Beginning()
         self._place = 0
         self._waits = False
 
@@ -52,9 +56,9 @@ class ClockFollower:
 
     def stop(self) -> None:
         """FC: pulses may go on, the song does not."""
-        best = self._counter.best
-        if self.running and not self._waits and best is not None:
-            self._place = max(0, best.number)
+        here = self._here()
+        if self.running and not self._waits and here is not None:
+            self._place = max(0, here[0])
         self.running, self._waits = False, False
 
     def position(self, sixteenths: int) -> None:
@@ -65,17 +69,41 @@ class ClockFollower:
 
     def pulse(self, time: float) -> None:
         """F8."""
+        silent = time - self.last > SILENCE
+        if silent:
+            self._begin()
         self.last = time
         self._counter.pulse(time)
+        best = self._counter.best
+        if best is not None:
+            self._count(best, time, anew=silent)
         if self._waits:
             self._counter.place(self._place)
+            self._uneven.place(self._place)
+            self._beginning.begin(self._place, time)
             self._waits, self.anew = False, True
+
+    def _count(self, best: Guess, time: float, *, anew: bool) -> None:
+        """What else a pulse may be than its finest estimate says."""
+        uneven = self._uneven
+        if anew:
+            self._beginning.begin(best.number, time)
+        elif (first := self._beginning.pulse(time, best.period, self._counter.jitter)) is not None:
+            self._counter.place(first)
+            if uneven.line is None:
+                uneven.place(uneven.number + first - best.number)
+        followed, number = uneven.line is not None, uneven.number
+        uneven.pulse(time, best.period, best.number)
+        if followed and uneven.line is None:
+            self._counter.place(number)
 
     # what is known
 
     @property
     def locked(self) -> bool:
         """Whether the line is sure enough to be played to."""
+        if self._uneven.line is not None:
+            return self._uneven.sure
         best = self._counter.best
         if best is None or not best.period or best.deviation(PULSES_PER_BEAT) > TRUSTED:
             return False
@@ -87,16 +115,31 @@ class ClockFollower:
     @property
     def bpm(self) -> float | None:
         """The tempo; None before the second pulse."""
-        best = self._counter.best
-        return 60 / (best.period * PULSES_PER_BEAT) if best is not None and best.period else None
+        here = self._here()
+        return 60 / (here[2] * PULSES_PER_BEAT) if here is not None and here[2] > 0 else None
 
     def line(self) -> Timeline | None:
         """The master's timeline in ticks of its song; None while no tempo is known.
 
         While it stands, and before its first start, the line goes on from where it was.
         """
-        best, bpm = self._counter.best, self.bpm
-        if best is None or bpm is None:
+        here, bpm = self._here(), self.bpm
+        if here is None or bpm is None:
             return None
         self.anew = False
-        return Timeline(best.number * TICKS_PER_PULSE, best.time, min(MAX_BPM, max(MIN_BPM, bpm)))
+        return Timeline(here[0] * TICKS_PER_PULSE, here[1], min(MAX_BPM, max(MIN_BPM, bpm)))
+
+    def _here(self) -> tuple[int, float, float] | None:
+        """The last pulse's number, its time by the line, and the seconds of a pulse; None before the first."""
+        uneven, best = self._uneven, self._counter.best
+        if uneven.line is not None:
+            return uneven.number, uneven.line.time(uneven.number), uneven.line.slope
+        return None if best is None else (best.number, best.time, best.period)
+
+    def _begin(self) -> None:
+        """A silence: the count of pulses that came in steps is held over as the other one is."""
+        here = self._here()
+        if here is not None and self._uneven.line is not None:
+            for guess in self._counter.guesses:
+                guess.number, guess.time, guess.period = here
+        self._uneven.begin()

@@ -53,8 +53,9 @@ BURST, NEXT = math.log(0.02), math.log(0.9)
 LEAST_LOST = 0.002
 """The share of pulses that is taken to be lost at least; more is learned from those that were."""
 
-LEAST_JITTER, MOST_JITTER = 1e-4, 5e-3
-"""Seconds between which the estimate of the jitter stays: USB's step and what nobody could play to."""
+LEAST_JITTER, MOST_JITTER, MOST_OF_PERIOD = 1e-4, 5e-3, 0.45
+"""Seconds between which the estimate of the jitter stays: USB's step and what nobody could play to, or this part of a
+period where that is more: who takes arrivals of a slow clock for surer than they are finds losses in them."""
 
 FIRST_JITTER, FIRST_GAIN = 1.5e-3, 0.05
 """What the jitter is taken for at first, in seconds, and by which part the first sample moves it: some of the first
@@ -152,6 +153,11 @@ class Counter:
         self._last = -math.inf
         self._interval = 0.0
         self._odd = False
+
+    @property
+    def jitter(self) -> float:
+        """Seconds by which arrivals are off, as a deviation."""
+        return self._jitter
 
     @property
     def best(self) -> Guess | None:
@@ -342,7 +348,9 @@ class Counter:
         self._gain = max(1 / 200, self._gain / (1 + self._gain))
         seen = min(apart / math.sqrt(6), CLIPPED * self._jitter) / MEAN
         self._jitter += (seen - self._jitter) * self._gain
-        self._jitter = min(MOST_JITTER, max(LEAST_JITTER, self._jitter))
+        best = self.best
+        most = MOST_JITTER if best is None else max(MOST_JITTER, MOST_OF_PERIOD * best.period)
+        self._jitter = min(most, max(LEAST_JITTER, self._jitter))
 
     def _learn_losses(self, best: Guess) -> None:
         """Of a tempo that holds: at its beginning, what looked like losses may have been the step."""

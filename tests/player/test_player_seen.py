@@ -7,11 +7,13 @@ from livevae.player.client.seen import MOST_TRIES, PortsSeen
 PAIR = ("livevae:livevae", "synth:in")
 
 
-def line(asked, targets):
+def line(asked, targets, sources=()):
     view = {
         "outputs": [],
         "systems": ["JACK"],
         "links": {"JACK": {"livevae:livevae": targets}},
+        "heard": {"livevae-in:in": sources},
+        "sources": ["keys:out"],
         "asked": asked,
     }
     return json.dumps(view).encode()
@@ -34,3 +36,12 @@ def test_two_ports_that_cannot_be_connected_are_not_tried_for_ever():
     for _ in range(MOST_TRIES):
         seen.ask([PAIR])
     assert seen._wanted[PAIR] == MOST_TRIES
+
+
+def test_who_plays_to_an_input_of_ours_is_wanted_until_it_is_seen():
+    seen, keys = PortsSeen(lambda: None, lambda _: None), ("keys:out", "livevae-in:in")
+    seen.ask([keys])
+    seen._hear(line(1, []))
+    assert list(seen._wanted) == [keys]
+    seen._hear(line(1, [], ["keys:out"]))
+    assert not seen._wanted

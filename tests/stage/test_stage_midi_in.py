@@ -253,3 +253,63 @@ def test_inputs_and_a_midi_clock_come_back_after_jack_crashed(
         stage.process.terminate()
         assert stage.process.wait(20) == 0
     assert "player  died" not in stage.said
+
+
+def test_who_played_to_our_own_inputs_is_connected_again_after_jack_crashed(
+    jack: str, serve: Callable[..., Stage], scene: str
+) -> None:
+    """A keyboard and a drum box that other programs had connected, and one that comes back late."""
+    pairs = (("returning:keys", "livevae-in:in"), ("drumbox:clock", "livevae-clock:clock"))
+    texts = (KEYBOARD, DRUM_BOX)
+
+    def begin(text: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen([sys.executable, "-c", text, "returning"], stdin=-1, stdout=-1, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n"
+        return process
+
+    def connected() -> set[tuple[str, str]]:
+        said = subprocess.run(["jack_lsp", "-c"], capture_output=True, text=True, check=False).stdout
+        found, port = set(), ""
+        for name in said.splitlines():
+            if name.startswith("   "):
+                found.add((port, name.strip()))
+            else:
+                port = name
+        return found & set(pairs)
+
+    with jack_server() as server, contextlib.ExitStack() as leaving:
+        devices = [begin(text) for text in texts]
+
+        def end() -> None:
+            for process in devices:
+                process.kill()
+                process.communicate()
+
+        leaving.callback(end)
+        stage = serve(scene, "--midi", "none", "--midi-in", "virtual", "--clock", "midi")
+        wait_for(lambda: stage.said.count("clock   midi") == 1)
+        for pair in pairs:
+            subprocess.run(["jack_connect", *pair], check=True, capture_output=True)
+        with Client(port=stage.osc) as livevae:
+            wait_for(lambda: abs(float(livevae.ask("/livevae/status")["bpm"]) - 40) < 2)
+            wait_for(lambda: watches(stage.process.pid))
+            time.sleep(1.0)  # the watch looks twice a second, and nothing says what it has seen
+            server.crash()
+            end()
+            wait_for(lambda: stage.said.count("is gone") == 2)
+            server.start_again()
+            devices = [begin(KEYBOARD)]
+            wait_for(lambda: connected() == {pairs[0]})
+            devices.append(begin(DRUM_BOX))
+            wait_for(lambda: connected() == set(pairs))
+
+            def turn() -> None:
+                assert devices[0].stdin is not None
+                devices[0].stdin.write("b04a7f\n")
+                devices[0].stdin.flush()
+
+            insist(turn, lambda: float(livevae.ask("/livevae/set", "lead")["temp"]) == 2.0)
+            wait_for(lambda: stage.said.count("clock   midi") == 2)
+        stage.process.terminate()
+        assert stage.process.wait(20) == 0

@@ -1,13 +1,13 @@
-"""Receivers of our virtual ports: who is connected, who was when a port went, and who is to be again. Pure."""
+"""Who is connected to our own ports, who was when a port went, and who is to be again. Pure."""
 
 from collections.abc import Collection, Mapping
 
 Pair = tuple[str, str]
-"""(our output, a receiver's input), as the MIDI system calls them."""
+"""(output, input), one of them ours, as the MIDI system calls them."""
 
 
 class Connections:
-    """Connections of our virtual ports, by livevae's name of the port. Not thread-safe."""
+    """Connections of our own ports, outputs or inputs, by a name of the port. Not thread-safe."""
 
     def __init__(self) -> None:
         self._now: dict[str, frozenset[Pair]] = {}

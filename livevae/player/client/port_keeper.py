@@ -68,6 +68,8 @@ class PortKeeper:
         self._clocked = ClockChanged(INTERNAL)
         self._seen = PortsSeen(self._compare, self._system_gone)
         self._connections = Connections()
+        self._heard = Connections()
+        self._inputs: set[str] = set()
         self._releases: dict[int, set[str]] = {}
         self._number = 0
         self._repeats: set[asyncio.Task[None]] = set()
@@ -192,6 +194,7 @@ class PortKeeper:
         self._compare_clients()
         self._compare_ports()
         self._compare_links()
+        self._compare_heard()
         self._compare_clock()
         if self._seen.fresh:
             self._on_ports(self._seen.outputs, self._seen.systems or ())
@@ -226,6 +229,19 @@ class PortKeeper:
         self._release(new)
         jacks = [name.removesuffix(" (JACK)") for name in self._seen.outputs if name.endswith(" (JACK)")]
         if pairs := self._connections.to_make(self._seen.links.get("JACK", ()), jacks):
+            self._seen.ask(pairs)
+
+    def _compare_heard(self) -> None:
+        """Connect to our own inputs whoever was connected before they went, with JACK or with the player."""
+        if not self._seen.fresh:
+            return
+        there = self._seen.heard
+        for port in self._inputs - set(there):
+            self._heard.lost(port)
+        for port, sources in there.items():
+            self._heard.seen(port, [(source, port) for source in sources])
+        self._inputs |= set(there)
+        if pairs := self._heard.to_make(self._seen.sources, there):
             self._seen.ask(pairs)
 
     def _begin_repeating(self, port: str) -> None:

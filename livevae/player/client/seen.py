@@ -39,6 +39,8 @@ class PortsSeen:
         inputs: the same of inputs; None until they were looked for.
         systems: the MIDI systems that are there; None until they were looked for.
         links: by MIDI system, where it can be seen: our outputs, each with the inputs that it is connected to.
+        heard: JACK's inputs of our own that others connect to, each with the outputs that are connected to it.
+        sources: the names of all outputs on JACK.
         fresh: whether all this was seen after the last `ask`.
     """
 
@@ -47,6 +49,8 @@ class PortsSeen:
         self.inputs: list[str] | None = None
         self.systems: list[str] | None = None
         self.links: dict[str, dict[str, list[str]]] = {}
+        self.heard: dict[str, list[str]] = {}
+        self.sources: list[str] = []
         self.fresh = False
         self._changed = changed
         self._gone = gone
@@ -138,8 +142,12 @@ class PortsSeen:
         if "inputs" in seen:
             self.inputs = [f"{name} ({system})" for system, name in seen["inputs"]]
         self.systems, self.links = seen["systems"], seen["links"]
+        self.heard, self.sources = seen["heard"], seen["sources"]
         for source, targets in [link for links in self.links.values() for link in links.items()]:
             for target in targets:
+                self._wanted.pop((source, target), None)
+        for target, sources in self.heard.items():
+            for source in sources:
                 self._wanted.pop((source, target), None)
         self.fresh = seen["asked"] >= self._asked
         self._changed()
