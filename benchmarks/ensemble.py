@@ -35,6 +35,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     command.add_argument("--riffs", type=int, default=120, help="of each row of workers; default: 120")
     command.add_argument("--payloads", type=int, default=100_000, help="hostile ones; default: 100000")
+    command.add_argument(
+        "--rate", type=float, default=10_000, help="of them a second, at most; default: 10000"
+    )
     command.set_defaults(run=run)
 
 
@@ -43,14 +46,14 @@ def run(arguments: argparse.Namespace) -> int:
     if shutil.which("mosquitto") is None:
         raise LivevaeError("mosquitto is needed (Debian: apt install mosquitto)")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True)
-    with Broker():
+    with Broker() as broker:
         match arguments.what:
             case "workers":
-                return asyncio.run(workers(arguments.riffs))
+                return asyncio.run(workers(arguments.riffs, broker))
             case "piece":
                 return asyncio.run(piece(arguments.seconds, arguments.every))
             case _:
-                return asyncio.run(floods(arguments.block, arguments.payloads))
+                return asyncio.run(floods(arguments.block, arguments.payloads, arguments.rate))
 
 
 async def piece(seconds: float, every: float) -> int:

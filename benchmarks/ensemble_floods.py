@@ -26,8 +26,11 @@ from livevae.tempo.timeline import TICKS_PER_BEAT
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+SOME = 200
+"""Payloads that are sent at a stretch."""
 
-async def floods(block: float, payloads: int) -> int:
+
+async def floods(block: float, payloads: int, rate: float) -> int:
     """Lateness of both rooms in blocks: nothing else, then each flood, and nothing else between them."""
     with tempfile.TemporaryDirectory() as folder, livevaes(*rooms(Path(folder))):
         async with controlling() as controller:
@@ -35,7 +38,7 @@ async def floods(block: float, payloads: int) -> int:
             kinds: list[tuple[str, Callable[[], Awaitable[str]]]] = [
                 ("16 rooms, 20 messages/s each", lambda: sixteen(block)),
                 ("a subscriber that never reads", lambda: deaf(block)),
-                (f"{payloads} hostile payloads", lambda: hostile(controller, payloads)),
+                (f"{payloads} hostile payloads", lambda: hostile(controller, payloads, rate)),
             ]
             print(f"{'':<32} {'worst lateness of each second, ms':<44} {'late riffs':>10} {'dropped':>8}")
             await quiet(controller, block)
@@ -144,8 +147,8 @@ async def deaf(seconds: float) -> str:
         one.close()
 
 
-async def hostile(controller: Controller, count: int) -> str:
-    """Payloads that mean harm, on every topic that a room reads, as fast as the broker takes them."""
+async def hostile(controller: Controller, count: int, rate: float) -> str:
+    """Payloads that mean harm, on every topic that a room reads, so many a second at most."""
     chance = random.Random(1)  # noqa: S311  (payloads that can be made again)
     shapes: list[bytes] = [
         b"", b"null", b"[" * 5000, b"\xff\xfe", b'{"a":1}', b'{"n":1e400}', b'{"boot":1,"state":"ready"}',
@@ -159,13 +162,14 @@ async def hostile(controller: Controller, count: int) -> str:
     stranger = Publisher("stranger")
 
     def some(first: int) -> None:
-        for number in range(first, min(count, first + 1000)):
+        for number in range(first, min(count, first + SOME)):
             payload = chance.choice(shapes) if number % 3 else chance.randbytes(chance.randrange(200))
             stranger.send(chance.choice(topics), payload)
 
     began = time.monotonic()
-    for first in range(0, count, 1000):
+    for first in range(0, count, SOME):
         await asyncio.to_thread(some, first)
+        await asyncio.sleep(max(0.0, began + (first + SOME) / rate - time.monotonic()))
     took = time.monotonic() - began
     await asyncio.sleep(10)  # what waits at the broker and in the rooms
     stranger.close()

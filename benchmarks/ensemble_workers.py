@@ -5,13 +5,13 @@ import asyncio
 import contextlib
 import json
 import os
+import statistics
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.ensemble_rooms import BASE, ENSEMBLE, START, Controller, livevaes
-from benchmarks.mqtt import PORT
+from benchmarks.mqtt import PORT, Broker
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -19,45 +19,79 @@ if TYPE_CHECKING:
     from livevae.latent.recipe import Recipe
 
 
-AT_ONCE = 4
-"""Jobs that are on their way at a time, as a band of four asks for."""
+AT_ONCE = (1, 4, 16)
+"""Jobs that are on their way at a time: one voice, a band of four, sixteen voices."""
+
+BLOCKS = 5
+"""Times that each row is measured, in turn, so that what else the machine does meets all alike."""
 
 
-async def workers(count: int) -> int:
-    """Riffs a second of the bundled model: in process, and through 0, 1 and 2 workers. Same recipes, same riffs."""
+async def workers(count: int, broker: Broker) -> int:
+    """Riffs a second of the bundled model in a server on one core, alone and with workers on another core.
+
+    The broker is on the workers' core. Same recipes, same riffs.
+    """
     import livevae.cli.common as cli
     from livevae.edges.mqtt.workers import SharedEngine, naming
+    from livevae.ensemble import speaking
     from livevae.latent.recipe import Recipe
     from livevae.perform.engine import Engine
 
+    ours, theirs = cores()
+    broker.pin(theirs)
     models = cli.open_models(argparse.Namespace(model="", device="cpu"))
     book = models.personas
     assert book is not None  # noqa: S101  (for the type checker)
     recipes = [Recipe(1000 + number, 0.8, bars=2) for number in range(count)]
     alone = Engine(models.load)
     await alone.warm()
-    rows: dict[str, float] = {}
-    told: dict[str, list[Any]] = defaultdict(list)
-    rows["in process"], told["in process"] = await _rate(alone, recipes)
-    await alone.close()
+    print(
+        f"server on core {ours}, workers and broker on core {theirs}, {count} riffs, {BLOCKS} times",
+        flush=True,
+    )
     for number in (0, 1, 2):
-        name = f"--decode mqtt, {number} worker{'' if number == 1 else 's'}"
         command = ["worker", "--mqtt", f"mqtt://127.0.0.1:{PORT}/{ENSEMBLE}", "--device", "cpu"]
-        with livevaes(*([command] * number)):
+        with livevaes(*([command] * number)) as processes:
+            for process in processes:
+                os.sched_setaffinity(process.pid, {theirs})
             engine = SharedEngine(models.load)
             await engine.warm()
             engine.patience = 30.0
-            async with asking(engine, naming(book.identity, book.personas)):
+            async with asking(engine, naming(speaking(book), book.personas)):
                 await _woken(engine, recipes[0], number)
-                before = engine.answered
-                rows[name], told[name] = await _rate(engine, recipes)
-                print(f"{name}: {engine.answered - before} of {count} riffs came from workers", flush=True)
+                for at_once in AT_ONCE:
+                    await _compare(alone, engine, recipes, at_once, number)
             await engine.close()
-    for name, rate in rows.items():
-        same = told[name] == told["in process"]
-        print(f"{name:<28} {rate:>7.1f} riffs/s  {rate / rows['in process']:>5.2f}  same riffs: {same}")
+    await alone.close()
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     return 0
+
+
+def cores() -> tuple[int, int]:
+    """Two cores: this process and what it starts are put on the first, and the second is for the workers."""
+    if not hasattr(os, "sched_setaffinity") or len(there := sorted(os.sched_getaffinity(0))) < 2:
+        raise LivevaeError("two cores are needed, on Linux")
+    os.sched_setaffinity(0, {there[0]})
+    return there[0], there[1]
+
+
+async def _compare(alone: Any, engine: Any, recipes: Sequence["Recipe"], at_once: int, number: int) -> None:
+    """Print a row: riffs a second alone and with workers, in turn."""
+    rates: tuple[list[float], list[float]] = ([], [])
+    before, same = engine.answered, True
+    for _ in range(BLOCKS):
+        one, riffs = await _rate(alone, recipes, at_once)
+        other, shared = await _rate(engine, recipes, at_once)
+        rates[0].append(one)
+        rates[1].append(other)
+        same = same and riffs == shared
+    one, other = (statistics.median(found) for found in rates)
+    there = (engine.answered - before) / (BLOCKS * len(recipes))
+    print(
+        f"{number} worker{'' if number == 1 else 's'}, {at_once:>2} at once: {one:>6.1f} riffs/s alone,"
+        f" {other:>6.1f} shared, {other / one:>5.2f} times; {100 * there:.0f} % came from workers; same riffs: {same}",
+        flush=True,
+    )
 
 
 async def _woken(engine: Any, recipe: "Recipe", number: int) -> None:
@@ -71,17 +105,13 @@ async def _woken(engine: Any, recipe: "Recipe", number: int) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _rate(engine: Any, recipes: Sequence["Recipe"]) -> tuple[float, list[Any]]:
-    """Riffs a second with `AT_ONCE` on their way, and the riffs."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def decoded(recipe: "Recipe") -> Any:
-        async with gate:
-            return await engine.submit(recipe)
-
+async def _rate(engine: Any, recipes: Sequence["Recipe"], at_once: int) -> tuple[float, list[Any]]:
+    """Riffs a second, so many at a time as voices that are due together ask for, and the riffs."""
+    riffs: list[Any] = []
     began = time.perf_counter()
-    riffs = await asyncio.gather(*map(decoded, recipes))
-    return len(recipes) / (time.perf_counter() - began), list(riffs)
+    for first in range(0, len(recipes), at_once):
+        riffs += await asyncio.gather(*map(engine.submit, recipes[first : first + at_once]))
+    return len(recipes) / (time.perf_counter() - began), riffs
 
 
 @contextlib.asynccontextmanager

@@ -235,8 +235,8 @@ def _mqtt() -> Target:
         values.RoomState.read,
         values.Line.read,
         values.RiffAhead.read,
-        values.Job.read,
-        values.Decoded.read,
+        values.Jobs.read,
+        values.Answer.read,
         commands.read,
         parcels.Manifest.read,
     )

@@ -31,11 +31,12 @@ def jack_runs() -> bool:
 
 
 @contextmanager
-def jack_graph(*, ours: bool = False) -> Iterator[str]:
+def jack_graph(*, ours: bool = False, period: int = PERIOD) -> Iterator[str]:
     """A JACK server for this process and its children; says in a few words which.
 
     Args:
         ours: start one even where another runs; on leaving, the environment is as it was.
+        period: frames of a cycle, where real-time priority is granted: arrivals are seen in steps of it.
 
     Raises:
         LivevaeError: none runs, and jackd does not start.
@@ -43,12 +44,12 @@ def jack_graph(*, ours: bool = False) -> Iterator[str]:
     if not ours and jack_runs():
         yield "the JACK server that runs here"
         return
-    with jack_server() as server:
+    with jack_server(period) as server:
         yield server.how
 
 
 @contextmanager
-def jack_server() -> Iterator["JackServer"]:
+def jack_server(period: int = PERIOD) -> Iterator["JackServer"]:
     """A JACK server of our own, the default one of this process and its children.
 
     Raises:
@@ -62,7 +63,7 @@ def jack_server() -> Iterator["JackServer"]:
     kept = {key: os.environ.get(key) for key in (*own, "JACK_DEFAULT_SERVER")}
     os.environ |= own
     try:
-        server = JackServer()
+        server = JackServer(period)
         try:
             yield server
         finally:
@@ -81,8 +82,8 @@ class JackServer:
         how: how it was started, for the reader of a table.
     """
 
-    def __init__(self) -> None:
-        self._process, self._command, self.how = _start()
+    def __init__(self, period: int = PERIOD) -> None:
+        self._process, self._command, self.how = _start(period)
 
     def crash(self) -> None:
         """Kill it, as a crash would."""
@@ -107,14 +108,14 @@ class JackServer:
             self.crash()
 
 
-def _start() -> tuple[subprocess.Popen[bytes], list[str], str]:
+def _start(period: int) -> tuple[subprocess.Popen[bytes], list[str], str]:
     """Start jackd as this machine allows: punctual, or patient.
 
     In each cycle it waits for its clients (-S), or what a late one writes would be lost. It waits for some twenty
     cycles and then takes the client for dead, and the graph may stop: so cycles are long where clients are not
     woken with real-time priority.
     """
-    punctual = ["-R", "-P", "80", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)]
+    punctual = ["-R", "-P", "80", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(period)]
     patient = ["-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(PATIENT_PERIOD)]
     arguments = punctual if priority_is_granted() else patient
     words = ""

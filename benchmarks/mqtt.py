@@ -6,6 +6,7 @@ on a JACK graph. Everything, Link's multicast too, stays in a network namespace 
 
 import argparse
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from benchmarks.graph import PERIOD, RATE
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     command.add_argument(
         "--kills", type=int, default=0, help="kill and restart the broker so often meanwhile"
+    )
+    command.add_argument(
+        "--period", type=int, default=PERIOD, help=f"frames of a JACK cycle, at {RATE} Hz; default: {PERIOD}"
     )
     command.add_argument("--room", nargs=3, help=argparse.SUPPRESS)
     command.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -74,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         what = "one message" if messages == 1 else "two at once"
         print(f"round trip, {what}, NODELAY {'on ' if nodelay else 'off'}: {_row(sorted(found))}", flush=True)
     if arguments.seconds > 0:
-        phases(arguments.seconds, arguments.kills, kinds)
+        phases(arguments.seconds, arguments.kills, kinds, arguments.period)
     return 0
 
 
@@ -103,6 +108,11 @@ class Broker:
             ["mosquitto", "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         time.sleep(0.5)
+
+    def pin(self, core: int) -> None:
+        """Keep it to one core."""
+        if self._process is not None:
+            os.sched_setaffinity(self._process.pid, {core})
 
     def kill(self) -> None:
         """Kill it."""
@@ -178,11 +188,11 @@ async def round_trips(count: int, *, nodelay: bool, messages: int = 2) -> list[f
     return trips
 
 
-def phases(seconds: float, kills: int, kinds: Sequence[str]) -> None:
+def phases(seconds: float, kills: int, kinds: Sequence[str], period: int) -> None:
     """Print how far apart two rooms' beats arrive at a receiver on JACK, for each way to share the time."""
     from benchmarks.graph import Receiver, jack_graph
 
-    with jack_graph(ours=True) as how, Broker() as broker:
+    with jack_graph(ours=True, period=period) as how, Broker() as broker:
         print(f"{seconds:g} s, a note a beat at 120, {how}, broker killed {kills} times", flush=True)
         receiver = Receiver(RECEIVER)
         words = [sys.executable, "-m", "benchmarks", "mqtt", "--room"]
@@ -206,8 +216,11 @@ def phases(seconds: float, kills: int, kinds: Sequence[str]) -> None:
             f"{kind}: two rooms apart at JACK: {_row(apart)}; {missing} beats without their other", flush=True
         )
         print(f"{kind}: beats 2 ms and more apart: {_seconds(arrivals, pitches[0], pitches[1])}", flush=True)
+    for kind, manner in (("mqtt", "with MQTT"), ("link", "without MQTT")):
+        worst = sorted(one for text in reports for one in _worst(text, kind))
+        print(f"lateness at send, worst of each second, {manner}: {_row(worst)}", flush=True)
     for text in reports:
-        print(text.strip(), flush=True)
+        print("\n".join(line for line in text.strip().splitlines() if not line.startswith("{")), flush=True)
 
 
 def _settled(receiver: "Receiver", pitches: set[int]) -> None:
@@ -266,6 +279,12 @@ def _seconds(arrivals: Sequence[tuple[float, int]], one: int, other: int) -> str
     return ", ".join(found[:20]) or "none"
 
 
+def _worst(report: str, kind: str) -> list[float]:
+    """What a room wrote: the worst lateness of each second, in ms."""
+    tables = [json.loads(line) for line in report.splitlines() if line.startswith("{")]
+    return [one for table in tables if table["kind"] == kind for one in table["late"]]
+
+
 async def play_beats(name: str, kind: str, pitch: str) -> None:
     """One room: a note on every beat, until SIGTERM; then how late its notes were sent."""
     from livevae.player.client.process import PlayerProcess
@@ -303,6 +322,7 @@ async def play_beats(name: str, kind: str, pitch: str) -> None:
     await player.close()
     worst = sorted(one.late_max for one in late[int(SETTLE) :])
     middle = worst[len(worst) // 2] if worst else 0.0
+    print(json.dumps({"kind": kind, "late": worst}))
     print(
         f"{name} ({kind}): lateness at send, worst of each second: p50 {middle:.3f} ms,"
         f" p99 {worst[len(worst) * 99 // 100] if worst else 0.0:.3f} ms, max {worst[-1] if worst else 0.0:.3f} ms;"
@@ -335,7 +355,7 @@ async def _joined(player: Any, name: str, say: Callable[[str], None]) -> list["a
 
     player.on_timeline = changed
     session.do(Clock("mqtt"))
-    return [asyncio.create_task(connection.keep(room)), asyncio.create_task(room.run())]
+    return [asyncio.create_task(connection.keep(room, room.apart)), asyncio.create_task(room.run())]
 
 
 def _namespaces() -> bool:

@@ -19,6 +19,7 @@ from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import Recipe
 from livevae.models.checkpoints import shelf
+from livevae.models.midime import fitting
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.session import Session
@@ -94,7 +95,7 @@ async def joined(
     )
     room = Room(setup, session, connection)
     if isinstance(session.engine, SharedEngine) and book is not None:
-        session.engine.join(place, connection, naming(book.identity, book.personas), say)
+        session.engine.join(place, connection, naming(speaking(book), book.personas), say)
         room.on_decoded = session.engine.arrived
     changed = player.on_timeline
 
@@ -107,7 +108,7 @@ async def joined(
     behind = session.reporter.backstage
     session.reporter.backstage = lambda: replace(behind(), ensemble=room.ensemble, rooms=room.members)
     tasks = [
-        asyncio.create_task(connection.keep(room), name="mqtt"),
+        asyncio.create_task(connection.keep(room, room.apart), name="mqtt"),
         asyncio.create_task(room.run(), name="mqtt room"),
     ]
     try:
@@ -131,23 +132,25 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
         raise LivevaeError("a worker needs to know its models' identities")
     engine = Engine(models.load)
     found: dict[str, str | None] = {}
+    ours = speaking(book)
 
-    def find(identity: str) -> str | None:
-        """Our model of that identity, the default one first."""
-        if identity not in found:
-            found[identity] = next(
-                (name for name in ("", *shelf.with_latent()) if _identity(book, name) == identity), None
+    def find(whose: str) -> str | None:
+        """Our model that says this of itself, the default one first."""
+        if whose not in found:
+            found[whose] = next(
+                (name for name in ("", *shelf.with_latent()) if _or_nothing(ours, name) == whose), None
             )
-        return found[identity]
+        return found[whose]
 
     known = book.personas
+    named = naming(ours, known)
 
     def names(recipe: Recipe) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         for name, _ in recipe.blend:
             if name and name not in known:
                 with contextlib.suppress(LivevaeError):
                     known.put(name, book.find(name))
-        return naming(book.identity, known)(recipe)
+        return named(recipe)
 
     try:
         await engine.warm()
@@ -159,8 +162,25 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
         await engine.close()
 
 
-def _identity(book: Book, name: str) -> str:
+def speaking(book: Book) -> Callable[[str], str]:
+    """What a model by name says of itself, as it was when it was first asked for: decoders keep what they loaded.
+
+    It is the model's identity and a digest of the prior and the directions that belong to it here: the same recipe
+    gives the same riff where these are the same.
+    """
+    known: dict[str, str] = {}
+
+    def ours(name: str) -> str:
+        if name not in known:
+            identity = book.identity(name)
+            known[name] = f"{identity}+{fitting.attached_to(identity)}"
+        return known[name]
+
+    return ours
+
+
+def _or_nothing(ours: Callable[[str], str], name: str) -> str:
     try:
-        return book.identity(name)
+        return ours(name)
     except LivevaeError:
         return ""

@@ -65,12 +65,19 @@ riffs = st.builds(
     st.text("abc", max_size=8),
 )
 jobs = st.builds(
-    values.Job,
-    st.integers(0, 2**40),
+    values.Jobs,
     names,
-    recipes,
-    texts,
-    st.dictionaries(texts, texts, max_size=3).map(lambda table: tuple(table.items())),
+    st.lists(
+        st.builds(
+            values.Job,
+            st.integers(0, 2**40),
+            recipes,
+            texts,
+            st.dictionaries(texts, texts, max_size=3).map(lambda table: tuple(table.items())),
+        ),
+        min_size=1,
+        max_size=4,
+    ).map(tuple),
 )
 decoded = st.builds(
     values.Decoded,
@@ -92,12 +99,14 @@ decoded = st.builds(
         st.integers(1, 9999),
     ),
     texts,
-    st.floats(0, 1e5),
 )
-KINDS = (values.RoomState, values.Line, values.RiffAhead, values.Job, values.Decoded)
+answers = st.builds(
+    values.Answer, texts, st.floats(0, 1e5), st.lists(decoded, min_size=1, max_size=4).map(tuple)
+)
+KINDS = (values.RoomState, values.Line, values.RiffAhead, values.Jobs, values.Answer)
 
 
-@given(st.one_of(states, lines, riffs, jobs, decoded))
+@given(st.one_of(states, lines, riffs, jobs, answers))
 def test_what_is_written_is_read(value: object) -> None:
     data = value.payload()
     assert type(value).read(payloads.read(data, payloads.LONGEST_DOCUMENT)) == value
@@ -123,7 +132,7 @@ def test_whatever_arrives_is_read_or_refused(data: bytes) -> None:
             continue
 
 
-@given(st.one_of(lines, riffs, jobs, states, decoded), st.data())
+@given(st.one_of(lines, riffs, jobs, states, answers), st.data())
 def test_a_value_with_one_field_gone_wrong_is_read_or_refused(value: object, data: st.DataObject) -> None:
     table = json.loads(value.payload())
     table[data.draw(st.sampled_from(sorted(table)))] = data.draw(anything)

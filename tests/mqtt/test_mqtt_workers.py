@@ -1,18 +1,22 @@
 """Decoding elsewhere: the same night with workers as without, whatever becomes of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from ensemble import Stage, stage
 from fake_broker import FakeBroker, FakeConnection
+from hypothesis import given, strategies as st
 
+from livevae.edges.mqtt.shares import FORGOTTEN, Shares
 from livevae.edges.mqtt.topics import Place
+from livevae.edges.mqtt.values import MOST_TOGETHER
 from livevae.edges.mqtt.workers import PROBE, SharedEngine, Worker, hash_of, naming
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, layer_shapes
 from livevae.latent.recipe import Recipe
+from livevae.music.notes import Riff
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.testing import FakeDecoder, fake_riff
@@ -143,7 +147,10 @@ def test_a_forged_answer_of_another_length_is_not_played() -> None:
     def forge(broker: FakeBroker) -> None:
         worker(broker, 0.1)
         for number in range(1, 200):
-            payload = b'{"n":%d,"why":"","seconds":0,"length":96,"notes":[[0,1,60,1,0]]}' % number
+            payload = (
+                b'{"worker":"w","seconds":0,"riffs":[{"n":%d,"why":"","length":96,"notes":[[0,1,60,1,0]]}]}'
+                % number
+            )
             asyncio.get_running_loop().call_later(
                 0.4 * number, broker.publish, "livevae/1/trio/bass/decoded", payload
             )
@@ -167,3 +174,70 @@ def test_a_persona_is_told_by_its_numbers(change: str) -> None:
     assert names(Recipe(1, blend=(("nora", 0.5), ("", 0.5)))) == ("identity of default", (("nora", same),))
     assert names(Recipe(1, blend=(("nobody", 1.0),))) is None
     assert names(Recipe(1, model="nowhere")) is None
+
+
+COUNTS = st.integers(0, 40)
+
+
+@given(COUNTS, COUNTS, COUNTS, st.floats(1e-6, 1), st.floats(0, 1), st.integers(0, 5))
+def test_workers_come_first_and_what_is_left_is_where_it_is_ready_soonest(
+    count: int, here: int, there: int, each_here: float, each_there: float, workers: int
+) -> None:
+    shares = Shares()
+    for number in range(workers):
+        shares.decoded_there(str(number), 1, each_there, 0.0)
+    assert shares.split(count, here, there, 1.0) == count  # nothing was measured here
+    shares.decoded_here(2, 2 * each_here)
+    sent = shares.split(count, here, there, 1.0)
+    known = max(1, workers)
+    assert min(count, max(0, known - there)) <= sent <= count
+    if sent > max(0, known - there):  # the last that went there was not ready sooner here
+        ours, theirs = (here + count - sent + 1) * shares.here, (there + sent) / known * shares.there
+        assert theirs <= ours or theirs == pytest.approx(ours)
+    assert shares.workers(FORGOTTEN + 1) == 1
+
+
+def test_two_alike_share_a_band_evenly() -> None:
+    shares = Shares()
+    shares.decoded_here(4, 0.012)
+    shares.decoded_there("one", 4, 0.012, 0.0)
+    assert shares.split(4, 0, 0, 0.0) == 2
+    shares.decoded_there("two", 4, 0.012, 0.0)
+    assert shares.split(6, 0, 0, 0.0) == 4
+
+
+def test_jobs_that_are_due_together_travel_together_and_are_one_batch() -> None:
+    sent: list[bytes] = []
+    batches: list[int] = []
+
+    class Decoder(FakeDecoder):
+        def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+            batches.append(len(recipes))
+            return super().decode(recipes)
+
+    async def run() -> None:
+        broker = FakeBroker(lambda: 0.002)
+        made, engine = asking(broker)
+        one = broker.connection()
+        ours = Engine(lambda _: Decoder(), inline=True)
+        one.client = Worker(Place("trio"), ours, one, {identity(""): ""}.get, naming(identity, {}))
+        one.connect()
+        await asyncio.sleep(20)
+        assert engine.answered > 0
+        engine.shares.here = 0.0  # all go to workers
+        sent.extend(payload for topic, payload in made.connection.sent if topic.endswith("jobs"))
+        batches.clear()
+        before = len(sent)
+        riffs = await asyncio.gather(*(engine.submit(Recipe(seed, bars=2)) for seed in range(5)))
+        assert riffs == [fake_riff(Recipe(seed, bars=2)) for seed in range(5)]
+        sent[:] = [payload for topic, payload in made.connection.sent if topic.endswith("jobs")]
+        assert len(sent) == before + 1
+        assert batches == [5]
+        # more than a message holds come in two, and a riff too long to send is decoded here
+        many = [engine.submit(Recipe(seed, bars=2)) for seed in range(MOST_TOGETHER + 1)]
+        assert [await riff for riff in many] == [
+            fake_riff(Recipe(s, bars=2)) for s in range(MOST_TOGETHER + 1)
+        ]
+
+    with virtual_time() as loop:
+        loop.run_until_complete(run())

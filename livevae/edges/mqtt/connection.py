@@ -9,10 +9,11 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+from livevae.edges.mqtt.intake import Inbox, Intake
 from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.topics import Address, MqttError, password
 
@@ -33,12 +34,12 @@ KEEPALIVE = 5
 WAITING = 256
 """Messages that wait to be sent."""
 
-INCOMING = 1024
-"""Messages that wait to be looked at; they are looked at one after the other, at once."""
+RECEIVES = (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+"""Bytes that wait for us on this side, at most: in a flood what is read is not older than need be."""
 
 _FOREIGN = logging.getLogger(f"{__name__}.aiomqtt")
 _FOREIGN.setLevel(logging.ERROR)
-"""aiomqtt warns of each message that it drops: in a flood, a log without end."""
+"""aiomqtt warns of many calls at a time: in a flood, a log without end."""
 
 NOT_INSTALLED = "MQTT needs aiomqtt, which is not installed here: pip install 'livevae[mqtt]'"
 
@@ -79,6 +80,7 @@ class Connection:
     Attributes:
         online: whether the broker is here.
         dropped: messages that were not sent, because too many waited or the broker refused them.
+        pauses: how often reading paused, because more came than may be read (see `intake`).
     """
 
     def __init__(
@@ -100,13 +102,16 @@ class Connection:
         self._tls = _tls(ca) if address.tls else None
         if ca is not None and not address.tls:
             raise MqttError("--mqtt-ca is for mqtts://, and this is mqtt://")
-        self._options = [NODELAY] if nodelay else []
+        self._options = [NODELAY, RECEIVES] if nodelay else [RECEIVES]
+        self._ca, self._nodelay = ca, nodelay
         self._queue: deque[tuple[str, bytes, int, bool]] = deque()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._why = ""
+        self._left_out: frozenset[str] = frozenset()
         self.online = False
         self.dropped = 0
+        self.pauses = 0
 
     def send(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         """Send it, or drop it where the broker is gone or does not keep up; returns at once."""
@@ -126,8 +131,30 @@ class Connection:
             else:
                 await asyncio.sleep(0)
 
-    async def keep(self, client: Client) -> None:
-        """Connect, and connect again whenever the broker is gone, until cancelled; then say farewell."""
+    async def keep(self, client: Client, apart: Collection[str] = ()) -> None:
+        """Connect, and connect again whenever the broker is gone, until cancelled; then say farewell.
+
+        Args:
+            client: who lives behind it.
+            apart: those of its filters that are read over a connection of their own: a flood of everything else
+                delays nothing of them.
+        """
+        if not apart:
+            await self._keep(client)
+            return
+        aside = Connection(
+            self._address, f"{self._identifier}-apart", ca=self._ca, say=logger.debug, nodelay=self._nodelay
+        )
+        rest = _Part(client, tuple(one for one in client.filters if one[0] in apart))
+        self._left_out = frozenset(apart)
+        reading = asyncio.create_task(aside.keep(rest), name="mqtt apart")
+        try:
+            await self._keep(client)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _keep(self, client: Client) -> None:
         pause = FIRST_PAUSE
         while True:
             try:
@@ -147,6 +174,7 @@ class Connection:
     async def _once(self, client: Client) -> None:
         aiomqtt, address = self._aiomqtt, self._address
         will = client.will()
+        intake = Intake(client.arrived)
         async with aiomqtt.Client(
             address.host,
             address.port,
@@ -156,13 +184,14 @@ class Connection:
             will=aiomqtt.Will(will[0], will[1], 1, retain=True) if will is not None else None,
             timeout=PATIENCE,
             keepalive=KEEPALIVE,
-            max_queued_incoming_messages=INCOMING,
+            queue_type=lambda maxsize: Inbox(intake.came, maxsize),
             max_inflight_messages=64,
             tls_context=self._tls,
             socket_options=self._options,
             logger=_FOREIGN,
         ) as connected:
-            await connected.subscribe(list(client.filters))
+            intake.start(connected._client)  # noqa: SLF001  (paho's client: aiomqtt has no other way to it)
+            await connected.subscribe([one for one in client.filters if one[0] not in self._left_out])
             self._queue.clear()
             self.online = True
             if self._why:
@@ -173,19 +202,28 @@ class Connection:
             sending = asyncio.create_task(self._send_on(connected), name="mqtt send")
             try:
                 client.connected()
-                await self._read(connected, client)
+                intake.hand_on()
+                await self._end_of(connected, intake.broken)
             except asyncio.CancelledError:
                 sending.cancel()
                 await self._leave(connected, client)
                 raise
             finally:
                 sending.cancel()
+                intake.stop()
+                self.pauses += intake.pauses
 
-    async def _read(self, connected: Any, client: Client) -> None:
-        loop = asyncio.get_running_loop()
-        async for message in connected.messages:
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            client.arrived(Arrived(str(message.topic), payload, bool(message.retain), loop.time()))
+    async def _end_of(self, connected: Any, broken: "asyncio.Future[Exception]") -> None:
+        """Wait until the connection has ended; raises why."""
+        over = asyncio.ensure_future(anext(connected.messages))  # which never come this way
+        try:
+            await asyncio.wait((over, broken), return_when=asyncio.FIRST_COMPLETED)
+            if broken.done():
+                raise self._aiomqtt.MqttError(f"it cannot be read: {broken.result()}")
+            over.result()
+        finally:
+            over.cancel()
+            await asyncio.gather(over, return_exceptions=True)
 
     async def _send_on(self, connected: Any) -> None:
         while True:
@@ -236,3 +274,22 @@ def _tls(ca: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=None if ca is None else str(ca))
     except (OSError, ssl.SSLError) as error:
         raise MqttError(f"--mqtt-ca: {ca} holds no certificates that can be read: {error}") from None
+
+
+class _Part:
+    """Some of a client's messages; it has no life of its own."""
+
+    def __init__(self, client: Client, filters: tuple[tuple[str, int], ...]) -> None:
+        self.filters, self.arrived = filters, client.arrived
+
+    def will(self) -> None:
+        """Nothing is said of it."""
+
+    def farewell(self) -> None:
+        """Nothing is said of it."""
+
+    def connected(self) -> None:
+        """The client is told by its other connection."""
+
+    def disconnected(self) -> None:
+        """The client is told by its other connection."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from livevae.edges.mqtt import commands
+from livevae.edges.mqtt.intake import Allowance
 from livevae.edges.mqtt.repeats import Repeats
 from livevae.edges.mqtt.shared_time import SharedTime
 from livevae.edges.osc.asking import ask
@@ -24,6 +25,9 @@ EARLY = 0.05
 
 HAIR = 1e-7
 """Seconds by which a beat's moment is put earlier, so that rounding never makes it the next tick."""
+
+LINES, MOST_LINES = 1.0, 20.0
+"""Refused commands that the performer is told of: so many a second, and so many at once."""
 
 
 class Dispatcher:
@@ -55,6 +59,8 @@ class Dispatcher:
         self._reply, self._say, self._log = reply, say, log
         self._loop = asyncio.get_running_loop()
         self._repeats: Repeats[Mapping[str, object]] = Repeats()
+        self._lines = Allowance(LINES, MOST_LINES, self._loop.time())
+        self._unsaid = 0
         self._held: set[asyncio.Task[None]] = set()
 
     def do(self, command: commands.Command) -> None:
@@ -117,8 +123,19 @@ class Dispatcher:
         if command.key is not None:
             self._repeats.keep(command.key, table)
         if not reply.ok:
-            self._say(f"mqtt    {command.message.address[:100]}: {reply.text}")
+            self._say_refused(f"mqtt    {command.message.address[:100]}: {reply.text}")
         self._answer(command, table)
+
+    def _say_refused(self, line: str) -> None:
+        now = self._loop.time()
+        if self._lines.left(now) < 1:
+            self._unsaid += 1
+            return
+        self._lines.use(1, now)
+        if self._unsaid:
+            self._say(f"mqtt    {self._unsaid} more commands were refused")
+            self._unsaid = 0
+        self._say(line)
 
     def _table(self, command: commands.Command, reply: Reply, ignored: tuple[str, ...]) -> dict[str, object]:
         return commands.answer(command, reply, self._time.base / TICKS_PER_BEAT, ignored)

@@ -38,7 +38,7 @@ def read(data: bytes, longest: int = LONGEST) -> dict[str, Any]:
     if len(data) > longest:
         raise PayloadError(f"a payload has at most {longest} bytes, not {len(data)}")
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+        value = _JSON.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise PayloadError(f"a payload is JSON in UTF-8: {str(error)[:100]}") from None
     if not isinstance(value, dict):
@@ -124,6 +124,9 @@ def rows(table: Mapping[str, Any], name: str) -> list[list[Any]]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _check(value: Any, depth: int, longest: int) -> None:

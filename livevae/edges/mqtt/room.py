@@ -14,6 +14,7 @@ from livevae import __version__
 from livevae.edges.mqtt import commands, payloads
 from livevae.edges.mqtt.census import Census
 from livevae.edges.mqtt.dispatcher import Dispatcher
+from livevae.edges.mqtt.intake import Allowance
 from livevae.edges.mqtt.messages import Arrived, Sender
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
 from livevae.edges.mqtt.publisher import Publisher
@@ -35,6 +36,9 @@ STEP = 0.05
 """Seconds between two looks at what is due."""
 
 APART_EVERY = 0.25
+
+BIRTHS, MOST_BIRTHS = 1.0, 10.0
+"""Times that a room contradicts who says that it is gone: so many a second, and so many at once."""
 
 Lead = Callable[[Timeline | None, bool | None, float, int], None]
 """Lets the player follow a line; see `shared_time.Music.lead`."""
@@ -89,6 +93,8 @@ class Room:
         self._apart_at = 0.0
         self._conductor = ""
         self._twin = False
+        self._contradict = False
+        self._births = Allowance(BIRTHS, MOST_BIRTHS, self._loop.time())
         self._census = Census()
         self._dispatcher = Dispatcher(session, self.time, self._reply, setup.say, setup.log)
         self._publisher = Publisher(setup.place, session, self.time, sender, setup.identity, setup.describe)
@@ -144,6 +150,11 @@ class Room:
             (topic("cue"), 1),
             *((name, 1) for name in self._setup.topics),
         )
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """What is subscribed to over a connection of its own: what is due at a moment, and comes seldom."""
+        return self.place.topic("+", "riff", "+"), self.place.own("decoded")
 
     def will(self) -> tuple[str, bytes]:
         """Topic and payload of the last will of the connection that comes next; retained."""
@@ -248,6 +259,8 @@ class Room:
         if conductor.take_wish():
             self.time.election.wished = True
         if self._online:
+            if self._contradict:
+                self._birth_again()
             self.time.step(now)
             self._publisher.describe(now)
         if not active or now < self._apart_at:
@@ -276,6 +289,13 @@ class Room:
 
     def _birth(self) -> None:
         self._sender.send(self.place.own("$state"), self._state(READY, self._number), 1, True)
+
+    def _birth_again(self) -> None:
+        """Contradict who has said otherwise: soon, and not as often as anybody may say it."""
+        self._contradict = self._births.left(now := self._loop.time()) < 1
+        if not self._contradict:
+            self._births.use(1, now)
+            self._birth()
 
     def _state(self, state: str, session: int) -> bytes:
         return RoomState(
@@ -330,7 +350,7 @@ class Room:
             self._census.state(room, None)
             self.time.election.forget(room, message.at)
             if room == self.place.room and self._online:
-                self._birth()
+                self._birth_again()
             return
         state = RoomState.read(payloads.read(message.payload))
         self._census.state(room, state)
@@ -338,14 +358,14 @@ class Room:
             self.time.state(room, state, message.at)
         elif state.boot == self._setup.boot:
             if state.state != READY and self._online:
-                self._birth()  # the will of an earlier connection of ours came late
+                self._birth_again()  # the will of an earlier connection of ours came late
         elif state.state == READY and not message.retained and not self._twin:
             self._twin = True
             self._setup.say(
                 f"mqtt    another livevae is called {room} in this ensemble: rename one of the two"
             )
         elif state.state != READY and self._online:
-            self._birth()
+            self._birth_again()
 
     def _cue(self, table: Mapping[str, Any]) -> None:
         """A cue for all: `{"go": "chorus", "beat": 64}`; a scene's, or a scene of that name."""

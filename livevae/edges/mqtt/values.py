@@ -31,6 +31,9 @@ STATES = (READY, GONE, LOST)
 MOST_NOTES = 4096
 """Notes of a riff that is sent: 32 bars of a trio have half of it."""
 
+MOST_TOGETHER = 64
+"""Jobs of one message, and riffs of one answer."""
+
 MOST_BEATS = 1e9
 """Beats; a thousand years of music."""
 
@@ -233,38 +236,32 @@ class RiffAhead:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A recipe for whoever decodes (`jobs`).
+    """A recipe for whoever decodes.
 
     Attributes:
         number: of the asking room's jobs.
-        room: who asks.
         recipe: what to decode.
-        model: identity of the model, so that no other one answers.
+        model: identity of the model and of what belongs to it, so that no other one answers.
         personas: (name, hash of its numbers) of each that the recipe blends.
     """
 
     number: int
-    room: str
     recipe: Recipe
     model: str
     personas: tuple[tuple[str, str], ...] = ()
 
-    def payload(self) -> bytes:
-        """As it is sent."""
-        return write(
-            {
-                "n": self.number,
-                "room": self.room,
-                "recipe": plain_recipe(self.recipe),
-                "model": self.model,
-                "personas": dict(self.personas),
-            },
-            LONGEST_DOCUMENT,
-        )
+    def table(self) -> dict[str, object]:
+        """As a payload's object."""
+        return {
+            "n": self.number,
+            "recipe": plain_recipe(self.recipe),
+            "model": self.model,
+            "personas": dict(self.personas),
+        }
 
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> "Job":
-        """From a payload.
+        """From a payload's object.
 
         Raises:
             PayloadError: it is none.
@@ -274,7 +271,6 @@ class Job:
             raise PayloadError("personas are names and hashes")
         return cls(
             whole(table, "n"),
-            room_name(table, "room"),
             recipe_of(table.get("recipe")),
             text(table, "model"),
             tuple(personas.items()),
@@ -282,34 +278,62 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Jobs:
+    """Recipes that are due together, for one worker (`jobs`): it decodes them as one batch.
+
+    Attributes:
+        room: who asks.
+        jobs: 1 to `MOST_TOGETHER`.
+    """
+
+    room: str
+    jobs: tuple[Job, ...]
+
+    def payload(self) -> bytes:
+        """As it is sent.
+
+        Raises:
+            PayloadError: it is too long.
+        """
+        return write({"room": self.room, "jobs": [job.table() for job in self.jobs]}, LONGEST_DOCUMENT)
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any]) -> "Jobs":
+        """From a payload.
+
+        Raises:
+            PayloadError: it is none.
+        """
+        return cls(room_name(table, "room"), tuple(map(Job.read, _tables(table, "jobs", MOST_TOGETHER))))
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a worker answers (`ROOM/decoded`).
+    """What became of one job.
 
     Attributes:
         number: of the job.
-        riff: what it decoded; None where it could not.
+        riff: what was decoded; None where it could not be.
         why: a sentence, where it could not.
-        seconds: how long it took.
     """
 
     number: int
     riff: Riff | None
     why: str = ""
-    seconds: float = 0.0
 
-    def payload(self) -> bytes:
-        """As it is sent."""
-        table: dict[str, object] = {"n": self.number, "why": self.why, "seconds": self.seconds}
+    def table(self) -> dict[str, object]:
+        """As a payload's object."""
+        table: dict[str, object] = {"n": self.number, "why": self.why}
         if self.riff is not None:
             table["length"] = self.riff.length
             if self.riff.bar != TICKS_PER_BAR:
                 table["bar"] = self.riff.bar
             table["notes"] = [[n.start, n.length, n.pitch, n.velocity, n.part] for n in self.riff.notes]
-        return write(table, LONGEST_DOCUMENT)
+        return table
 
     @classmethod
     def read(cls, table: Mapping[str, Any]) -> "Decoded":
-        """From a payload.
+        """From a payload's object.
 
         Raises:
             PayloadError: it is none.
@@ -325,7 +349,41 @@ class Decoded:
                 raise PayloadError(str(error)) from None
             bar = whole(table, "bar", TICKS_PER_STEP, TICKS_PER_BAR) if "bar" in table else TICKS_PER_BAR
             riff = Riff(notes, whole(table, "length", 1, 2**20), bar - bar % TICKS_PER_STEP)
-        return cls(whole(table, "n"), riff, text(table, "why", ""), number(table, "seconds", 0.0, 1e6))
+        return cls(whole(table, "n"), riff, text(table, "why", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker answers (`ROOM/decoded`).
+
+    Attributes:
+        worker: which one; another name for every process.
+        seconds: from the jobs' coming to the last of their riffs.
+        decoded: what became of the jobs, 1 to `MOST_TOGETHER`.
+    """
+
+    worker: str
+    seconds: float
+    decoded: tuple[Decoded, ...]
+
+    def payload(self) -> bytes:
+        """As it is sent.
+
+        Raises:
+            PayloadError: it is too long.
+        """
+        riffs = [one.table() for one in self.decoded]
+        return write({"worker": self.worker, "seconds": self.seconds, "riffs": riffs}, LONGEST_DOCUMENT)
+
+    @classmethod
+    def read(cls, table: Mapping[str, Any]) -> "Answer":
+        """From a payload.
+
+        Raises:
+            PayloadError: it is none.
+        """
+        riffs = tuple(map(Decoded.read, _tables(table, "riffs", MOST_TOGETHER)))
+        return cls(text(table, "worker")[:64], number(table, "seconds", 0.0, 1e6), riffs)
 
 
 def plain_recipe(recipe: Recipe) -> dict[str, object]:
@@ -370,6 +428,17 @@ def _boot(table: Mapping[str, Any]) -> str:
     if not 1 <= len(boot) <= 64:
         raise PayloadError("boot is 1 to 64 characters")
     return boot
+
+
+def _tables(table: Mapping[str, Any], name: str, most: int) -> list[dict[str, Any]]:
+    value = table.get(name)
+    if (
+        not isinstance(value, list)
+        or not 1 <= len(value) <= most
+        or not all(isinstance(one, dict) for one in value)
+    ):
+        raise PayloadError(f"{name} is a list of 1 to {most} objects, not {str(value)[:40]!r}")
+    return value
 
 
 def _note(row: list[Any]) -> tuple[int, int, int, int, int]:

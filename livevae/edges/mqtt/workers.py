@@ -1,9 +1,11 @@
 """Decoding elsewhere: a server asks its ensemble's workers, and decodes by itself whatever does not come in time.
 
-Jobs go to one topic that all workers share (`$share/workers/...`), so the broker is the queue and deals them out. A
-worker answers only for the very model and the very personas that the job names. Laws:
+Jobs go to one topic that all workers share (`$share/workers/...`), so the broker is the queue and deals them out. Those
+that are due together travel together, in as many messages as there are workers, and are one batch there. A worker
+answers only for the very model and the very personas that the job names. Laws:
 
     the same recipe gives the same riff, wherever it is decoded
+    what would be ready sooner here than with the workers, who all have something to do, is decoded here (`shares`)
     while workers answer, a recipe that they leave is decoded here after `patience`, which the lead has room for
     after `MISSES` jobs in a row that nobody answered, and before the first answer, nobody is waited for: recipes are
     decoded here at once, and one is sent now and then all the same, to see whether somebody is there
@@ -13,15 +15,18 @@ import asyncio
 import hashlib
 import itertools
 import logging
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Any
 
 from livevae.edges.mqtt import payloads
 from livevae.edges.mqtt.messages import Arrived, Sender
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
+from livevae.edges.mqtt.shares import Shares
 from livevae.edges.mqtt.topics import Place
-from livevae.edges.mqtt.values import Decoded, Job
+from livevae.edges.mqtt.values import MOST_TOGETHER, Answer, Decoded, Job, Jobs
 from livevae.errors import LivevaeError
 from livevae.latent.personas import Persona
 from livevae.latent.recipe import BASE, Recipe
@@ -41,7 +46,7 @@ REFUSED = 30.0
 """Seconds for which a model that a worker refused is decoded here."""
 
 MOST_JOBS = 512
-"""Jobs that a worker takes at once; the askers decode the rest themselves."""
+"""Messages that a worker takes at once; the askers decode the rest themselves."""
 
 SHARE = "$share/workers"
 
@@ -82,21 +87,24 @@ def naming(identity: Callable[[str], str], personas: Mapping[str, Persona]) -> N
     return names
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
+    """A job; `what` says which model and personas it needs, `timer` is its patience with a worker."""
+
     recipe: Recipe
     future: "asyncio.Future[Riff]"
-    timer: asyncio.TimerHandle
-    what: object
+    what: tuple[str, tuple[tuple[str, str], ...]]
+    timer: asyncio.TimerHandle | None = None
 
 
 class SharedEngine(Engine):
-    """An engine that asks workers first.
+    """An engine that shares its work with workers.
 
     Attributes:
         patience: seconds that it waits for an answer; 0 asks nobody.
         asked: jobs that were sent.
         answered: jobs that a worker decoded in time.
+        shares: where riffs are decoded soonest.
     """
 
     def __init__(self, load: Callable[[str], Decoder], *, inline: bool = False) -> None:
@@ -104,12 +112,15 @@ class SharedEngine(Engine):
         self.patience = 0.0
         self.asked = 0
         self.answered = 0
+        self.shares = Shares()
         self._place: Place | None = None
         self._sender: Sender | None = None
         self._names: Names = lambda _: None
         self._say: Callable[[str], None] = logger.info
         self._numbers = itertools.count(1)
+        self._due: list[int] = []
         self._waiting: dict[int, _Waiting] = {}
+        self._here_now = 0
         self._misses = 0
         self._probe_at = 0.0
         self._refused: dict[object, float] = {}
@@ -130,22 +141,13 @@ class SharedEngine(Engine):
         what = self._names(recipe) if self.patience and self._sender is not None else None
         if what is None or not self._worth_asking(what, loop.time()):
             return super().submit(recipe)
-        waits = self._there
-        assert self._place is not None  # noqa: S101  (for the type checker)
-        assert self._sender is not None  # noqa: S101  (for the type checker)
         number = next(self._numbers)
-        try:
-            payload = Job(number, self._place.room, recipe, *what).payload()
-        except PayloadError:
-            return super().submit(recipe)
         future: asyncio.Future[Riff] = loop.create_future()
-        timer = loop.call_later(self.patience, self._missed, number)
-        self._waiting[number] = _Waiting(recipe, future, timer, what)
+        self._waiting[number] = _Waiting(recipe, future, what)
         future.add_done_callback(lambda _: self._over(number))
-        self.asked += 1
-        self._sender.send(self._place.topic("jobs"), payload, 0, False)
-        if not waits:
-            self._here(number)
+        if not self._due:
+            loop.call_soon(self._share)
+        self._due.append(number)
         return future
 
     def arrived(self, table: Mapping[str, Any]) -> None:
@@ -154,22 +156,78 @@ class SharedEngine(Engine):
         Raises:
             PayloadError: it is none.
         """
-        answer = Decoded.read(table)
-        waiting = self._waiting.get(answer.number)
+        answer = Answer.read(table)
         if not self._there:
             self._there = True
             self._say("mqtt    workers decode for this room")
         self._misses = 0
+        done = sum(one.riff is not None for one in answer.decoded)
+        if done:
+            now = asyncio.get_running_loop().time()
+            self.shares.decoded_there(answer.worker, len(answer.decoded), answer.seconds, now)
+        for decoded in answer.decoded:
+            self._take(decoded)
+
+    def _take(self, decoded: Decoded) -> None:
+        waiting = self._waiting.get(decoded.number)
         if waiting is None or waiting.future.done():
             return
-        if answer.riff is None or answer.riff.length != waiting.recipe.bars * answer.riff.bar:
-            logger.debug("mqtt: a worker refused: %s", answer.why)
+        if decoded.riff is None or decoded.riff.length != waiting.recipe.bars * decoded.riff.bar:
+            logger.debug("mqtt: a worker refused: %s", decoded.why)
             self._refused[waiting.what] = asyncio.get_running_loop().time() + REFUSED
-            waiting.timer.cancel()
-            self._here(answer.number)
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+            self._here(decoded.number)
             return
         self.answered += 1
-        waiting.future.set_result(answer.riff)
+        waiting.future.set_result(decoded.riff)
+
+    def _share(self) -> None:
+        """Send what is due together, or decode it here."""
+        loop = asyncio.get_running_loop()
+        due = [number for number in self._due if number in self._waiting]
+        self._due.clear()
+        if not due:
+            return
+        now = loop.time()
+        if not self._there:  # one of them asks whether somebody is there
+            self._ask(due[:1])
+            for number in due:
+                self._here(number)
+            return
+        there = sum(one.timer is not None for one in self._waiting.values())
+        sent = self.shares.split(len(due), self._here_now, there, now)
+        for number in due[sent:]:
+            self._here(number)
+        workers = self.shares.workers(now)
+        for first in range(workers):
+            self._ask(due[:sent][first::workers])
+
+    def _ask(self, numbers: Sequence[int]) -> None:
+        """Send jobs to one worker; each has its time to be answered."""
+        if not numbers:
+            return
+        assert self._place is not None  # noqa: S101  (for the type checker)
+        assert self._sender is not None  # noqa: S101  (for the type checker)
+        loop = asyncio.get_running_loop()
+        jobs = tuple(
+            Job(number, self._waiting[number].recipe, *self._waiting[number].what) for number in numbers
+        )
+        try:
+            if len(jobs) > MOST_TOGETHER:
+                raise PayloadError("too many at once")  # noqa: TRY301  (as if it were too long)
+            payload = Jobs(self._place.room, jobs).payload()
+        except PayloadError:
+            if len(numbers) == 1:
+                self._here(numbers[0])
+                return
+            self._ask(numbers[: len(numbers) // 2])
+            self._ask(numbers[len(numbers) // 2 :])
+            return
+        for number in numbers:
+            self._waiting[number].timer = loop.call_later(self.patience, self._missed, number)
+        self.asked += len(numbers)
+        self._sender.send(self._place.topic("jobs"), payload, 0, False)
 
     def _worth_asking(self, what: object, now: float) -> bool:
         if self._refused.get(what, 0.0) > now:
@@ -196,13 +254,24 @@ class SharedEngine(Engine):
         if waiting is None or waiting.future.done():
             return
         ours = super().submit(waiting.recipe)
-        ours.add_done_callback(lambda done: _hand_on(done, waiting.future))
+        self._here_now += 1
+        ours.add_done_callback(lambda done: self._was_here(done, waiting.future))
         waiting.future.add_done_callback(lambda _: ours.cancel())
+
+    def _was_here(self, done: "asyncio.Future[Riff]", future: "asyncio.Future[Riff]") -> None:
+        self._here_now -= 1
+        _hand_on(done, future)
 
     def _over(self, number: int) -> None:
         waiting = self._waiting.pop(number, None)
-        if waiting is not None:
+        if waiting is not None and waiting.timer is not None:
             waiting.timer.cancel()
+
+    async def _call(self, model: str, recipes: list[Recipe]) -> list[Riff]:
+        began = perf_counter()
+        riffs = await super()._call(model, recipes)
+        self.shares.decoded_here(len(recipes), perf_counter() - began)
+        return riffs
 
 
 def _hand_on(done: "asyncio.Future[Riff]", future: "asyncio.Future[Riff]") -> None:
@@ -225,6 +294,7 @@ class Worker:
         names: the hashes of our personas, by the recipe that blends them.
 
     Attributes:
+        name: another one for every worker.
         decoded: jobs that were done.
         refused: jobs that were not, for want of a model or persona.
     """
@@ -232,6 +302,7 @@ class Worker:
     def __init__(
         self, place: Place, engine: Engine, sender: Sender, find: Callable[[str], str | None], names: Names
     ) -> None:
+        self.name = secrets.token_hex(6)
         self.decoded = 0
         self.refused = 0
         self._place, self._engine, self._sender = place, engine, sender
@@ -258,41 +329,48 @@ class Worker:
             task.cancel()
 
     def arrived(self, message: Arrived) -> None:
-        """A job came; what is none is passed over."""
+        """Jobs came; what is none is passed over."""
         if message.retained or len(self._tasks) >= MOST_JOBS:
             return
         try:
-            job = Job.read(payloads.read(message.payload, LONGEST_DOCUMENT))
+            asked = Jobs.read(payloads.read(message.payload, LONGEST_DOCUMENT))
         except PayloadError as error:
-            logger.debug("mqtt: a job that is none: %s", error)
+            logger.debug("mqtt: jobs that are none: %s", error)
             return
-        task = asyncio.get_running_loop().create_task(self._do(job))
+        task = asyncio.get_running_loop().create_task(self._do(asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _do(self, job: Job) -> None:
-        began = asyncio.get_running_loop().time()
-        try:
-            riff, why = await self._decode(job)
-        except LivevaeError as error:
-            riff, why = None, str(error)[:500]
-        if riff is None:
-            self.refused += 1
-        else:
-            self.decoded += 1
-        took = asyncio.get_running_loop().time() - began
-        try:
-            payload = Decoded(job.number, riff, why, took).payload()
-        except PayloadError as error:
-            payload = Decoded(job.number, None, str(error)).payload()
-        self._sender.send(self._place.topic(job.room, "decoded"), payload, 0, False)
+    async def _do(self, asked: Jobs) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        decoded = await asyncio.gather(*map(self._decode, asked.jobs))
+        self.refused += sum(one.riff is None for one in decoded)
+        self.decoded += sum(one.riff is not None for one in decoded)
+        self._answer(asked.room, loop.time() - began, decoded)
 
-    async def _decode(self, job: Job) -> tuple[Riff | None, str]:
+    def _answer(self, room: str, seconds: float, decoded: Sequence[Decoded]) -> None:
+        try:
+            payload = Answer(self.name, seconds, tuple(decoded)).payload()
+        except PayloadError as error:
+            if len(decoded) == 1:
+                self._answer(room, seconds, [Decoded(decoded[0].number, None, str(error))])
+                return
+            half = len(decoded) // 2
+            self._answer(room, seconds / 2, decoded[:half])
+            self._answer(room, seconds / 2, decoded[half:])
+            return
+        self._sender.send(self._place.topic(room, "decoded"), payload, 0, False)
+
+    async def _decode(self, job: Job) -> Decoded:
         name = self._find(job.model)
         if name is None:
-            return None, f"no model of identity {job.model[:40]} is here"
+            return Decoded(job.number, None, f"no model of identity {job.model[:40]} is here")
         recipe = replace(job.recipe, model=name)
         ours = self._names(recipe)
         if ours is None or ours != (job.model, job.personas):
-            return None, "a persona of that recipe is not here, or is another one"
-        return await self._engine.submit(recipe), ""
+            return Decoded(job.number, None, "a persona of that recipe is not here, or is another one")
+        try:
+            return Decoded(job.number, await self._engine.submit(recipe))
+        except LivevaeError as error:
+            return Decoded(job.number, None, str(error)[:500])

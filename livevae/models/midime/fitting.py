@@ -1,10 +1,12 @@
 """Whether a persona can be played here: whether its model is here, and for one in u also its prior. No torch."""
 
+import hashlib
+
 from livevae.latent.personas import Persona, U
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime.files import Card
-from livevae.models.musicvae import prior as priors
+from livevae.models.musicvae import directions, prior as priors
 
 _digests: dict[tuple[str, int], str] = {}
 
@@ -22,6 +24,13 @@ def prior_of(model: str) -> str:
     if key not in _digests:
         _digests[key] = priors.read(path, model).digest
     return _digests[key]
+
+
+def attached_to(model: str) -> str:
+    """A digest of the prior and the directions that the model with this identity has here; "" where it has none."""
+    paths = [path for kind in (priors.KIND, directions.KIND) if (path := kind.find(model)) is not None]
+    data = b"".join(path.parent.name.encode() + path.read_bytes() for path in paths)
+    return hashlib.sha256(data).hexdigest()[:16] if data else ""
 
 
 def prior_trouble(persona: Persona | Card) -> str:
