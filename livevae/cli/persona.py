@@ -123,7 +123,7 @@ def _train(args: argparse.Namespace) -> None:
     space = args.space
     if space == "auto":
         for_midime = (args.epochs, args.beta, args.jitter) != (None, Options().beta, Options().jitter)
-        space = Z if for_midime else midime_training.usual_space(base)
+        space = midime_training.usual_space(base, for_midime=for_midime)
     options = Options(
         latent=args.latent,
         epochs=usual if args.epochs is None else args.epochs,

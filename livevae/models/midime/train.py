@@ -117,9 +117,15 @@ def train(
     )
 
 
-def usual_space(base: Base) -> str:
-    """Where personas of a model are better, as far as that was measured: in u for melodies, where there is a prior."""
-    return U if base.config.music == "melody" and priors.load(base.identity) is not None else Z
+def usual_space(base: Base, *, for_midime: bool = False) -> str:
+    """Where personas of a model are better, as far as that was measured: in u for melodies, where there is a prior.
+
+    Args:
+        base: the model.
+        for_midime: something is asked for that only a MidiMe has, such as a number of epochs.
+    """
+    melodies = base.config.music == "melody" and not for_midime
+    return U if melodies and priors.load(base.identity) is not None else Z
 
 
 def spread(windows: NDArray[Any]) -> NDArray[Any]:

@@ -60,7 +60,8 @@ def _train(wish: dict[str, Any]) -> None:
     takes = [Riff(tuple(Note(*note) for note in take["notes"]), take["length"]) for take in wish["takes"]]
     found = persona_windows.from_takes(takes, base.config)
     usual = midime_network.usual_epochs(len(found.windows), base.config.music)
-    options = midime_network.Options(epochs=wish["epochs"] or usual)
+    space = midime_training.usual_space(base, for_midime=bool(wish["epochs"]))
+    options = midime_network.Options(epochs=wish["epochs"] or usual, space=space)
     step = max(1, options.epochs // TOLD)
 
     def on_progress(epoch: int, losses: midime_network.Losses) -> None:
