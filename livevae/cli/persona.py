@@ -13,7 +13,7 @@ from rich.table import Table
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import ModelError
-from livevae.latent.personas import SPACES, U, Z
+from livevae.latent.personas import CROSSINGS, SPACES, Z
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime import (
@@ -76,8 +76,8 @@ def _add_train(verbs: Any) -> None:
     train.add_argument("--latent", type=int, default=4, help="dimensions of its own (default: %(default)s)")
     train.add_argument(
         "--space", choices=("auto", *SPACES), default="auto",
-        help="z: MidiMe; u: a Gaussian in the space of the model's learned prior; auto: u where a model of melodies"
-        " has one and nothing that only MidiMe has is asked for (default: %(default)s)",
+        help="z: MidiMe; u: riffs' crossings in the space of the model's learned prior; auto: u where a model of"
+        " melodies has one and nothing that only MidiMe has is asked for (default: %(default)s)",
     )  # fmt: skip
     train.add_argument("--seed", type=int, default=1, help="the same seed and riffs give the same persona")
     train.add_argument(
@@ -141,7 +141,7 @@ def _train(args: argparse.Namespace) -> None:
 
         persona = midime_training.train(name, found, base, options, on_epoch)
     path = persona_files.save(persona)
-    manner = "a Gaussian in u" if space == U else "a MidiMe"
+    manner = _manner(space, crossed=CROSSINGS in persona.weights)
     console.print(f"{name}: {manner} of {len(found.windows)} windows, kept in {path}")
 
 
@@ -208,9 +208,9 @@ def _show(args: argparse.Namespace) -> None:
     card = persona_files.describe(path)
     console = Console(highlight=False)
     about = card.about
-    space = "" if card.space == Z else ", a Gaussian in u"
+    manner = _manner(card.space, crossed=card.crossed)
     console.print(
-        f"{card.name}: {card.latent} dimensions over the {card.dim} of {about.get('base', '?')}{space}"
+        f"{card.name}: {manner}, {card.latent} dimensions over the {card.dim} of {about.get('base', '?')}"
     )
     console.print(f"  file     {path}")
     fits = [name for name in shelf.with_latent() if identity_of(name) == card.model]
@@ -225,6 +225,13 @@ def _show(args: argparse.Namespace) -> None:
         console.print(
             f"  {row.get('sha256', ''):<16}  {row.get('windows', ''):>5}  {row.get('name', '')}", markup=False
         )
+
+
+def _manner(space: str, *, crossed: bool) -> str:
+    """What a persona is, in words."""
+    if space == Z:
+        return "a MidiMe"
+    return "crossings of riffs in u" if crossed else "a Gaussian in u"
 
 
 def _rename(args: argparse.Namespace) -> None:

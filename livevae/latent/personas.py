@@ -26,7 +26,21 @@ Z = "z"
 """A persona that is a MidiMe over z."""
 
 U = "u"
-"""A persona that is a Gaussian in the u of its model's learned prior: an affine map of what the base is drawn from."""
+"""A persona in the u of its model's learned prior: riffs' crossings and a Gaussian, of what the base is drawn from."""
+
+CROSSINGS = "crossings"
+"""The parameters of a persona in u of many riffs that are points between two of them."""
+
+MOST_CROSSINGS = 1024
+
+KEYS = 56
+"""Directions in which the base model's u chooses among crossings; in the others riffs hardly differ."""
+
+SHARPNESS = 25.0
+"""How much one crossing is preferred to the next, on the scale of a standard normal: mostly one is heard."""
+
+LOOSENESS = 0.1
+"""Deviation around a crossing, as a share of the riffs' own."""
 
 SPACES = (Z, U)
 
@@ -50,11 +64,12 @@ def layer_shapes(dim: int, latent: int, space: str = Z) -> dict[str, tuple[int, 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Persona:
-    """One performer's model: a MidiMe over z, or a Gaussian in u.
+    """One performer's model: a MidiMe over z, or in u a Gaussian, with crossings where there are many riffs.
 
     A MidiMe turns a few dimensions of its own into z. The Gaussian moves the base model's own u: `map.weight`
     [dim, dim] has its principal directions as rows, longest first, each as long as the deviation along it, and
-    `map.bias` [dim] is its mean.
+    `map.bias` [dim] is its mean. Of many riffs there are `crossings` [count, k] too: points between two riffs each, as
+    distances from the mean along the first k of those directions; the base model's u chooses among them.
 
     Attributes:
         name: what the performer calls it.
@@ -75,6 +90,8 @@ class Persona:
     about: Mapping[str, Any] = field(default_factory=dict)
     space: str = Z
     prior: str = ""
+    _directions: Vector = field(init=False, repr=False)
+    _keys: Vector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -86,6 +103,9 @@ class Persona:
         wanted: dict[str, tuple[int, ...]] = {}
         for layer, (out, inp) in layer_shapes(self.dim, self.latent, self.space).items():
             wanted[f"{layer}.weight"], wanted[f"{layer}.bias"] = (out, inp), (out,)
+        if self.space == U and CROSSINGS in self.weights:
+            count, kept = (*self.weights[CROSSINGS].shape, 0, 0)[:2]
+            wanted[CROSSINGS] = (min(max(count, 1), MOST_CROSSINGS), min(max(kept, 1), self.dim))
         if set(wanted) != set(self.weights):
             odd = min(set(wanted) ^ set(self.weights))
             raise ModelError(f"persona {self.name}: its parameters are not a persona's, first {odd[:60]!r}")
@@ -97,6 +117,14 @@ class Persona:
                 )
             if not np.isfinite(found).all():
                 raise ModelError(f"persona {self.name}: {name} holds values that are not finite")
+        rows = self.weights["map.weight"].astype(np.float64) if self.space == U else np.zeros((0, self.dim))
+        directions = rows / np.maximum(np.linalg.norm(rows, axis=1), 1e-9)[:, None]
+        keys = self.weights[CROSSINGS][:, :KEYS].astype(np.float64) if CROSSINGS in self.weights else rows[:0]
+        if len(keys):
+            keys = keys / np.maximum(keys.std(0), 1e-9)
+            keys = keys / np.maximum(np.linalg.norm(keys, axis=1), 1e-9)[:, None]
+        object.__setattr__(self, "_directions", directions)
+        object.__setattr__(self, "_keys", keys)
 
     def decode(self, u: ArrayLike) -> Vector:
         """A point of the persona's own space to a z (in u: to a u): `[..., latent]` to `[..., dim]`."""
@@ -108,15 +136,30 @@ class Persona:
             x = np.maximum(self._dense(f"decoder.{i}", x), 0)
         return np.asarray(self._dense(f"decoder.{len(HIDDEN)}", x), np.float64)
 
+    def drawn(self, u: ArrayLike) -> Vector:
+        """A draw of the base model's u as this performer's, `[..., dim]`.
+
+        The crossings that lie in the u's direction, each the more the nearer, and loosely around them. Of few riffs,
+        which have no crossings, it is `moved`.
+        """
+        if not len(self._keys):
+            return self.moved(u)
+        along = np.asarray(u, np.float64) @ self._directions.T
+        scores = SHARPNESS * along[..., : self._keys.shape[1]] @ self._keys.T
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        shares /= shares.sum(-1, keepdims=True)
+        crossings = self.weights[CROSSINGS]
+        middle = shares @ crossings @ self._directions[: crossings.shape[1]]
+        loose = along @ self.weights["map.weight"]
+        return np.asarray((1 - LOOSENESS**2) ** 0.5 * middle + LOOSENESS * loose + self.weights["map.bias"])
+
     def moved(self, u: ArrayLike) -> Vector:
-        """The base model's u as this performer's, `[..., dim]`: of all maps that make one the other, the nearest.
+        """The base model's u in this performer's Gaussian, `[..., dim]`: of all maps between the two, the nearest.
 
         (Optimal transport between Gaussians, N(0, 1) to the riffs': along each principal direction apart.)
         """
-        rows = self.weights["map.weight"].astype(np.float64)
-        length = np.linalg.norm(rows, axis=1)
-        along = np.asarray(u, np.float64) @ (rows / np.maximum(length, 1e-9)[:, None]).T
-        return np.asarray(along @ rows + self.weights["map.bias"])
+        along = np.asarray(u, np.float64) @ self._directions.T
+        return np.asarray(along @ self.weights["map.weight"].astype(np.float64) + self.weights["map.bias"])
 
     def encode(self, z: ArrayLike) -> Gaussian:
         """Where a z lies in the persona's own space: `[..., dim]` to a Gaussian of `[..., latent]`."""

@@ -239,7 +239,7 @@ class LiveDecoder:
             return self._walks([recipe], [count])[0] if base is None else base
         prior = self._prior_of(persona)
         if prior is not None and recipe.position is None and isinstance(persona, Trained):
-            return prior.z(persona.moved(_path(recipe, self.config.latent, count)))
+            return prior.z(persona.drawn(_path(recipe, self.config.latent, count)))
         # one u through all personas, however many dimensions each has
         if recipe.position is None:
             places = _path(recipe, MAX_LATENT, count)[:, : persona.latent]

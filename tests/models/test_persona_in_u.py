@@ -1,16 +1,18 @@
 """Personas in u: the base model's draws, moved to where a performer's riffs are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from livevae.cli import main
 from livevae.errors import ModelError
-from livevae.latent.personas import Persona, Personas, U, Z
+from livevae.latent.personas import CROSSINGS, MOST_CROSSINGS, Persona, Personas, U, Z
 from livevae.latent.recipe import Recipe
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
@@ -50,8 +52,7 @@ def flow(seed: int) -> tuple[dict[str, np.ndarray], dict[str, object]]:
 
 
 def persona(u: np.ndarray, digest: str, model: str = "0" * 16) -> Persona:
-    weight, bias = gaussian.fitted(u)
-    return Persona("nora", model, DIM, 4, {"map.weight": weight, "map.bias": bias}, {}, U, digest)
+    return Persona("nora", model, u.shape[1], 4, gaussian.parameters(u), {}, U, digest)
 
 
 @settings(max_examples=20, deadline=None)
@@ -90,6 +91,62 @@ def test_one_riff_gives_itself_with_slips_and_the_same_riffs_the_same_persona() 
     assert all(np.array_equal(again.weights[name], value) for name, value in made.weights.items())
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 24), st.floats(0.1, 10))
+def test_crossings_lie_between_two_riffs_and_as_far_from_one_as_they_should(
+    seed: int, count: int, size: float
+) -> None:
+    riffs = size * np.random.default_rng(seed).normal(size=(count, DIM))
+    made = gaussian.crossed(riffs, seed)[::16]
+    apart = np.linalg.norm(made[:, None] - riffs, axis=2)
+    ways = np.linalg.norm(riffs[:, None] - riffs, axis=2)
+    # a point on the way from one to the other: its distances to both add up to theirs
+    round_ = np.abs(apart[:, :, None] + apart[:, None, :] - ways).min(2)
+    assert round_.min(1).max() < 1e-5 * size
+    between = round_ < 1e-5 * size
+    assert (np.where(between, apart, np.inf).min(1) <= gaussian.AWAY + 1e-6).all()
+    assert np.array_equal(made, gaussian.crossed(riffs, seed)[::16])
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_of_many_riffs_every_draw_is_near_a_crossing_and_near_draws_are_near(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    riffs = 0.7 * chance.normal(size=(gaussian.MANY, 40))
+    made = persona(riffs, "0" * 16)
+    crossings = gaussian.crossed(riffs)
+    u = chance.normal(size=(100, 40))
+    drawn = made.drawn(u)
+    near = np.linalg.norm(drawn[:, None] - crossings, axis=2).min(1)
+    gaussians = np.linalg.norm(made.moved(u)[:, None] - crossings, axis=2).min(1)
+    assert np.median(near) < 0.5 * np.median(gaussians)
+    assert len({np.linalg.norm(crossings - one, axis=1).argmin() for one in drawn}) > 50
+    assert np.linalg.norm(made.drawn(u + 1e-4) - drawn, axis=1).max() < 0.05
+    np.testing.assert_allclose(made.drawn(u[0]), drawn[0], atol=1e-9)
+
+
+def test_few_riffs_have_no_crossings() -> None:
+    riffs = np.random.default_rng(3).normal(size=(gaussian.MANY, DIM))
+    few, many = persona(riffs[:-1], "0" * 16), persona(riffs, "0" * 16)
+    assert (CROSSINGS in few.weights, CROSSINGS in many.weights) == (False, True)
+    assert np.array_equal(few.drawn(riffs), few.moved(riffs))
+    assert many.weights[CROSSINGS].shape == (MOST_CROSSINGS, DIM)
+
+
+@pytest.mark.parametrize("shape", [(0, DIM), (4, DIM + 1), (4,), (MOST_CROSSINGS + 1, DIM), (2, 2, 2)])
+def test_crossings_of_other_shapes_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
+    made = persona(np.random.default_rng(3).normal(size=(gaussian.MANY, DIM)), "0" * 16)
+    with pytest.raises(ModelError, match=r"crossings is float32 .*, not"):
+        replace(made, weights={**made.weights, CROSSINGS: np.zeros(shape, np.float32)})
+    path = tmp_path / "nora.safetensors"
+    persona_files.write(path, made)
+    with safe_open(str(path), "np") as file:
+        card = file.metadata()
+    save_file({**load_file(path), CROSSINGS: np.zeros(shape, np.float16)}, path, card)
+    with pytest.raises(ModelError, match="which no persona has"):
+        persona_files.read(path)
+
+
 @pytest.mark.parametrize("riffs", [np.zeros((0, DIM)), np.full((2, DIM), np.nan)])
 def test_nothing_and_what_is_not_finite_are_refused(riffs: np.ndarray) -> None:
     with pytest.raises(ModelError):
@@ -103,7 +160,7 @@ def test_a_decoder_takes_it_through_its_prior_and_none_of_another_prior() -> Non
         taken.append(z)
         return np.zeros((len(z), SMALL.steps), np.int64)
 
-    here, riffs = prior(), np.random.default_rng(1).normal(size=(8, DIM))
+    here, riffs = prior(), np.random.default_rng(1).normal(size=(80, DIM))
     made, other = persona(riffs, here.digest), persona(riffs, prior(1).digest)
     assert here.digest != prior(1).digest
     decoder = LiveDecoder(SMALL, network, Personas({"nora": made, "other": other}), prior=here)
@@ -112,7 +169,7 @@ def test_a_decoder_takes_it_through_its_prior_and_none_of_another_prior() -> Non
     decoder.decode([Recipe(3, prior="learned", blend=blend) for blend in blends])
     base, moved, refused = taken[0]
     assert np.array_equal(base, refused)
-    np.testing.assert_allclose(moved, here.z(made.moved(here.u(base.astype(np.float64)))), atol=1e-3)
+    np.testing.assert_allclose(moved, here.z(made.drawn(here.u(base.astype(np.float64)))), atol=2e-2)
     decoder.decode([Recipe(3, blend=(("nora", 1.0),), position=(0.5, -1.0))])
     np.testing.assert_allclose(taken[1][0], here.z(made.decode([0.5, -1.0])), atol=1e-4)
     assert plain.blend == ()
@@ -129,7 +186,21 @@ def test_its_file_says_so_and_comes_back_and_a_broken_one_is_refused(tmp_path: P
     save_file(load_file(path), path, card | {"about": "{}", "prior": "../x"})
     with pytest.raises(ModelError, match="broken"):
         persona_files.read(path)
-    save_file(load_file(path), path, card | {"about": "{}", "format": "livevae persona 1"})
+    for other in ("livevae persona 1", "livevae persona 3"):
+        save_file(load_file(path), path, card | {"about": "{}", "format": other, "prior": "0" * 16})
+        with pytest.raises(ModelError, match="does not hold a persona's parameters"):
+            persona_files.read(path)
+
+
+def test_one_with_crossings_comes_back_from_its_file_and_older_formats_have_none(tmp_path: Path) -> None:
+    made = persona(np.random.default_rng(1).normal(size=(80, DIM)), "0123456789abcdef")
+    path = tmp_path / "nora.safetensors"
+    persona_files.write(path, made)
+    assert persona_files.describe(path).crossed
+    back, u = persona_files.read(path), np.random.default_rng(2).normal(size=(50, DIM))
+    assert np.median(np.abs(back.drawn(u) - made.drawn(u))) < 0.02
+    card = {"format": "livevae persona 2", "name": "nora", "model": "0" * 16, "dim": str(DIM), "latent": "4"}
+    save_file(load_file(path), path, card | {"about": "{}", "prior": "0" * 16})
     with pytest.raises(ModelError, match="does not hold a persona's parameters"):
         persona_files.read(path)
 

@@ -1,6 +1,6 @@
 """Personas on disk: one safetensors file each, in the performer's own folder or beside livevae. No torch.
 
-A file holds MidiMe's parameters (float16) and in its metadata `format`, `name`, `model`, and `about` as JSON: the
+A file holds a persona's parameters (float16) and in its metadata `format`, `name`, `model`, and `about` as JSON: the
 riffs' hashes, options, seed and losses. It is read with suspicion and written whole or not at all; nothing in it is
 executed.
 """
@@ -21,12 +21,15 @@ from livevae.budget import json_value, reading
 from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import MAX_DIM, Persona, U, Z, layer_shapes
+from livevae.latent.personas import CROSSINGS, MAX_DIM, MOST_CROSSINGS, Persona, U, Z, layer_shapes
 from livevae.models.checkpoints import files as checkpoint_files
 
 FORMAT = "livevae persona 1"
 FORMAT_U = "livevae persona 2"
 """Of personas in u; all others are written as before, so that older versions read them."""
+
+FORMAT_CROSSED = "livevae persona 3"
+"""Of personas in u that have crossings."""
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
@@ -75,6 +78,7 @@ class Card:
         about: riffs, options, losses.
         space: `z` or `u`, see `latent.personas.Persona`.
         prior: of a persona in u, the digest of its prior.
+        crossed: of a persona in u, whether it has crossings.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Card:
     about: Mapping[str, Any]
     space: str = Z
     prior: str = ""
+    crossed: bool = False
 
 
 def checked_name(name: str) -> str:
@@ -174,7 +179,7 @@ def write(path: Path, persona: Persona) -> None:
         if not np.isfinite(tensors[name]).all():
             raise ModelError(f"persona {persona.name} is not saved: {name} is too large for float16")
     metadata = {
-        "format": FORMAT_U if persona.space == U else FORMAT,
+        "format": _format(persona),
         "name": persona.name,
         "model": persona.model,
         "dim": str(persona.dim),
@@ -199,7 +204,9 @@ def read(path: Path) -> Persona:
             for layer, (out, inp) in layer_shapes(card.dim, card.latent, card.space).items()
             for part, shape in (("weight", [out, inp]), ("bias", [out]))
         }
-        if set(file.keys()) != set(wanted):
+        if card.crossed and CROSSINGS in file.keys():  # noqa: SIM118  (not a dict)
+            wanted[CROSSINGS] = _crossings_shape(path, file.get_slice(CROSSINGS).get_shape(), card.dim)
+        if set(file.keys()) != set(wanted) or card.crossed != (CROSSINGS in wanted):
             raise ModelError(f"{path.name} does not hold a persona's parameters")
         weights = {}
         for name, shape in wanted.items():
@@ -263,6 +270,23 @@ def rename(old: str, new: str) -> Path:
     return path
 
 
+def _format(persona: Persona) -> str:
+    if persona.space != U:
+        return FORMAT
+    return FORMAT_CROSSED if CROSSINGS in persona.weights else FORMAT_U
+
+
+def _crossings_shape(path: Path, shape: list[int], dim: int) -> list[int]:
+    """The shape, which is one that crossings can have.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if len(shape) != 2 or not 1 <= shape[0] <= MOST_CROSSINGS or not 1 <= shape[1] <= dim:
+        raise ModelError(f"{path.name}: {CROSSINGS} is {shape}, which no persona has")
+    return shape
+
+
 def _opened(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"there is no persona's file at {path}")
@@ -275,7 +299,7 @@ def _opened(path: Path) -> Any:
 
 
 def _card(path: Path, held: Mapping[str, str]) -> Card:
-    if (found := held.get("format")) not in (FORMAT, FORMAT_U):
+    if (found := held.get("format")) not in (FORMAT, FORMAT_U, FORMAT_CROSSED):
         version = f"its format is {found[:40]!r}" if found else "it says no format"
         raise ModelError(f"{path.name} is not a persona of this version: {version}, expected {FORMAT!r}")
     text = held.get("about", "{}")
@@ -286,7 +310,7 @@ def _card(path: Path, held: Mapping[str, str]) -> Card:
         raise ModelError(f"{path.name} is broken: what it says of itself cannot be read") from None
     model, name, prior = held.get("model", ""), held.get("name", ""), held.get("prior", "")
     sizes = 1 <= dim <= MAX_DIM and 1 <= latent <= MAX_LATENT
-    in_u = found == FORMAT_U
+    in_u = found != FORMAT
     digests = [model, prior] if in_u else [model]
     if (
         not isinstance(about, dict)
@@ -294,4 +318,5 @@ def _card(path: Path, held: Mapping[str, str]) -> Card:
         or not all(re.fullmatch(r"[0-9a-f]{16}", one) for one in digests)
     ):
         raise ModelError(f"{path.name} is broken: what it says of itself is no persona's")
-    return Card(checked_name(name), model, dim, latent, about, U if in_u else Z, prior if in_u else "")
+    space, crossed = U if in_u else Z, found == FORMAT_CROSSED
+    return Card(checked_name(name), model, dim, latent, about, space, prior if in_u else "", crossed)

@@ -1,8 +1,10 @@
-"""A persona in u: the Gaussian of a performer's riffs in the space of the model's learned prior.
+"""A persona in u: a performer's riffs in the space of the model's learned prior, in closed form.
 
-Where the base model's u is N(0, 1), a performer's is N(mean, covariance): that is all that is learnt, in closed form. A
-draw of it is a draw of the base moved and stretched, so every direction in which the riffs differ comes along, and not
-the few that a MidiMe keeps.
+Of few riffs it is their Gaussian: where the base model's u is N(0, 1), theirs is N(mean, covariance). A draw of it is a
+draw of the base moved and stretched, so every direction in which the riffs differ comes along, and not the few that a
+MidiMe keeps. But riffs are in one key each, and their Gaussian is in none. So of many riffs there are crossings too,
+points between a riff and one of those most like it, as far from the riff as is needed not to be its copy (as SMOTE
+makes new examples, Chawla and others 2002).
 """
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from livevae.errors import ModelError
 from livevae.latent.names import MAX_LATENT
+from livevae.latent.personas import CROSSINGS, MOST_CROSSINGS
 
 WHOLE = MAX_LATENT
 """Directions along which samples differ as much as the riffs do."""
@@ -20,6 +23,56 @@ what makes a Gaussian's draws less like the performer than the riffs are."""
 
 OWN = 0.1
 """Deviation that one riff has by itself, in every direction; more riffs have it the less the more they are."""
+
+MANY = 64
+"""Riffs from which on there are crossings: of fewer, there would be little else than slips between two."""
+
+AWAY = 2.4
+"""How far a crossing lies from its riff in u, where the model's own copy of a riff lies at 0 and two riffs of one
+performer at 8 to 10: nearer ones are copies more often, others less like the performer."""
+
+ALIKE = 2
+"""Riffs most like one, of those not nearer than 1.6 times `AWAY`, with which it is crossed."""
+
+KEPT = 96
+"""Directions that crossings have: riffs differ by less than a hundredth of their variance in all others together."""
+
+
+def parameters(u: NDArray[np.float64], seed: int = 1) -> dict[str, NDArray[np.float32]]:
+    """All parameters of a persona in u, as `latent.personas.Persona` has them.
+
+    Args:
+        u: `[N, dim]`, of the performer's windows.
+        seed: of which riffs are crossed.
+
+    Raises:
+        ModelError: no windows, or values that are not finite.
+    """
+    weight, bias = fitted(u)
+    found = {"map.weight": weight, "map.bias": bias}
+    if len(u) >= MANY:
+        lengths = np.maximum(np.linalg.norm(weight, axis=1), 1e-9)
+        directions = (weight / lengths[:, None])[:KEPT]
+        found[CROSSINGS] = ((crossed(u, seed) - bias) @ directions.T).astype(np.float32)
+    return found
+
+
+def crossed(u: NDArray[np.float64], seed: int = 1) -> NDArray[np.float64]:
+    """Points between riffs that are like each other, `[MOST_CROSSINGS, dim]`.
+
+    Args:
+        u: `[N, dim]`, of two riffs at least.
+        seed: of which riffs are crossed.
+    """
+    random = np.random.Generator(np.random.PCG64(seed))
+    near = np.resize(random.permutation(len(u)), MOST_CROSSINGS)
+    squares = (u * u).sum(1)
+    apart = np.sqrt(np.maximum(squares[near, None] + squares - 2 * u[near] @ u.T, 0))
+    apart[(apart < 1.6 * AWAY)] = np.inf
+    likest = np.argsort(apart, 1)[:, :ALIKE]
+    far = likest[np.arange(len(near)), random.integers(0, likest.shape[1], len(near))]
+    share = np.minimum(AWAY / apart[np.arange(len(near)), far], 0.5)[:, None]
+    return np.asarray((1 - share) * u[near] + share * u[far])
 
 
 def fitted(u: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -48,8 +48,8 @@ class Options:
         learning_rate: Adam's.
         jitter: deviations of MusicVAE's own posterior by which every z is moved, anew in every epoch.
         seed: of the first weights and all noise. The same seed and riffs give the same persona.
-        space: `z`, MidiMe as published, or `u`, a Gaussian in the u of the model's learned prior (see `gaussian`), to
-            which of all these only `latent` matters.
+        space: `z`, MidiMe as published, or `u`, the riffs in the u of the model's learned prior (see `gaussian`), to
+            which of all these only `latent` and `seed` matter.
     """
 
     latent: int = 4

@@ -107,9 +107,9 @@ def train(
     """
     if options.space == U:
         prior = base.prior
-        weight, bias = gaussian.fitted(prior.u(base.encode(spread(riffs.windows)).mu))
-        weights, said = {"map.weight": weight, "map.bias": bias}, about(riffs, base, options, None)
-        return Persona(name, base.identity, len(bias), options.latent, weights, said, U, prior.digest)
+        u = prior.u(base.encode(spread(riffs.windows)).mu)
+        weights, said = gaussian.parameters(u, options.seed), about(riffs, base, options, None)
+        return Persona(name, base.identity, u.shape[1], options.latent, weights, said, U, prior.digest)
     known = base.encode(riffs.windows)
     net, losses = midime_network.train(known.mu, options, sigma=known.sigma, progress=progress)
     return Persona(
