@@ -1,5 +1,6 @@
 """Personas in u: the base model's draws, moved to where a performer's riffs are."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import Prior
 from livevae.models.training.prior import Flow
 from livevae.music import midi_file
+from livevae.music.notes import Note, Riff
 
 DIM = 10
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=DIM)
@@ -244,3 +246,27 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     shelf.place("small").write_bytes(model.read_bytes())
     assert main(["persona", "import", file, "--name", "guest"]) == 0
     assert "guest was trained over a learned prior that is not here" in capsys.readouterr().out
+
+
+@pytest.mark.real
+def test_what_is_trained_live_is_in_u_where_the_commands_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path / "home"))
+    torch.manual_seed(0)
+    model = tmp_path / "small.safetensors"
+    assembling.save(model, MusicVAE(SMALL), {})
+    take = Riff(tuple(Note(i * 480, 480, 60 + i * 5 % 12) for i in range(16)), 2 * 3840)
+    book, told = PersonaBook(str(model)), []
+
+    def trained(epochs: int) -> Persona:
+        return asyncio.run(book.train("nora", "", [take], epochs, lambda *said: told.append(said)))
+
+    assert trained(0).space == Z
+    called = identity_of(str(model))
+    priors.KIND.place(called).parent.mkdir(parents=True)
+    priors.save(priors.KIND.place(called), *flow(0), called)
+    told.clear()
+    made = trained(0)
+    assert (made.space, made.prior, made.about["windows"], told) == (U, priors.load(called).digest, 1, [])
+    assert trained(3).space == Z
