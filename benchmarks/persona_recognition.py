@@ -9,7 +9,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from livevae.models.musicvae.vocabulary import from_riff
 
 PARTS = 3
 
+FIRST_SEED = 1000
+"""Of samples; a round's are those after the round's before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
@@ -40,10 +43,12 @@ class Recognition:
         real: held-out riffs named right: the ceiling.
         personas: persona samples named right, all sets together.
         base: samples of the base model, by the set they were named (a share each).
-        each: by set: windows trained on, share of real riffs right, of samples right, of exact copies, of distinct
-            samples, and mean edit distances within samples, within real riffs, and from samples to the nearest riff;
-            of melodies the Jensen-Shannon divergence, in bits, of intervals from the performer's riffs that nobody
-            trained on: of the persona's samples, of the base model's, and of the riffs that it was trained on.
+        each: by set: windows trained on, share of real riffs right, of samples right, that as a share of the ceiling,
+            the deviation of samples right from round to round, shares of exact copies, of distinct
+            samples in a round, and mean edit distances within samples, within real riffs, and from samples to the
+            nearest riff; of melodies the Jensen-Shannon divergence, in bits, of intervals from the performer's riffs
+            that nobody trained on: of the persona's samples, of the base model's, and of the riffs that it was
+            trained on.
     """
 
     chance: float
@@ -110,11 +115,15 @@ def all_symbols(windows: Windows, config: Config) -> NDArray[np.int64]:
 
 
 def sample(
-    decoder: LiveDecoder, count: int, blend: tuple[tuple[str, float], ...], temperature: float
+    decoder: LiveDecoder,
+    count: int,
+    blend: tuple[tuple[str, float], ...],
+    temperature: float,
+    first: int = FIRST_SEED,
 ) -> Windows:
-    """So many windows of a blend, every one of a seed of its own."""
+    """So many windows of a blend, every one of a seed of its own, from `first` on."""
     recipes = [
-        Recipe(seed=1000 + i, temperature=temperature, blend=blend, drift=1.0, prior=LEARNED)
+        Recipe(seed=first + i, temperature=temperature, blend=blend, drift=1.0, prior=LEARNED)
         for i in range(count)
     ]
     decoded = [riff for at in range(0, count, 50) for riff in decoder.decode(recipes[at : at + 50])]
@@ -149,6 +158,7 @@ def recognise(
     options: Options | None = None,
     samples: int = 200,
     temperature: float = 0.8,
+    rounds: int = 1,
 ) -> Recognition:
     """Train a persona for each set and ask the classifier.
 
@@ -156,8 +166,9 @@ def recognise(
         parts: sets by name, two at least, each as `split` gives it.
         model: the base model.
         options: of the personas' training.
-        samples: of each persona and of the base model.
+        samples: of each persona and of the base model, in each round.
         temperature: of all samples.
+        rounds: so often personas are trained and sampled, each time with other seeds.
     """
     base = midime_training.Base.open(model)
     names = list(parts)
@@ -165,39 +176,52 @@ def recognise(
     y = np.concatenate([np.full(len(parts[name][1]), i) for i, name in enumerate(names)])
     classifier = Classifier(x, y, len(names))
     personas = Personas()
-    for name in names:
-        heard = parts[name][0]
-        report = persona_windows.FileReport(name, "")
-        found = persona_windows.Imported(heard, (report,), np.zeros(len(heard), np.int64))
-        personas.put(name, midime_training.train(name, found, base, options or Options()))
     decoder = LiveDecoder.open(model, device="cpu", personas=personas)
     own = sample(decoder, samples, (), temperature)
+    made: dict[str, list[Windows]] = {name: [] for name in names}
+    asked = options or Options()
+    for number in range(rounds):
+        for name in names:
+            heard = parts[name][0]
+            report = persona_windows.FileReport(name, "")
+            found = persona_windows.Imported(heard, (report,), np.zeros(len(heard), np.int64))
+            personas.put(
+                name, midime_training.train(name, found, base, replace(asked, seed=asked.seed + number))
+            )
+            first = FIRST_SEED + number * samples
+            made[name].append(sample(decoder, samples, ((name, 1.0),), temperature, first))
     each: dict[str, dict[str, float]] = {}
     right_real, right_persona = [], []
     for i, name in enumerate(names):
         heard, _, held = parts[name]
-        made = sample(decoder, samples, ((name, 1.0),), temperature)
         said_real = classifier(all_features(held, base.config)).argmax(1) == i
-        said = classifier(all_features(made, base.config)).argmax(1) == i
+        said = [(classifier(all_features(one, base.config)).argmax(1) == i).mean() for one in made[name]]
         right_real.append(said_real.mean())
-        right_persona.append(said.mean())
-        riffs_of, samples_of = all_symbols(heard, base.config), all_symbols(made, base.config)
+        right_persona.append(np.mean(said))
+        riffs_of = all_symbols(heard, base.config)
+        samples_of = [all_symbols(one, base.config) for one in made[name]]
         known = {window.tobytes() for window in riffs_of}
         each[name] = {
             "windows": float(len(heard)),
             "real": float(said_real.mean()),
-            "samples": float(said.mean()),
-            "copies": float(np.mean([window.tobytes() in known for window in samples_of])),
-            "distinct": len({window.tobytes() for window in samples_of}) / len(made),
-            "within samples": spread(samples_of, 300),
+            "samples": float(np.mean(said)),
+            "of the ceiling": float(np.mean(said) / said_real.mean()),
+            "deviation": float(np.std(said, ddof=1)) if rounds > 1 else 0.0,
+            "copies": float(np.mean([window.tobytes() in known for one in samples_of for window in one])),
+            "distinct": float(np.mean([len({w.tobytes() for w in one}) / samples for one in samples_of])),
+            "within samples": spread(samples_of[0], 300),
             "within riffs": spread(riffs_of, 300),
             "to nearest riff": float(
-                np.mean([min(distance(m, h) for h in riffs_of[:200]) for m in samples_of[:40]])
+                np.mean([min(distance(m, h) for h in riffs_of[:200]) for m in samples_of[0][:40]])
             ),
         }
         if base.config.music == "melody":
             there = intervals(held)
-            sources = {"intervals": made, "intervals of base": own, "intervals of riffs": heard}
+            sources = {
+                "intervals": np.concatenate(made[name]),
+                "intervals of base": own,
+                "intervals of riffs": heard,
+            }
             each[name] |= {title: jensen_shannon(intervals(of), there) for title, of in sources.items()}
     named = classifier(all_features(own, base.config)).argmax(1)
     return Recognition(
@@ -217,6 +241,7 @@ def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     command.add_argument("--model", default="")
     command.add_argument("--most", type=int, default=400, help="windows of each part (default: %(default)s)")
     command.add_argument("--samples", type=int, default=200)
+    command.add_argument("--rounds", type=int, default=1, help="with other seeds each (default: %(default)s)")
     command.add_argument("--temp", type=float, default=0.8)
     command.add_argument("--epochs", type=int, default=Options().epochs)
     command.add_argument("--jitter", type=float, default=0.0)
@@ -232,7 +257,14 @@ def _run(args: argparse.Namespace) -> None:
         name, _, paths = word.partition("=")
         parts[name] = split([Path(path) for path in paths.split(",")], config, args.most)
     options = Options(epochs=args.epochs, jitter=args.jitter, space=args.space)
-    found = recognise(parts, args.model, options=options, samples=args.samples, temperature=args.temp)
+    found = recognise(
+        parts,
+        args.model,
+        options=options,
+        samples=args.samples,
+        temperature=args.temp,
+        rounds=args.rounds,
+    )
     show(found, Console(highlight=False))
     if args.json is not None:
         args.json.write_text(json.dumps(asdict(found), indent=1) + "\n")

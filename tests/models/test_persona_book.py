@@ -19,7 +19,12 @@ from livevae.latent.recipe import Recipe
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.live import LiveDecoder
-from livevae.models.midime import files as persona_files, train as midime_training, windows as persona_windows
+from livevae.models.midime import (
+    files as persona_files,
+    fitting,
+    train as midime_training,
+    windows as persona_windows,
+)
 from livevae.models.midime.book import PersonaBook
 from livevae.models.midime.network import Options
 from livevae.models.musicvae import assemble as assembling, directions
@@ -204,6 +209,8 @@ def test_shipped_personas_speak_the_bundled_model(path: Path) -> None:
     assert card.model == identity_of(str(shelf.BUNDLED / f"{shelf.DEFAULT}.safetensors"))
     assert "licence" in card.about
     assert persona_files.read(path).dim == 256
+    assert fitting.prior_trouble(card) == ""
+    assert path.stat().st_size < 400_000
 
 
 def test_a_training_ends_with_the_server_that_waits_for_it_and_takes_its_folder_along(

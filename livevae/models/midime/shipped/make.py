@@ -1,7 +1,7 @@
 """Train the personas that come with livevae anew: `python -m livevae.models.midime.shipped.make [MUSIC...]`.
 
-To be run whenever the default model's weights change, because a persona speaks one model's z only. With folders of
-music it finds the model's directions of attributes too.
+To be run whenever the default model's weights or its learned prior change, because a persona speaks one model's z, or
+one prior's u, only. With folders of music it finds the model's directions of attributes too.
 """
 
 import sys
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         base = midime_training.Base.open()
         for folder in sorted(path for path in RIFFS.iterdir() if path.is_dir()):
             made = persona(folder, base)
-            console.print(f"{made.name}: {made.about['windows']} windows, {made.about['losses']}")
+            console.print(f"{made.name}: {made.about['windows']} windows, in {made.space}")
         if arguments:
             attributes_of(base, [Path(argument) for argument in arguments], console)
     except LivevaeError as error:
@@ -56,7 +56,8 @@ def persona(folder: Path, base: midime_training.Base) -> Persona:
     """The persona of one folder of riffs, written beside it."""
     found = persona_windows.read([folder], base.config)
     options = midime_network.Options(
-        epochs=midime_network.usual_epochs(len(found.windows), base.config.music)
+        epochs=midime_network.usual_epochs(len(found.windows), base.config.music),
+        space=midime_training.usual_space(base),
     )
     trained = midime_training.train(folder.name, found, base, options)
     made = replace(trained, about={**trained.about, "licence": LICENCES[folder.name]})
