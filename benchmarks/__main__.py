@@ -20,6 +20,7 @@ BENCHES = (
     "benchmarks.clock",
     "benchmarks.night",
     "benchmarks.soak",
+    "benchmarks.packets",
     "benchmarks.families",
     "benchmarks.duet",
     "benchmarks.reflection",

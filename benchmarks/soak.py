@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.graph import JackServer, jack_server
-from benchmarks.packets import flood
+from benchmarks.packets import verdict
 from benchmarks.soak_night import Ears, Night, check
 from livevae.children import environment
 from livevae.errors import LivevaeError
@@ -212,10 +212,7 @@ def run(arguments: argparse.Namespace) -> int:
     until = time.monotonic() + 60 * arguments.minutes
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
     if arguments.packets:
-        with jack_server():
-            flooded = flood(arguments.packets, seed)
-        print("\n".join([f"seed {seed}", *flooded.lines()]))
-        return 0
+        return verdict(arguments.packets, seed)
     with jack_server() as jack:
         soak = Soak(seed, arguments.log, jack)
         print(f"seed {seed}; every fault is in {arguments.log}", flush=True)
