@@ -21,6 +21,7 @@ BENCHES = (
     "benchmarks.night",
     "benchmarks.soak",
     "benchmarks.packets",
+    "benchmarks.endings",
     "benchmarks.families",
     "benchmarks.duet",
     "benchmarks.reflection",

@@ -1,4 +1,4 @@
-"""`benchmarks packets`: a flood of OSC by the number, and what it does to the music, memory, the log and who is answered.
+"""`benchmarks packets`: a flood of OSC by the number: the music, memory, the log, and what is sent back.
 
 A real server plays to a receiver on JACK, and what it would have played in silence is rendered: so the longest gap
 between notes that the rhythm itself asks for is known. Valid messages ask, or set a voice that is not heard.

@@ -21,6 +21,7 @@ from livevae import loudness
 from livevae.errors import LivevaeError
 from livevae.midi import list_ports, midi_systems
 from livevae.music import midi_file
+from livevae.whole_files import workshop
 
 SYNTH = "livevae-synth"
 """What fluidsynth's MIDI port is called, so that it is found among others."""
@@ -174,7 +175,7 @@ def played(midi: bytes) -> NDArray[np.float64]:
     Raises:
         LivevaeError: fluidsynth or a soundfont is missing, or it fails.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=workshop()) as folder:
         source, result = Path(folder) / "in.mid", Path(folder) / "out.wav"
         source.write_bytes(midi)
         command = [*(program(), "-n", "-i", "-q", "-F", str(result), "-T", "wav", "-r", str(RATE), "-g", "0.4"),

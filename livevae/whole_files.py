@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 PART = re.compile(r"\..+\.(\d+)-\d+\.part")
@@ -30,22 +31,45 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     Raises:
         OSError: it cannot be written, or is no regular file; what was there stays as it was.
     """
+    with replacing(path) as part, part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Within the block, the name of a file to write; at its end it replaces `path`, whole, or is removed on an error.
+
+    Raises:
+        OSError: see `write_whole`.
+    """
     path = resolved(path)
     if path.exists() and not path.is_file():
         raise FileExistsError(errno.EEXIST, "it is no regular file", str(path))
     sweep(path.parent, path.name)
     part = path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
+        yield part
         part.replace(path)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_all(marker: Path, paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """The same of several files that are one thing only together, and of a last one, `marker`, that says so.
+
+    Within the block their new names, the marker's last. Whoever finds no marker has nothing: it goes before the first
+    of the others is replaced, and comes when all are.
+    """
+    with replacing(marker) as last, ExitStack() as stack:
+        parts = [stack.enter_context(replacing(path)) for path in paths]
+        yield [*parts, last]
+        resolved(marker).unlink(missing_ok=True)
 
 
 def resolved(path: Path) -> Path:

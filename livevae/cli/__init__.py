@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from livevae import __version__
+from livevae.cli.ending import INTERRUPTED, terminable
 from livevae.errors import LivevaeError
 
 GROUPS = (
@@ -29,9 +30,23 @@ this order until the command is known, so those that a performer waits for come 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status.
 
-    What a performer can mend ends with its sentence on stderr and status 1, never with a traceback.
+    What a performer can mend ends with its sentence on stderr and status 1, never with a traceback. SIGTERM ends a
+    command as Ctrl-C does: what it started ends with it, and what it had half written is removed.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    with terminable():
+        try:
+            return _run(argv)
+        except LivevaeError as error:
+            print(f"livevae: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:
+            return 0
+
+
+def _run(argv: list[str]) -> int:
     if argv[:1] == ["help"]:
         argv = [*argv[1:], "--help"]
     top = parser(argv)
@@ -41,16 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = top.parse_args(argv)
     arguments.argv = list(argv)
     logging.basicConfig(level=logging.DEBUG if arguments.verbose else logging.WARNING, format="%(message)s")
-    try:
-        result = arguments.run(arguments)
-    except LivevaeError as error:
-        print(f"livevae: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        return 0
-    return int(result or 0)
+    return int(arguments.run(arguments) or 0)
 
 
 def _unknown(top: argparse.ArgumentParser, argv: Sequence[str]) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livevae.cli.common import Commands, add, add_model_options, open_models, say
+from livevae.cli.ending import until_told
 from livevae.errors import LivevaeError
+from livevae.whole_files import workshop
 
 if TYPE_CHECKING:
     from livevae.edges.mqtt.clients import Watcher
@@ -213,7 +215,7 @@ def _run_fetch(arguments: argparse.Namespace) -> None:
         )
     address = topics.parse(arguments.url, room=False)
     manifest, data = asyncio.run(_fetching(address, arguments.mqtt_ca, name))
-    with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+    with tempfile.TemporaryDirectory(prefix=workshop()) as folder:
         path = Path(folder) / f"{name}{files.SUFFIX}"
         path.write_bytes(data)
         persona = files.read(path)
@@ -255,7 +257,7 @@ def _run_worker(arguments: argparse.Namespace) -> None:
     from livevae.ensemble import work
 
     address = topics.parse(arguments.mqtt, room=False)
-    with contextlib.suppress(KeyboardInterrupt):
+    with until_told():
         asyncio.run(work(address, arguments.mqtt_ca, open_models(arguments), say))
 
 
@@ -307,15 +309,18 @@ def _run_broker(arguments: argparse.Namespace) -> int:
         raise LivevaeError(f"--port is 1 to 65535, not {port}")
     if (program := _mosquitto()) is not None:
         say(f"mosquitto on 127.0.0.1:{port}, for this machine alone, without passwords. Ctrl-C stops.")
-        with tempfile.TemporaryDirectory(prefix="livevae-") as folder:
+        with tempfile.TemporaryDirectory(prefix=workshop()) as folder:
             config = Path(folder) / "mosquitto.conf"
             config.write_text(
                 f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
             )
-            try:
-                return subprocess.run([program, "-c", str(config)], check=False).returncode
-            except KeyboardInterrupt:
-                return 0
+            with until_told(), subprocess.Popen([program, "-c", str(config)]) as broker:
+                try:
+                    return broker.wait()
+                finally:
+                    broker.terminate()
+                    broker.wait()
+            return 0
     if find_spec("amqtt") is None:
         raise LivevaeError(
             "no broker is installed here: install mosquitto (Debian: apt install mosquitto; macOS: brew install"
@@ -326,7 +331,9 @@ def _run_broker(arguments: argparse.Namespace) -> int:
         "amqtt is for a first try: it has no shared subscriptions (no decode workers), and it tells newcomers"
         " retained messages that they did not ask for. For a stage, install mosquitto."
     )
-    return asyncio.run(_amqtt(port))
+    with until_told():
+        return asyncio.run(_amqtt(port))
+    return 0
 
 
 def _mosquitto() -> str | None:

@@ -80,8 +80,7 @@ def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False,
     from livevae.tui import keys
     from livevae.tui.ground import ground
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise LivevaeError("the rehearsal screen needs a terminal; `livevae send /livevae/status` needs none")
+    _needs_terminal()
     config = keys.load(keys.place())
     chosen = theme or config.theme
     config = replace(config, theme=ground() if chosen == "auto" else chosen)
@@ -94,6 +93,11 @@ def watch(host: str, port: int, *, theme: str | None = None, ours: bool = False,
             "the screen has ended with a fault, which is above; the server plays on: `livevae watch`"
         )
     return how
+
+
+def _needs_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise LivevaeError("the rehearsal screen needs a terminal; `livevae send /livevae/status` needs none")
 
 
 def _run_rehearse(arguments: argparse.Namespace) -> int:
@@ -110,10 +114,15 @@ def _run_rehearse(arguments: argparse.Namespace) -> int:
         say(f"a server plays on {host}:{port} already; this is it")
         watch(local, port)
         return 0
+    _needs_terminal()
     given = arguments.argv
     options = given[given.index("rehearse") + 1 :]
     server, log = start(options)
-    wait(server, log, local, port)
+    try:
+        wait(server, log, local, port)
+    except BaseException:  # nobody has seen it yet, and nobody would know of it
+        server.terminate()
+        raise
     how = watch(local, port, ours=True)
     if how == "all":
         server.send_signal(signal.SIGTERM)
@@ -180,7 +189,7 @@ def wait(server: "subprocess.Popen[bytes]", log: Path, host: str, port: int) -> 
             return
         if time.monotonic() > until:
             raise LivevaeError(
-                f"the server does not answer on {host}:{port} after {START:.0f} s; its log: {log}"
+                f"the server did not answer on {host}:{port} within {START:.0f} s and was ended; its log: {log}"
             )
 
 

@@ -29,6 +29,7 @@ from livevae.corpus.names import held_out
 from livevae.corpus.reading import cut_all
 from livevae.errors import MusicError
 from livevae.home import home
+from livevae.whole_files import replacing_all
 
 MOST_NAMED = 1_000
 """Refused files that a report names."""
@@ -169,13 +170,13 @@ def build(
         )
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    for split, windows_of in zip(SPLITS, (train, found["test"]), strict=True):
+    arrays: list[NDArray[Any]] = []
+    for windows_of in (train, found["test"]):
         ordered = sorted(windows_of)
         array = kind.window(b"".join(ordered)).reshape(-1, steps, *kind.row)
-        labels = np.array([windows_of[key] for key in ordered], np.uint8)
         digest.update(array.tobytes())
-        np.save(folder / f"{split}.npy", array)
-        np.save(folder / f"{split}_set.npy", labels)
+        arrays += [array, np.array([windows_of[key] for key in ordered], np.uint8)]
+    for split, labels in zip(SPLITS, arrays[1::2], strict=True):
         for index, label in enumerate(sets):
             reports[label][f"{split}_windows"] = int((labels == index).sum())
     info = {
@@ -190,7 +191,12 @@ def build(
         "sha256": digest.hexdigest(),
         "reports": reports,
     }
-    (folder / "info.json").write_text(json.dumps(info, indent=1) + "\n")
+    paths = [folder / f"{split}{ending}.npy" for split in SPLITS for ending in ("", "_set")]
+    with replacing_all(folder / "info.json", paths) as parts:
+        for part, array in zip(parts, arrays, strict=False):
+            with part.open("wb") as file:
+                np.save(file, array)
+        parts[-1].write_text(json.dumps(info, indent=1) + "\n")
     return load(name)
 
 

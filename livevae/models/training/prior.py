@@ -23,6 +23,7 @@ from livevae.errors import ModelError
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import PER_LAYER, STEEPEST, Prior
 from livevae.models.training.encodings import Axes, Encodings, encodings, narrowed, posterior, principal
+from livevae.whole_files import replacing
 
 REPORT = 250
 """Steps from one look at held-out music, and one save, to the next."""
@@ -266,9 +267,8 @@ def _encoded(
         seed=options.seed,
         note=lambda done: show("encoding", done),
     )
-    unfinished = path.with_suffix(".part.npz")
-    np.savez(unfinished, mu=held.mu, sigma=held.sigma, own=np.array(held.own))
-    unfinished.replace(path)
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, mu=held.mu, sigma=held.sigma, own=np.array(held.own))
     return held
 
 
@@ -287,12 +287,9 @@ def _keep(
     for name, value in flow.named_parameters():
         held = loss.state[value]
         tensors |= {f"first/{name}": held["exp_avg"], f"second/{name}": held["exp_avg_sq"]}
-    unfinished = path.with_suffix(".part")
-    save_file(
-        {name: value.contiguous().clone() for name, value in tensors.items()}, unfinished,
-        {name: repr(value) for name, value in where.items()},
-    )  # fmt: skip
-    unfinished.replace(path)
+    whole = {name: value.contiguous().clone() for name, value in tensors.items()}
+    with replacing(path) as part:
+        save_file(whole, part, {name: repr(value) for name, value in where.items()})
 
 
 def _resumed(
