@@ -89,3 +89,55 @@ def test_links_that_lead_nowhere_but_to_each_other_are_an_error_of_the_system(tm
     other.symlink_to(one)
     with pytest.raises(OSError, match="symbolic links"):
         whole_files.write_whole(one, b"new")
+
+
+def test_several_files_are_there_together_or_not_at_all(tmp_path: Path) -> None:
+    marker, paths = tmp_path / "info.json", [tmp_path / "a.npy", tmp_path / "b.npy"]
+
+    def build(words: str, fail_at: int = 9) -> None:
+        with whole_files.replacing_all(marker, paths) as parts:
+            for number, part in enumerate(parts):
+                if number == fail_at:
+                    raise KeyboardInterrupt
+                part.write_text(words)
+
+    def contents() -> list[str]:
+        return [path.read_text() for path in (*paths, marker)]
+
+    build("old")
+    assert contents() == ["old"] * 3
+    for fail_at in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            build("half", fail_at)
+        assert contents() == ["old"] * 3
+    build("new")
+    assert contents() == ["new"] * 3
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_who_is_killed_between_two_files_leaves_no_marker_to_believe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the process ended there: nothing that follows is done."""
+    marker, paths = tmp_path / "info.json", [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for path in (*paths, marker):
+        path.write_text("old")
+    replaced = []
+
+    def replace(part: Path, path: Path) -> None:
+        replaced.append(path.name)
+        assert not marker.exists()
+        if len(replaced) == 2:
+            raise KeyboardInterrupt
+        os.rename(part, path)  # noqa: PTH104  (Path.rename is what is replaced here)
+
+    def build() -> None:
+        with whole_files.replacing_all(marker, paths) as parts:
+            for part in parts:
+                part.write_text("new")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        build()
+    assert replaced == ["b.npy", "a.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "b.npy"]
