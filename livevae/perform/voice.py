@@ -258,8 +258,7 @@ async def play(
     """
     now = settings()
     stage.sounds.forget(now.port or stage.ports[0], now.channel)
-    last: Decoded | None = None
-    asked: Decoding | None = None
+    supply = Supply(name, walk, stage, counters)
     try:
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
@@ -275,65 +274,106 @@ async def play(
                 start += missed * turn
                 continue
             fresh: Decoded | None = None
-            late = False
             if pinned is None:
-                spare, walk.spare = walk.spare, None
-                if spare is not None and spare.settings == now:
-                    fresh = spare
-                else:
-                    if asked is None:
-                        index = walk.step(now.seed)
-                        context, beside = stage.context(name, now, start)
-                        wanted = recipe(
-                            now,
-                            voice=name,
-                            index=index,
-                            session_seed=stage.seed,
-                            prior=stage.prior,
-                            tick=start,
-                            meter=meter,
-                            context=context,
-                            beside=beside,
-                        )
-                        asked = Decoding(wanted, now, stage.engine.submit(wanted))
-                    # there is nothing to repeat yet, so the first riff may take until the last moment
-                    patience = stage.timing.lookahead if last is not None else HANDOVER
-                    failed: LivevaeError | None = None
-                    try:
-                        fresh = await ready(asked, start, patience + ahead(now), stage)
-                    except LivevaeError as error:  # a model or persona that was set just now, as a rule
-                        if last is None:
-                            raise
-                        failed = error
-                    stage.failed(name, failed)
-                    if failed is not None:
-                        asked, late = None, True
-                        counters.repeats += 1
-                    elif fresh is None:
-                        counters.late += 1
-                        if last is None:
-                            await asked.coming
-                            start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
-                            continue
-                        counters.repeats += 1
-                        late = True
-                    else:
-                        asked = None
-                    if (pinned := kept()) is not None:  # it was kept while the next one was decoded
-                        walk.spare = fresh
+                fresh = await supply.fresh(now, start, meter)
+                if fresh is None and supply.last is None:
+                    await supply.coming()
+                    start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
+                    continue
+                if (pinned := kept()) is not None:  # it was kept while the next one was decoded
+                    walk.spare = fresh
             if pinned is not None:
                 done = again(pinned, start, now, stage)
             else:
-                last = fresh or last
-                assert last is not None  # noqa: S101  (without a last one the loop has gone on above)
-                riff = shaped(last.riff, now, meter, start)
-                done = committed(riff, start, now, walk.index, name, stage, last, late=late)
+                supply.last = decoded = fresh or supply.last
+                assert decoded is not None  # noqa: S101  (without a last one the loop has gone on above)
+                riff = shaped(decoded.riff, now, meter, start)
+                late = fresh is None
+                done = committed(riff, start, now, walk.index, name, stage, decoded, late=late)
             stage.commit(done)
             counters.riffs += 1
             start += done.event.length
     finally:
-        if asked is not None:
-            asked.coming.cancel()
+        supply.leave()
+
+
+@dataclass(slots=True)
+class Supply:
+    """What the model gives a voice, a riff a turn.
+
+    Attributes:
+        voice: its name.
+        walk: where it is in the latent space.
+        stage: whose model is asked.
+        counters: of its late and repeated riffs.
+        last: the riff that it played last, as the model gave it; None before the first.
+        asked: what the model is at.
+    """
+
+    voice: str
+    walk: Walk
+    stage: Stage
+    counters: Counters
+    last: Decoded | None = None
+    asked: "Decoding | None" = None
+
+    async def fresh(self, now: VoiceSettings, start: int, meter: Meter) -> Decoded | None:
+        """The riff of the turn that begins at tick `start`; None if it is not there in time, and `last` plays again.
+
+        One that is late is the next turn's.
+
+        Raises:
+            LivevaeError: the model gives none, and there is no last one.
+        """
+        spare, self.walk.spare = self.walk.spare, None
+        if spare is not None and spare.settings == now:
+            return spare
+        if self.asked is None:
+            self.asked = self._ask(now, start, meter)
+        # there is nothing to repeat yet, so the first riff may take until the last moment
+        patience = HANDOVER if self.last is None else self.stage.timing.lookahead
+        try:
+            found = await ready(self.asked, start, patience + ahead(now), self.stage)
+        except LivevaeError as error:  # a model or persona that was set just now, as a rule
+            if self.last is None:
+                raise
+            self.asked = None
+            self.stage.failed(self.voice, error)
+            self.counters.repeats += 1
+            return None
+        self.stage.failed(self.voice, None)
+        if found is not None:
+            self.asked = None
+            return found
+        self.counters.late += 1
+        self.counters.repeats += self.last is not None
+        return None
+
+    def _ask(self, now: VoiceSettings, start: int, meter: Meter) -> "Decoding":
+        index = self.walk.step(now.seed)
+        context, beside = self.stage.context(self.voice, now, start)
+        wanted = recipe(
+            now,
+            voice=self.voice,
+            index=index,
+            session_seed=self.stage.seed,
+            prior=self.stage.prior,
+            tick=start,
+            meter=meter,
+            context=context,
+            beside=beside,
+        )
+        return Decoding(wanted, now, self.stage.engine.submit(wanted))
+
+    async def coming(self) -> None:
+        """Wait for the riff that was asked for, however late it is."""
+        if self.asked is not None:
+            await self.asked.coming
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        if self.asked is not None:
+            self.asked.coming.cancel()
 
 
 async def play_once(
