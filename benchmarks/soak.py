@@ -15,9 +15,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from benchmarks import soak_link, soak_saves, soak_scenes, soak_wall
 from benchmarks.graph import JackServer, jack_server
 from benchmarks.packets import verdict
 from benchmarks.soak_night import Ears, Night, check
@@ -46,12 +48,24 @@ FAULT_WEIGHTS = {
     "files": 2,
     "hostile": 3,
     "hour": 1,
+    "wall": 4,
+    "link": 3,
+    "scenes": 2,
+    "saves": 3,
 }
 """Faults, and how often each comes beside the others."""
 
+ELSEWHERE: Mapping[str, Callable[[Night, random.Random], None]] = {
+    "wall": soak_wall.jump,
+    "link": soak_link.lose,
+    "scenes": soak_scenes.change,
+    "saves": soak_saves.save,
+}
+"""Faults that have a module of their own; the others are methods of a night."""
+
 BROKEN = (
     *("broken file", "hanging note", "lost persona", "left process", "left file", "no answer"),
-    *("bad end", "other bytes"),
+    *("bad end", "other bytes", "half a scene", "leak"),
 )
 """What must not be."""
 
@@ -68,9 +82,10 @@ class Soak:
         seed: of everything that is random.
         log: where every fault and finding goes, a line each.
         jack: the server that the ears are on.
+        no_link: why Link is left out; "" where it is not.
     """
 
-    def __init__(self, seed: int, log: Path, jack: JackServer) -> None:
+    def __init__(self, seed: int, log: Path, jack: JackServer, no_link: str = "") -> None:
         self._random = random.Random(seed)  # noqa: S311
         self.log_path = log
         self._log = log.open("a", buffering=1)
@@ -81,9 +96,13 @@ class Soak:
         self.home = Path(tempfile.mkdtemp(prefix="soak-"))
         for name in ("temporary", "records", "home"):
             (self.home / name).mkdir()
+        self.wall = soak_wall.WallClock(self.home / "wall")
+        self.no_link = no_link
         self._small = self._mount()
         self._mark = f"{os.getpid()}-{seed}"
         self.say(f"seed {seed}, {jack.how}")
+        if no_link:
+            self.say(f"Link is left out: {no_link}")
 
     def say(self, text: str) -> None:
         """A line of the log."""
@@ -127,26 +146,34 @@ class Soak:
         night = Night(self, ears, record, virtual=virtual)
         try:
             night.start()
+            self.look_for_left(folder)
+            began = night.resources()
             for _ in range(FAULTS - 1):
                 if not night.runs:
                     self.found("no answer", "the server ended by itself: " + night.said[-300:])
                     break
                 ears = self._fault(night)
+            self.say(f"resources of the server: {began}, at the end {night.resources()}")
+            if self._random.random() < 0.5:
+                soak_saves.end_in_saves(night, self._random)
             night.end(self._random.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
         finally:
             night.ears.close()
             night.clear()
-        self.look_at_files(record, folder)
+        self.look_at_files(record)
 
     def _fault(self, night: Night) -> Ears:
         kind = choose(self._random)
         time.sleep(self._random.random() * 0.5)
-        getattr(night, f"do_{kind}")(self._random)
+        if kind in ELSEWHERE:
+            ELSEWHERE[kind](night, self._random)
+        else:
+            getattr(night, f"do_{kind}")(self._random)
         self.counts[f"fault: {kind}"] += 1
         return night.ears
 
-    def look_at_files(self, record: Path, folder: Path) -> None:
-        """Whether the recording is whole, personas are kept, and nothing is left beside them."""
+    def look_at_files(self, record: Path) -> None:
+        """Whether the recording is whole, and personas and all else that was saved are."""
         if record.exists():
             with suppress(OSError):
                 try:
@@ -154,26 +181,44 @@ class Soak:
                 except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
                     self.found("broken file", f"{record.name}: {error!r}")
                 record.unlink()
+        self.look_at_home("after the night")
+
+    def look_at_home(self, why: str) -> None:
+        """Whether every persona that was saved is there, and every file of the performer's folder is whole."""
         for name in sorted(self.saved):
             kept = next((self.home / "home").rglob(f"{name}.*"), None)
             try:
                 persona_files.read(kept or self.home / name)
             except LivevaeError as error:
                 self.found("lost persona", f"{name}: {error}")
-        for path in [*folder.glob(".*"), *(self.home / "home").rglob(".*")]:
+        for wrong in soak_saves.broken(self.home / "home"):
+            self.found("broken file", f"{wrong} {why}")
+
+    def look_for_left(self, records: Path) -> None:
+        """Whether anything is left of processes that are dead, once another server has started."""
+        parts = [*records.glob(".*"), *self.home.glob(".*"), *(self.home / "home").rglob(".*")]
+        for path in [*parts, *(self.home / "temporary").iterdir()]:
             self.found("left file", str(path.relative_to(self.home)))
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     # what the nights need
 
     def environment(self) -> dict[str, str]:
         """Of the server and of all that it starts."""
-        return environment() | {
-            MARK: self._mark,
-            "LIVEVAE_HOME": str(self.home / "home"),
-            "TMPDIR": str(self.home / "temporary"),
-            "OMP_NUM_THREADS": "1",
-        }
+        ours = environment()
+        return (
+            ours
+            | self.wall.variables(ours["PYTHONPATH"])
+            | {
+                MARK: self._mark,
+                "LIVEVAE_HOME": str(self.home / "home"),
+                "TMPDIR": str(self.home / "temporary"),
+                "OMP_NUM_THREADS": "1",
+            }
+        )
 
     def processes(self) -> dict[int, str]:
         """Command lines of this soak's processes that are alive, by id."""
@@ -213,8 +258,9 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended then too
     if arguments.packets:
         return verdict(arguments.packets, seed)
+    no_link = soak_link.own_network()
     with jack_server() as jack:
-        soak = Soak(seed, arguments.log, jack)
+        soak = Soak(seed, arguments.log, jack, no_link)
         print(f"seed {seed}; every fault is in {arguments.log}", flush=True)
         number = 0
         try:

@@ -84,13 +84,13 @@ class Night:
     """One server, and what is done to it."""
 
     def __init__(self, soak: "Soak", ears: Ears, record: Path, *, virtual: bool) -> None:
-        self._soak = soak
+        self.soak = soak
         self.ears = ears
         self._record = record
         self._virtual = virtual
         self._log = soak.home / "serve.log"
         self._server: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self.port = 0
 
     @property
     def said(self) -> str:
@@ -104,18 +104,18 @@ class Night:
 
     def start(self) -> None:
         """Start the server, and wait until it is heard."""
-        scene = self._soak.home / "scene.toml"
+        scene = self.soak.home / "scene.toml"
         scene.write_text(SCENE)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+            self.port = probe.getsockname()[1]
         midi = "virtual" if self._virtual else self.ears.name
         command = [
-            sys.executable, "-m", "livevae", "serve", str(scene), "--osc", f"127.0.0.1:{self._port}",
+            sys.executable, "-m", "livevae", "serve", str(scene), "--osc", f"127.0.0.1:{self.port}",
             "--midi", midi, "--record", str(self._record), "--seed", "1", "--midi-in", "soak-keys",
         ]  # fmt: skip
         with self._log.open("wb") as log:
-            self._server = subprocess.Popen(command, stdout=log, stderr=log, env=self._soak.environment())
+            self._server = subprocess.Popen(command, stdout=log, stderr=log, env=self.soak.environment())
         _wait(lambda: "\nplaying " in self.said or not self.runs, 60)
         self._connect()
         _wait(lambda: self.ears.held() or not self.runs)
@@ -132,14 +132,15 @@ class Night:
         return done.returncode == 0
 
     def _of(self, kind: str) -> list[int]:
-        return [pid for pid, words in self._soak.processes().items() if MODULES[kind] in words]
+        return [pid for pid, words in self.soak.processes().items() if MODULES[kind] in words]
 
-    def _kill(self, kind: str) -> bool:
+    def kill(self, kind: str) -> bool:
+        """Kill a process of that kind; False where there is none."""
         for pid in self._of(kind)[:1]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-                self._soak.counts[f"killed: {kind}"] += 1
-                self._soak.say(f"kill {kind} {pid}")
+                self.soak.counts[f"killed: {kind}"] += 1
+                self.soak.say(f"kill {kind} {pid}")
                 return True
         return False
 
@@ -148,9 +149,9 @@ class Night:
         if _wait(lambda: not self.ears.held(before) or not self.runs, 8):
             return
         if self._virtual and self._jack_connect():
-            self._soak.say("connected by hand")  # it was killed before the watch had seen who was connected
+            self.soak.say("connected by hand")  # it was killed before the watch had seen who was connected
         if not _wait(lambda: not self.ears.held(before) or not self.runs):
-            self._soak.found("hanging note", f"{sorted(self.ears.held(before))} {why}")
+            self.soak.found("hanging note", f"{sorted(self.ears.held(before))} {why}")
 
     # faults
 
@@ -158,36 +159,36 @@ class Night:
         """The player is killed, some times in a row."""
         for _ in range(random.choice((1, 2, 3, 5, 8))):
             _wait(lambda: bool(self._of("player")) or not self.runs)
-            self._kill("player")
+            self.kill("player")
             time.sleep(random.choice((0.0, 0.02, 0.1, 0.3, 0.6)))
         self._released(time.monotonic(), "after deaths of the player")
 
     def do_watch(self, _: random.Random) -> None:
         """The watch is killed."""
-        self._kill("watch")
+        self.kill("watch")
 
     def do_recorder(self, _: random.Random) -> None:
         """The recorder is killed."""
-        self._kill("recorder")
+        self.kill("recorder")
 
     def do_keys(self, _: random.Random) -> None:
         """Play something in, and train a persona of it."""
-        self._ask("/livevae/persona/record", 1)
+        self.ask("/livevae/persona/record", 1)
         self.ears.ask("play")
-        self._ask("/livevae/persona/record", stop=1)
-        name = f"soaked{len(self._soak.saved)}"
-        self._ask("/livevae/persona/train", name, epochs=60)
-        if _wait(lambda: self._ask("/livevae/persona/save", name) or not self.runs, 6) and self.runs:
-            self._soak.saved.add(name)
-            self._soak.say(f"saved {name}")
-        self._ask("/livevae/persona/train", "soaked", epochs=2000)
+        self.ask("/livevae/persona/record", stop=1)
+        name = f"soaked{len(self.soak.saved)}"
+        self.ask("/livevae/persona/train", name, epochs=60)
+        if _wait(lambda: self.ask("/livevae/persona/save", name) or not self.runs, 15) and self.runs:
+            self.soak.saved.add(name)
+            self.soak.say(f"saved {name}")
+        self.ask("/livevae/persona/train", "soaked", epochs=2000)
 
     def do_worker(self, random: random.Random) -> None:
         """A training is killed."""
         if not self._of("worker"):
             self.do_keys(random)
         _wait(lambda: bool(self._of("worker")) or not self.runs, 3)
-        self._kill("worker")
+        self.kill("worker")
 
     def do_stop(self, random: random.Random) -> None:
         """A process is stopped for a while."""
@@ -199,7 +200,7 @@ class Night:
                 os.kill(pid, signal.SIGSTOP)
                 time.sleep(random.random() * 2)
                 os.kill(pid, signal.SIGCONT)
-                self._soak.say(f"stopped {pid}")
+                self.soak.say(f"stopped {pid}")
 
     def do_flood(self, random: random.Random) -> None:
         """OSC as fast as it goes, good and broken, for a second."""
@@ -210,11 +211,11 @@ class Night:
             while time.monotonic() < until:
                 packet = random.choice((good, bundle, random.randbytes(64), bundle[:-7], good[:-2] + b"i"))
                 with suppress(OSError):
-                    sender.sendto(packet, ("127.0.0.1", self._port))
+                    sender.sendto(packet, ("127.0.0.1", self.port))
                 count += 1
                 time.sleep(0.001)
-        self._soak.counts["packets"] += count
-        self._answers("after a flood")
+        self.soak.counts["packets"] += count
+        self.answers("after a flood")
 
     def do_disk(self, random: random.Random) -> None:
         """Fill the small disk for some seconds."""
@@ -226,7 +227,7 @@ class Night:
                 file.write(bytes(4096))
         time.sleep(1 + random.random() * 2)
         filler.unlink(missing_ok=True)
-        self._soak.say("the disk was full")
+        self.soak.say("the disk was full")
 
     def do_starve(self, random: random.Random) -> None:
         """Others take the processors for a while."""
@@ -242,22 +243,20 @@ class Night:
         """Follow a drum box on JACK that goes away, and go by our own clock again."""
         box = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.soak_receiver", "--clock", "soak-box", "100"],
-            env=self._soak.environment(),
+            env=self.soak.environment(),
         )
-        _wait(lambda: self._ask("/livevae/clock", "midi", "from", "soak-box") or not self.runs, 6)
+        _wait(lambda: self.ask("/livevae/clock", "midi", "from", "soak-box") or not self.runs, 6)
         time.sleep(random.random() * 4)
         box.kill()
         box.wait()
-        before = self.ears.ask("counts")["ons"]
-        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
-            self._soak.found("no answer", "after the clock went away nothing is heard")
-        self._ask("/livevae/clock", "internal")
+        self.plays_on("after the clock went away")
+        self.ask("/livevae/clock", "internal")
 
     def do_hostile(self, random: random.Random) -> None:
         """Broken scenes, personas and kept riffs are asked for while it plays; it plays on."""
-        home = self._soak.home / "home"
+        home = self.soak.home / "home"
         for target, path, words in (
-            ("scene", self._soak.home / "hostile.toml", ("/livevae/scene", "hostile")),
+            ("scene", self.soak.home / "hostile.toml", ("/livevae/scene", "hostile")),
             (
                 "persona",
                 home / "personas" / "hostile.safetensors",
@@ -272,28 +271,26 @@ class Night:
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(damaged(random, target))
-            self._ask(*words)
+            self.ask(*words)
             path.unlink(missing_ok=True)
-        self._ask("/livevae/scene", "scene")
-        self._answers("after broken files")
-        before = self.ears.ask("counts")["ons"]
-        if not _wait(lambda: self.ears.ask("counts")["ons"] > before or not self.runs):
-            self._soak.found("no answer", "after broken files nothing is heard")
+        self.ask("/livevae/scene", "scene")
+        self.answers("after broken files")
+        self.plays_on("after broken files")
 
     def do_files(self, random: random.Random) -> None:
         """Give another livevae a broken file, beside the music."""
-        words, wrong = give(random, self._soak.home, self._soak.environment())
-        self._soak.say(f"gave a broken file to {words}")
+        words, wrong = give(random, self.soak.home, self.soak.environment())
+        self.soak.say(f"gave a broken file to {words}")
         if wrong:
-            self._soak.found("bad end", f"{words}: {wrong}")
+            self.soak.found("bad end", f"{words}: {wrong}")
 
     def do_hour(self, random: random.Random) -> None:
         """A quarter of an hour in virtual time, twice: whole, and the same bytes."""
-        out, made = self._soak.home / "hour.mid", set()
+        out, made = self.soak.home / "hour.mid", set()
         seed = str(random.randrange(1 << 20))
         words = [
             "render",
-            str(self._soak.home / "scene.toml"),
+            str(self.soak.home / "scene.toml"),
             "--bars",
             "450",
             "--seed",
@@ -304,63 +301,109 @@ class Night:
         for _ in range(2):
             subprocess.run(
                 [sys.executable, "-m", "livevae", *words],
-                env=self._soak.environment(), check=False, stdout=subprocess.DEVNULL,
+                env=self.soak.environment(), check=False, stdout=subprocess.DEVNULL,
             )  # fmt: skip
             try:
                 check(out)
             except Exception as error:  # noqa: BLE001  (whatever mido or the law says)
-                self._soak.found("broken file", f"{' '.join(words)}: {error!r}")
+                self.soak.found("broken file", f"{' '.join(words)}: {error!r}")
             made.add(out.read_bytes() if out.exists() else b"")
             out.unlink(missing_ok=True)
         if len(made) > 1:
-            self._soak.found("other bytes", " ".join(words))
+            self.soak.found("other bytes", " ".join(words))
 
     def do_jack(self, _: random.Random) -> None:
         """JACK crashes, and is started again."""
-        self._soak.restart_jack()
+        self.soak.restart_jack()
         self.ears.close()
         self.ears = Ears("soak")
         if not _wait(lambda: bool(self.ears.held()) or not self.runs, 30):
-            self._soak.found("no answer", "after JACK's crash nothing is heard")
+            self.soak.found("no answer", "after JACK's crash nothing is heard")
 
     def end(self, how: signal.Signals) -> None:
         """End the server; then nothing sounds, and nothing is left."""
         if self._server is None:
             return
         if how == signal.SIGKILL:
-            self._soak.counts["killed: server"] += 1
-        self._soak.say(f"end by {how.name}")
+            self.soak.counts["killed: server"] += 1
+        self.soak.say(f"end by {how.name}")
         self._server.send_signal(how)
         self._server.wait(60)
         if not _wait(lambda: not self.ears.held()):
-            self._soak.found("hanging note", f"{sorted(self.ears.held())} after {how.name} of the server")
-        if not _wait(lambda: not self._soak.processes(), 60):
-            self._soak.found("left process", "; ".join(self._soak.processes().values()))
+            self.soak.found("hanging note", f"{sorted(self.ears.held())} after {how.name} of the server")
+        if not _wait(lambda: not self.soak.processes(), 60):
+            self.soak.found("left process", "; ".join(self.soak.processes().values()))
 
     def clear(self) -> None:
         """Whatever happened: nothing of this night runs on."""
-        for pid in self._soak.processes():
+        for pid in self.soak.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if self._server is not None:
             self._server.wait()
 
-    def _answers(self, why: str) -> None:
-        until = time.monotonic() + SOON
-        while self.runs:
-            with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
-                client.ask("/livevae/status")
-                return
-            if time.monotonic() > until:
-                self._soak.found("no answer", why)
-                return
+    def answers(self, why: str, ahead: float | None = None) -> None:
+        """The server answers; to a request with a timetag so many seconds ahead, where one is asked for."""
+        words: tuple[str, ...] = ("/livevae/status",)
+        pairs: dict[str, Any] = {}
+        if ahead is not None:
+            words, pairs = ("/livevae/set", "lead"), {"gate": 1.0}
+        told = ""
 
-    def _ask(self, address: str, *words: Any, **pairs: Any) -> bool:
+        def answered() -> bool:
+            nonlocal told
+            try:
+                self.client_ask(*words, ahead=ahead, **pairs)
+            except (LivevaeError, OSError) as error:
+                told = str(error)
+                return False
+            return True
+
+        if not self.until(answered):
+            self.soak.found("no answer", f"{why}: {told}")
+
+    def plays_on(self, why: str) -> None:
+        """It is heard."""
+        before = self.ears.ask("counts")["ons"]
+        if not self.until(lambda: self.ears.ask("counts")["ons"] > before):
+            self.soak.found("no answer", f"{why} nothing is heard")
+
+    def until(self, what: Callable[[], object], seconds: float = SOON) -> bool:
+        """Wait until something is so; False where it is not in time, True also where the server has ended."""
+        return _wait(lambda: what() or not self.runs, seconds)
+
+    def status(self, name: str) -> float:
+        """A number of the server's status; nan where it does not answer."""
+        with suppress(LivevaeError, OSError, ValueError):
+            return float(self.client_ask("/livevae/status").get(name, "nan"))
+        return float("nan")
+
+    def client_ask(self, *words: Any, ahead: float | None = None, **pairs: Any) -> dict[str, Any]:
+        """The answer to a request, of which each has a source of its own: answers are limited by source.
+
+        Raises:
+            LivevaeError: there is none, or it was refused.
+        """
+        with Client(port=self.port, patience=1.0, wall=self.soak.wall.now) as client:
+            return dict(client.ask(*words, ahead=ahead, **pairs))
+
+    def ask(self, address: str, *words: Any, **pairs: Any) -> bool:
         """Whether a request was done."""
-        with suppress(LivevaeError, OSError), Client(port=self._port, patience=1.0) as client:
-            client.ask(address, *words, **pairs)
+        with suppress(LivevaeError, OSError):
+            self.client_ask(address, *words, **pairs)
             return True
         return False
+
+    def resources(self) -> dict[str, int]:
+        """What the server holds: kB of memory, threads, open files."""
+        held: dict[str, int] = {}
+        if self._server is not None:
+            with suppress(OSError):
+                folder = Path(f"/proc/{self._server.pid}")
+                lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+                held = {"kB": int(lines["VmRSS"].split()[0]), "threads": int(lines["Threads"])}
+                held["files"] = len(list((folder / "fd").iterdir()))
+        return held
 
 
 def check(path: Path) -> None:

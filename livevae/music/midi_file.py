@@ -8,6 +8,7 @@ of one.
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Self
 
 from livevae import whole_files
 from livevae.music.notes import TICKS_PER_BEAT, Riff
@@ -15,6 +16,7 @@ from livevae.music.notes import TICKS_PER_BEAT, Riff
 OFFS, OTHER, ONS = range(3)
 
 END_OF_TRACK = b"\xff\x2f\x00"
+NAME_EVENT = 0x03
 LARGEST_DELTA = 0x0FFFFFFF
 """Four bytes of seven bits: 38 hours at 120 beats a minute, after which a pause is cut."""
 
@@ -52,7 +54,37 @@ class Track:
         self.tick = 0
         if name:
             text = name.encode()
-            self.add(0, b"\xff\x03" + variable_length(len(text)) + text)
+            self.add(0, bytes((0xFF, NAME_EVENT)) + variable_length(len(text)) + text)
+
+    @classmethod
+    def read(cls, chunk: bytes) -> "tuple[Self, str]":
+        """A track that goes on where a chunk of one ended, and its name.
+
+        Raises:
+            ValueError: it is no track, or not whole.
+        """
+        track, name, at, status = cls(), "", 0, 0
+        try:
+            while True:
+                begun = at
+                delta, at = _number(chunk, at)
+                if chunk[at] & 0x80:
+                    status, at = chunk[at], at + 1
+                if status < 0xF0:
+                    at += 1 if status & 0xE0 == 0xC0 else 2
+                    track.tick += delta
+                    continue
+                kind = chunk[at] if status == 0xFF else -1
+                size, at = _number(chunk, at + (status == 0xFF))
+                if kind == END_OF_TRACK[1]:
+                    track._data += chunk[:begun]
+                    return track, name
+                if kind == NAME_EVENT and not name:
+                    name = chunk[at : at + size].decode()
+                at += size
+                track.tick += delta
+        except IndexError:
+            raise ValueError("a track without an end") from None
 
     def add(self, tick: int, event: bytes) -> None:
         """An event of the file (a channel message, meta or sysex event) at `tick`.
@@ -83,6 +115,16 @@ def _encoded(delta: int, event: bytes, status: int) -> bytes:
     return variable_length(delta) + (event[1:] if event[0] == status else event)
 
 
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """The variable length number there, and where it ends. Raises IndexError where the data end before."""
+    number = 0
+    while True:
+        number = number << 7 | data[at] & 0x7F
+        at += 1
+        if not data[at - 1] & 0x80:
+            return number, at
+
+
 def _running(event: bytes) -> int:
     """The running status after an event; meta and sysex events end it (0)."""
     return event[0] if event[0] < 0xF0 else 0
@@ -91,6 +133,26 @@ def _running(event: bytes) -> int:
 def whole_file(kind: int, chunks: Sequence[bytes]) -> bytes:
     """A file's bytes: the header, then the tracks' chunks. Format 0 has one track; in format 1 they sound together."""
     return b"MThd" + struct.pack(">IHHH", 6, kind, len(chunks), TICKS_PER_BEAT) + b"".join(chunks)
+
+
+def chunks(data: bytes) -> list[bytes]:
+    """The tracks of a whole file of ours, as they went into it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if data[:8] != b"MThd\0\0\0\6" or data[12:14] != struct.pack(">H", TICKS_PER_BEAT):
+        raise ValueError("it is no MIDI file of ours")
+    found, at = [], 14
+    while at < len(data):
+        size = int.from_bytes(data[at + 4 : at + 8])
+        if data[at : at + 4] != b"MTrk" or at + 8 + size > len(data):
+            raise ValueError("a MIDI file that is not whole")
+        found.append(data[at + 8 : at + 8 + size])
+        at += 8 + size
+    if len(found) != int.from_bytes(data[10:12]):
+        raise ValueError("a MIDI file that lacks a track")
+    return found
 
 
 def rank(data: bytes) -> int:

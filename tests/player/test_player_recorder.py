@@ -1,13 +1,17 @@
 """Tape and recorder: what the player says it sent becomes a file that is whole at any time."""
 
 import errno
+import itertools
 import os
+import signal
+import time
 
 import mido
 import pytest
 from hypothesis import given, strategies as st
 
 from livevae import whole_files
+from livevae.player.client import recording
 from livevae.player.core import Sent
 from livevae.player.recorder.__main__ import Recording, record
 from livevae.player.recorder.tape import Message, Signature, TapeWriter, Tempo, parse
@@ -118,3 +122,134 @@ def test_a_full_disk_is_said_once_and_nothing_is_missing_when_there_is_space(tmp
     assert len(said) == 2
     assert "No space left on device" in said[0]
     assert "written again, nothing is missing" in said[1]
+
+
+def test_another_recorder_goes_on_with_the_file_of_one_that_died(tmp_path):
+    path = tmp_path / "take.mid"
+    first = Recording(path)
+    first.feed(b'["t",0,120]\n["s",0,3,4]\n["m",0,"s","903c60",0,"lead"]\n["m",480,"s","904060",0,"bass"]\n')
+    first.write()
+    (tmp_path / ".take.mid.1-0.part").write_bytes(b"half")
+    reading, writing = os.pipe()
+    os.write(writing, b'c60",0,"lead"]\n["m",960,"s","803c00",0,""]\n["m",960,"s","903e60",0,"lead"]\n')
+    os.close(writing)
+    record(reading, path, again=True)
+    os.close(reading)
+    assert ons_and_offs(path) == [
+        (0, "note_on", 60), (480, "note_off", 60), (960, "note_on", 62), (960, "note_off", 62),
+        (480, "note_on", 64), (480, "note_off", 64),
+    ]  # fmt: skip
+    assert [track.name for track in mido.MidiFile(path).tracks] == ["livevae", "lead", "bass"]
+
+
+def test_a_file_that_cannot_be_gone_on_with_is_left_and_the_rest_is_beside_it(tmp_path, capfd):
+    path = tmp_path / "take.mid"
+    path.write_bytes(b"MThd and no more")
+    (tmp_path / "take-2.mid").write_bytes(b"of another night")
+    reading, writing = os.pipe()
+    os.write(writing, b'["m",0,"s","903c60",0,"lead"]\n')
+    os.close(writing)
+    record(reading, path, again=True)
+    os.close(reading)
+    assert path.read_bytes() == b"MThd and no more"
+    assert (tmp_path / "take-2.mid").read_bytes() == b"of another night"
+    assert ons_and_offs(tmp_path / "take-3.mid") == [(0, "note_on", 60), (0, "note_off", 60)]
+    assert "what comes now is in" in capfd.readouterr().err
+
+
+class Life:
+    """A recorder's process that dies when it is told to."""
+
+    def __init__(self, started, words):
+        started.append(words)
+        self.status = None
+
+    def poll(self):
+        return self.status
+
+    def wait(self, _):
+        return self.status or 0
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What each recorder was started with beyond its descriptor and its file."""
+    words = []
+    monkeypatch.setattr(recording.subprocess, "Popen", lambda command, **_: Life(words, command[5:]))
+    return words
+
+
+def test_recorders_that_die_at_once_follow_each_other_with_longer_pauses(tmp_path, started):
+    now = 0.0
+    recorder = recording.RecorderProcess(tmp_path / "take.mid", lambda: now)
+    assert recorder.look() == ""
+    times = []
+    while now < 60:
+        now += recording.LOOK
+        recorder._process.status = -9
+        if recorder.look():
+            times.append(now)
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    assert pauses == sorted(pauses)
+    assert recording.LONGEST_PAUSE <= pauses[-1] <= recording.LONGEST_PAUSE + recording.LOOK
+    recorder.close(1.0)
+
+
+def test_what_lies_there_from_another_night_is_not_gone_on_with(tmp_path, started):
+    path = tmp_path / "take.mid"
+    path.write_bytes(b"of another night")
+    now = 0.0
+    recorder = recording.RecorderProcess(path, lambda: now)
+    for written in (False, True):
+        if written:
+            whole_files.write_whole(path, b"of this night")
+        now += 100
+        recorder._process.status = -9
+        assert recorder.look().startswith("the recorder died; another one goes on")
+    recorder.close(1.0)
+    assert started == [[], [], ["again"]]
+
+
+def test_where_no_process_can_be_started_for_another_recorder_it_is_said_and_tried_again(
+    tmp_path, started, monkeypatch
+):
+    now = 0.0
+    recorder = recording.RecorderProcess(tmp_path / "take.mid", lambda: now)
+    recorder._process.status = -9
+
+    def none(*_, **__):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as no_process:
+        no_process.setattr(recording.subprocess, "Popen", none)
+        now += 10
+        assert "no process can be started" in recorder.look()
+    now += 100
+    assert "another one goes on" in recorder.look()
+    recorder.close(1.0)
+
+
+@pytest.mark.real
+def test_a_recorder_that_is_killed_again_and_again_leaves_a_whole_recording(tmp_path):
+    path = tmp_path / "take.mid"
+    recorder = recording.RecorderProcess(path)
+    lives = 3
+    for life in range(lives):
+        note = f'"903{life}60",0,"lead"'.encode()
+        os.write(recorder.tape, b'["m",%d,"s",%s]\n' % (life * 960, note))
+        until = time.monotonic() + 60
+        while not (path.exists() and len(ons_and_offs(path)) == 2 * (life + 1)):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        recorder._process.send_signal(signal.SIGKILL)
+        recorder._process.wait()
+        if life < lives - 1:
+            while not recorder.look():
+                assert time.monotonic() < until
+                time.sleep(0.02)
+    os.write(recorder.tape, b'["m",9600,"s","904060",0,"lead"]\n')
+    recorder.close(30.0)
+    assert [(tick, note) for tick, kind, note in ons_and_offs(path) if kind == "note_on"] == [
+        (0, 0x30), (960, 0x31), (1920, 0x32), (9600, 0x40),
+    ]  # fmt: skip
+    assert [found.name for found in tmp_path.iterdir()] == ["take.mid"]

@@ -3,6 +3,7 @@
 import io
 
 import mido
+import pytest
 from hypothesis import given, strategies as st
 
 from livevae.player.recorder.smf import MidiFile
@@ -129,3 +130,87 @@ def test_a_time_signature_that_is_told_ahead_is_in_the_file_when_it_is_due():
     ]
     signature = tempo[2][1]
     assert (signature.numerator, signature.denominator, signature.clocks_per_click) == (6, 8, 12)
+
+
+def events(file):
+    """[(tick, bytes), ...] of each track, by its name, but for what is no MIDI message."""
+    return {
+        track.name: [(tick, message.bytes()) for tick, message in absolute(track) if not message.is_meta]
+        for track in read(file).tracks
+    }
+
+
+def ons(tracks):
+    """Those of them that begin a note."""
+    return {
+        name: [(tick, data) for tick, data in own if data[0] & 0xF0 == 0x90 and data[2]]
+        for name, own in tracks.items()
+    }
+
+
+def check(own):
+    """Each on has its off."""
+    held = set()
+    for _, data in own:
+        if data[0] & 0xF0 in (0x80, 0x90):
+            key = data[0] & 0xF, data[1]
+            assert (key in held) == (data[0] & 0xF0 == 0x80 or not data[2])
+            held ^= {key}
+    assert held == set()
+
+
+def take(file, tick, voice, data):
+    """A message, or a tempo."""
+    if isinstance(data, float):
+        file.tempo(tick, data)
+    else:
+        file.message(tick, "port", data, voice)
+
+
+voiced = st.lists(
+    st.tuples(
+        st.integers(0, 50_000),
+        st.sampled_from(("lead", "bass", "ü")),
+        st.one_of(
+            st.tuples(st.sampled_from((0x90, 0x80, 0x91)), st.integers(60, 63), st.integers(0, 127)).map(bytes),
+            st.floats(20, 999),
+            st.sampled_from((b"\xc0\x05", b"\xe1\x00\x40", b"\xf0\x01\x02\xf7", b"\xf0" + b"\x01" * 200 + b"\xf7")),
+        ),
+    ),
+    max_size=30,
+).map(lambda history: sorted(history, key=lambda one: one[0]))  # fmt: skip
+
+
+@given(voiced, st.integers(0, 30))
+def test_a_file_that_is_gone_on_with_has_what_came_before_and_after(history, cut):
+    whole, first = MidiFile(), MidiFile()
+    for tick, voice, data in history[:cut]:
+        for file in (whole, first):
+            take(file, tick, voice, data)
+    before = events(first)
+    second = MidiFile.read(first.encode())
+    assert second.encode() == first.encode()
+    for tick, voice, data in history[cut:]:
+        take(whole, tick, voice, data)
+        take(second, tick, voice, data)
+    after = events(second)
+    assert [m for m in read(second).tracks[0] if m.type == "set_tempo"] == [
+        m for m in read(whole).tracks[0] if m.type == "set_tempo"
+    ]
+    for name, own in before.items():
+        assert after[name][: len(own)] == own
+    for own in after.values():
+        check(own)
+    assert ons(after) == ons(events(whole))
+
+
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_what_is_no_whole_file_of_ours_is_not_gone_on_with(noise, cut):
+    file = MidiFile()
+    file.tempo(0, 120)
+    for tick in range(8):
+        file.message(tick * 480, "synth", bytes((0x90, 60 + tick, 90)), "lead")
+    data = file.encode()
+    for broken in (noise, data[: min(cut, len(data) - 1)], data + noise[:7] + b"\0"):
+        with pytest.raises(ValueError, match=r".*"):
+            MidiFile.read(broken)

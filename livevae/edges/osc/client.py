@@ -11,7 +11,7 @@ import itertools
 import math
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -33,13 +33,21 @@ class Client:
         host: where livevae listens.
         port: its OSC port, as a number or as it was typed.
         patience: seconds to wait for an answer.
+        wall: the wall clock there, where it is another than ours; timetags are of it.
     """
 
-    def __init__(self, host: str = HOST, port: int | str = PORT, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        host: str = HOST,
+        port: int | str = PORT,
+        patience: float = PATIENCE,
+        *,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._where = f"{host}:{port}"
         self._patience = patience
         self._ids = itertools.count(1)
-        self._timetags = Timetags()
+        self._timetags = Timetags(wall=wall)
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:

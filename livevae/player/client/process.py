@@ -2,17 +2,14 @@
 
 import asyncio
 import logging
-import os
-import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from livevae.errors import LivevaeError
 from livevae.player.client.child import PATIENCE, Child
 from livevae.player.client.mirror import Mirror, chunked
 from livevae.player.client.port_keeper import PortKeeper
-from livevae.player.client.recording import start_recorder
+from livevae.player.client.recording import LOOK, RecorderProcess
 from livevae.player.client.sender import CommandSender
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.codec import encode
@@ -83,7 +80,8 @@ class PlayerProcess(CommandSender):
         self._playing = True
         self._tape = tape
         self._realtime = realtime
-        self._recorder: subprocess.Popen[bytes] | None = None
+        self._recorder: RecorderProcess | None = None
+        self._minder: asyncio.Task[None] | None = None
         self._mirror = Mirror()
         self._child: Child | None = None
         self._ready = asyncio.Event()
@@ -121,7 +119,9 @@ class PlayerProcess(CommandSender):
         player = cls(Timeline(0, loop.time(), bpm), tuple(ports), tape, realtime=realtime)
         player.on_report = on_report
         if record is not None:
-            player._recorder, player._tape = start_recorder(record)
+            player._recorder = RecorderProcess(record)
+            player._tape = player._recorder.tape
+            player._minder = loop.create_task(player._mind(player._recorder), name="recorder's minder")
         player._keeper = loop.create_task(player._keep(), name="player keeper")
         ready = loop.create_task(player._ready.wait(), name="player ready")
         await asyncio.wait((ready, player._keeper), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -192,13 +192,19 @@ class PlayerProcess(CommandSender):
             await asyncio.wait((self._keeper,), timeout=1.0)
             self._keeper.cancel()
             await asyncio.wait((self._keeper,))
+        if self._minder is not None:
+            self._minder.cancel()
+            await asyncio.wait((self._minder,))
         if self._recorder is not None:
-            if self._tape is not None:
-                os.close(self._tape)
-                self._tape = None
-            with suppress(subprocess.TimeoutExpired):
-                await asyncio.to_thread(self._recorder.wait, PATIENCE)
-            self._recorder = None
+            recorder, self._recorder, self._tape = self._recorder, None, None
+            await asyncio.to_thread(recorder.close, PATIENCE)
+
+    async def _mind(self, recorder: RecorderProcess) -> None:
+        """See that somebody records for as long as the music goes on."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if said := recorder.look():
+                self._tell(Problem(said))
 
     def _do(self, *commands: Command) -> None:
         """Hand commands over in one piece: each system call gives Python's lock to whoever else wants it."""

@@ -3,9 +3,11 @@
 It reads the player's tape from a pipe whose writing ends the server and the player hold, and replaces the
 file whole about once a second. When the last writer is gone, `kill -9` included, the pipe ends: the recorder
 closes the notes that still sound and writes the file for the last time. Where the disk is full it says so, keeps
-everything, and writes when there is space.
+everything, and writes when there is space. Where it dies itself, the server starts another, which goes on with the
+file; the pipe keeps what is said meanwhile.
 """
 
+import itertools
 import os
 import select
 import signal
@@ -28,9 +30,9 @@ LAST_TRIES = 20
 class Recording:
     """The tape's entries, as a file that is whole at any time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: MidiFile | None = None) -> None:
         self._path = path
-        self._file = MidiFile()
+        self._file = file or MidiFile()
         self._rest = b""
         self._failed = False
         self.changed = False
@@ -67,9 +69,22 @@ class Recording:
         return True
 
 
-def record(fd: int, path: Path) -> None:
-    """Read the tape from `fd` until it ends, and keep `path` up to date."""
-    recording = Recording(path)
+def go_on(path: Path) -> Recording:
+    """A recording that goes on with the file of one that died; beside it, where that cannot be read."""
+    try:
+        return Recording(path, MidiFile.read(path.read_bytes()))
+    except FileNotFoundError:
+        return Recording(path)
+    except (OSError, ValueError) as error:
+        names = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+        other = next(name for name in names if not name.exists())
+        _say(f"{path} cannot be gone on with ({error}): what comes now is in {other}")
+        return Recording(other)
+
+
+def record(fd: int, path: Path, *, again: bool = False) -> None:
+    """Read the tape from `fd` until it ends, and keep `path` up to date; `again`: with what is in it."""
+    recording = go_on(path) if again else Recording(path)
     written = time.monotonic() - EVERY
     while True:
         wait = max(0.0, written + EVERY - time.monotonic()) if recording.changed else None
@@ -96,13 +111,13 @@ def _say(text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m livevae.player.recorder FD FILE`, started by the server."""
+    """`python -m livevae.player.recorder FD FILE [again]`, started by the server."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     with suppress(OSError, AttributeError):
         os.nice(10)
-    record(int(arguments[0]), Path(arguments[1]))
+    record(int(arguments[0]), Path(arguments[1]), again=arguments[2:] == ["again"])
     return 0
 
 

@@ -6,7 +6,7 @@ can be closed at any moment.
 
 from collections.abc import Iterable
 
-from livevae.music.midi_file import Track, signature_event, tempo_event, variable_length, whole_file
+from livevae.music.midi_file import Track, chunks, signature_event, tempo_event, variable_length, whole_file
 
 _Key = tuple[str, int, int]
 """Port, channel (from 0) and pitch."""
@@ -17,7 +17,7 @@ class _Track(Track):
 
     __slots__ = ("sounding",)
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str = "") -> None:
         super().__init__(name)
         self.sounding: dict[_Key, None] = {}
 
@@ -48,6 +48,21 @@ class MidiFile:
         self._signatures: list[tuple[int, bytes]] = []
         self._tracks = {voice: _Track(voice) for voice in voices}
         self._owners: dict[_Key, _Track] = {}
+
+    @classmethod
+    def read(cls, data: bytes) -> "MidiFile":
+        """One that goes on where a file of ours ended; what was closed at its end stays closed.
+
+        Raises:
+            ValueError: it is none of ours.
+        """
+        file = cls()
+        tracks = [_Track.read(chunk) for chunk in chunks(data)]
+        if not tracks:
+            raise ValueError("a MIDI file without a track")
+        file._tempo = tracks[0][0]
+        file._tracks = {name: track for track, name in tracks[1:]}
+        return file
 
     @property
     def last_tick(self) -> int:
