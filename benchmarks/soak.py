@@ -134,6 +134,19 @@ class Soak:
 
     # a round
 
+    def scenes(self, count: int) -> None:
+        """A night of nothing but scenes."""
+        record = self.home / "records" / "scenes.mid"
+        night = Night(self, Ears("soak"), record, virtual=False)
+        try:
+            night.start()
+            night.scenes(self._random, count)
+            night.end(signal.SIGTERM)
+        finally:
+            night.ears.close()
+            night.clear()
+        self.look_at_files(record)
+
     def round(self, number: int) -> None:
         """A night in small."""
         virtual = self._random.random() < 0.5
@@ -247,6 +260,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument(
         "--packets", type=int, default=0, help="nothing but so many packets of OSC, at a server that plays"
     )
+    command.add_argument("--scenes", type=int, default=0, help="nothing but so many scenes, good and broken")
     command.add_argument("--log", type=Path, default=Path("soak.log"), help="gets a line a fault (soak.log)")
     command.set_defaults(run=run)
 
@@ -264,7 +278,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"seed {seed}; every fault is in {arguments.log}", flush=True)
         number = 0
         try:
-            while time.monotonic() < until:
+            if arguments.scenes:
+                soak.scenes(arguments.scenes)
+            while not arguments.scenes and time.monotonic() < until:
                 soak.round(number)
                 number += 1
         finally:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import mido
 
+from benchmarks import soak_scenes
 from benchmarks.soak_files import damaged, give
 from livevae.children import environment
 from livevae.edges.osc.client import Client
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 SOON = 20.0
 """Seconds in which what is promised has to be so, on a busy machine."""
+
+SLACK = 4
+"""Threads and files that a server may hold more after thousands of scenes than after hundreds."""
+
+PATIENCE = 4.0
+"""Seconds that an answer is waited for."""
 
 SCENE = """
 tempo = 120
@@ -384,7 +391,7 @@ class Night:
         Raises:
             LivevaeError: there is none, or it was refused.
         """
-        with Client(port=self.port, patience=1.0, wall=self.soak.wall.now) as client:
+        with Client(port=self.port, patience=PATIENCE, wall=self.soak.wall.now) as client:
             return dict(client.ask(*words, ahead=ahead, **pairs))
 
     def ask(self, address: str, *words: Any, **pairs: Any) -> bool:
@@ -404,6 +411,18 @@ class Night:
                 held = {"kB": int(lines["VmRSS"].split()[0]), "threads": int(lines["Threads"])}
                 held["files"] = len(list((folder / "fd").iterdir()))
         return held
+
+    def scenes(self, dice: random.Random, count: int) -> None:
+        """Nothing but scenes, a tenth of them before what the server holds is looked at for the first time."""
+        for part, share in (("a tenth", count // 10), ("all", count - count // 10)):
+            soak_scenes.ask_for(self, dice, share)
+            held = self.resources()
+            self.soak.say(f"resources of the server after {part}: {held}")
+            print(f"after {part}: {held}", flush=True)
+            if part == "a tenth":
+                before = held
+        if any(held[what] > before[what] + SLACK for what in ("threads", "files")):
+            self.soak.found("leak", f"{before}, then {held}")
 
 
 def check(path: Path) -> None:

@@ -64,12 +64,12 @@ def burst(night: "Night", dice: random.Random) -> None:
     """Ask for many saves, and wait for none."""
     with suppress(LivevaeError, OSError), Client(port=night.port, patience=0.1) as client:
         for _ in range(BURST):
-            match dice.randrange(4):
+            match dice.randrange(BURST):
                 case 0:
-                    for name in sorted(night.soak.saved)[-2:]:
+                    for name in sorted(night.soak.saved)[-1:]:
                         client.send("/livevae/persona/load", name)
                         client.send("/livevae/persona/save", name)
-                case 1:
+                case 1 | 2 | 3:
                     client.send("/livevae/keep", "lead", on=1, name=f"kept{dice.randrange(6)}")
                     client.send("/livevae/keep", "lead", on=0)
                 case _:

@@ -221,9 +221,14 @@ class Visit:
 
 def change(night: "Night", dice: random.Random) -> None:
     """Scenes are asked for, one after the other; then the one that it began with, which is heard."""
+    ask_for(night, dice, SCENES)
+
+
+def ask_for(night: "Night", dice: random.Random, count: int) -> None:
+    """Ask for so many."""
     wrong = partial(night.soak.found, "half a scene")
     visit = Visit(night.client_ask, night.soak.home, wrong, lambda: night.runs)
-    visit.go(dice, SCENES)
+    visit.go(dice, count)
     night.soak.counts["scenes taken"] += visit.taken
     night.soak.counts["scenes refused"] += visit.refused
     night.ask("/livevae/scene", "scene")

@@ -11,7 +11,7 @@ from livevae.home import home
 from livevae.music.midi_file import riff_bytes
 from livevae.perform import crib
 from livevae.perform.crib import KeptRiff
-from livevae.whole_files import write_whole
+from livevae.whole_files import sweep, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class FileCrib:
         self._where, self._on_error = where, on_error
         self._riffs: dict[str, KeptRiff | None] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="crib")
+        sweep(where)
         if where.is_dir():
             found = [
                 path for path in where.glob("*.json") if crib.NAME.fullmatch(path.stem) and path.is_file()

@@ -9,7 +9,7 @@ from livevae.budget import file_bytes
 from livevae.errors import LimitError, SceneError
 from livevae.home import home
 from livevae.perform.scene import MAX_BYTES, Scene, parse
-from livevae.whole_files import write_whole
+from livevae.whole_files import sweep, write_whole
 
 DEFAULT = "first-light"
 
@@ -54,6 +54,8 @@ class Shelf:
 
     def __init__(self, beside: Path | None) -> None:
         self._folders = [folder()] if beside is None else [beside, folder()]
+        for where in self._folders:
+            sweep(where)
 
     def find(self, name: str) -> Scene:
         """A scene by name, with or without `.toml`.

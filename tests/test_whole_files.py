@@ -4,10 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from livevae import whole_files
+from livevae.crib import FileCrib
+from livevae.player.client import recording
+from livevae.player.client.recording import RecorderProcess
+from livevae.scene_files import Shelf
 
 
 def dead_pid() -> int:
@@ -141,3 +146,20 @@ def test_who_is_killed_between_two_files_leaves_no_marker_to_believe(
         build()
     assert replaced == ["b.npy", "a.npy"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "b.npy"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda folder: FileCrib(folder).close(),
+        Shelf,
+        lambda folder: RecorderProcess(folder / "other.mid").close(9),
+    ],
+)
+def test_a_start_sweeps_what_a_killed_server_left_in_the_folders_that_it_writes(tmp_path, monkeypatch, start):
+    monkeypatch.setattr(recording.subprocess, "Popen", lambda *_, **__: SimpleNamespace(wait=lambda _: 0))
+    left, kept = tmp_path / f".a.mid.{dead_pid()}-0.part", tmp_path / f".a.mid.{os.getpid()}-0.part"
+    for path in (left, kept):
+        path.write_bytes(b"half")
+    start(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [kept.name]

@@ -78,6 +78,11 @@ REPORT_EVERY = 1.0
 DRAIN = 0.05
 """Seconds that the last offs are given before ports close: JACK sends at its next period (1 to 20 ms)."""
 
+CROWDED = 2.0
+"""The same without real-time priority where nobody waits for it, as when a port is given up or the server died: on a
+crowded machine JACK waits for whoever is late, for a dead server's own client too, and its next period may be that
+far away."""
+
 LEAVING = 0.1
 """Seconds after which a message that rtmidi took has left the process: JACK's longest period is half of that."""
 
@@ -105,7 +110,8 @@ class PlayerLoop:
         self._ports: dict[str, Port] = {}
         self._specs: dict[str, PortSpec] = {}
         self._lost: set[str] = set()
-        self._leaving: list[Port] = []
+        self._leaving: list[tuple[float, Port]] = []
+        self._drain = DRAIN
         self._dead: list[Port | Clock] = []
         self._open_by: float | None = None
         self._splitter = LineSplitter()
@@ -126,12 +132,12 @@ class PlayerLoop:
         self._clocked = ClockChanged(INTERNAL)
         self._look_at = 0.0
         self._playing: bool | None = None
-        self._ended = False
+        self._ended = self._orphaned = False
         self._wake = _signal_pipe()
 
     def run(self, hello: Hello) -> None:
         """Play until told to quit, until SIGTERM, or until the server is gone; release everything then."""
-        self._ahead = AHEAD if hello.realtime else LITTLE_AHEAD
+        self._ahead, self._drain = (AHEAD, DRAIN) if hello.realtime else (LITTLE_AHEAD, CROWDED)
         self._report(hello)
         try:
             while not self._ended:
@@ -140,8 +146,8 @@ class PlayerLoop:
             self._send(self._core.release_all(time.monotonic()))
             self._settle()
             self._count(time.monotonic())
-            time.sleep(DRAIN)
-            for port in [*self._ports.values(), *self._leaving]:
+            time.sleep(self._drain if self._orphaned else DRAIN)
+            for port in [*self._ports.values(), *(port for _, port in self._leaving)]:
                 port.close()
             if self._clock is not None:
                 self._clock.close()
@@ -159,7 +165,8 @@ class PlayerLoop:
             self._settle()
             return
         waiting = self._open_by is not None or self._clock_by is not None
-        if (self._leaving or waiting) and self._gap(now, deadline):
+        leaves = bool(self._leaving) and self._leaving[0][0] <= now
+        if (leaves or waiting) and self._gap(now, deadline):
             self._use_gap()
             self._settle()
             return
@@ -189,6 +196,8 @@ class PlayerLoop:
             self._read_at = time.monotonic()
         if (self._late or self._unsettled) and (timeout is None or timeout > REPORT_EVERY):
             timeout = REPORT_EVERY
+        if self._leaving and listen and (until := self._leaving[0][0] - time.monotonic()) > 0:
+            timeout = until if timeout is None else min(timeout, until)
         if self._clock is not None and listen:
             until = max(0.0, self._look_at - time.monotonic())
             timeout = until if timeout is None else min(timeout, until)
@@ -216,7 +225,7 @@ class PlayerLoop:
         except (OSError, WireError):
             data = b""
         if not data:
-            self._ended = True
+            self._ended = self._orphaned = True
 
     def _obey(self, line: bytes) -> None:
         try:
@@ -311,7 +320,7 @@ class PlayerLoop:
         wanted = {spec.name: spec for spec in ports}
         for name, spec in self._specs.items():
             if name in self._ports and (name not in wanted or wanted[name].target != spec.target):
-                self._leaving.append(self._ports.pop(name))
+                self._leaving.append((time.monotonic() + self._drain, self._ports.pop(name)))
         self._specs = wanted
         self._open_by = time.monotonic() + PATIENCE
         if not self._ports:
@@ -319,8 +328,9 @@ class PlayerLoop:
 
     def _use_gap(self) -> None:
         """Close and open ports, and the clock's, which takes tens of milliseconds."""
-        while self._leaving:
-            self._leaving.pop().close()
+        opens = self._open_by is not None and not self._specs.keys() <= self._ports.keys()
+        while self._leaving and (opens or self._leaving[0][0] <= time.monotonic()):
+            self._leaving.pop(0)[1].close()  # where another opens at once, for it may have the same name
         if self._clock_by is not None:
             self._change_clock(time.monotonic())
         if self._open_by is None:
@@ -411,7 +421,7 @@ class PlayerLoop:
                 raise
             except OSError:
                 self._unread = b""
-                self._ended = True
+                self._ended = self._orphaned = True
 
 
 def quantile(ordered: list[float], q: float) -> float:

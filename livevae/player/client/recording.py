@@ -10,6 +10,7 @@ from pathlib import Path
 
 from livevae.children import environment
 from livevae.errors import LivevaeError
+from livevae.whole_files import sweep
 
 LOOK = 0.5
 """Seconds between two looks whether it lives; the pipe keeps what a player says in some minutes."""
@@ -36,6 +37,7 @@ class RecorderProcess:
         """
         self._path, self._clock = checked(path), clock
         self._before = _stamp(self._path)
+        sweep(self._path.parent)
         self._pause = LOOK
         # ours, too, so that the tape goes on when its reader dies
         self._reading, self.tape = os.pipe()
