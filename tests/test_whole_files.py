@@ -157,9 +157,9 @@ def test_who_is_killed_between_two_files_leaves_no_marker_to_believe(
     ],
 )
 def test_a_start_sweeps_what_a_killed_server_left_in_the_folders_that_it_writes(tmp_path, monkeypatch, start):
-    monkeypatch.setattr(recording.subprocess, "Popen", lambda *_, **__: SimpleNamespace(wait=lambda _: 0))
     left, kept = tmp_path / f".a.mid.{dead_pid()}-0.part", tmp_path / f".a.mid.{os.getpid()}-0.part"
     for path in (left, kept):
         path.write_bytes(b"half")
+    monkeypatch.setattr(recording.subprocess, "Popen", lambda *_, **__: SimpleNamespace(wait=lambda _: 0))
     start(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [kept.name]
