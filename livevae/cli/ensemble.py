@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,10 @@ from livevae.whole_files import workshop
 
 if TYPE_CHECKING:
     from livevae.edges.mqtt.clients import Watcher
+    from livevae.edges.mqtt.parcels import Manifest
+
+BACK = 10.0
+"""Seconds within which a broker gives back what it keeps."""
 
 URL = "mqtt://USER@HOST:PORT/ENSEMBLE"
 
@@ -69,11 +72,11 @@ async def _watching(address: Any, ca: Path | None, *, once: bool) -> None:
             return
         with Live(_table(watcher), auto_refresh=False) as live:
             while True:
-                live.update(_table(watcher), refresh=True)
+                live.update(_table(watcher, connection.why), refresh=True)
                 await asyncio.sleep(0.5)
 
 
-def _table(watcher: "Watcher") -> Any:
+def _table(watcher: "Watcher", why: str = "") -> Any:
     from rich.table import Table
 
     from livevae.edges.mqtt.clients import HEADINGS
@@ -82,7 +85,9 @@ def _table(watcher: "Watcher") -> Any:
     title = "nobody conducts"
     if line is not None and watcher.conductor:
         title = f"{line.conductor} conducts: {line.bpm:.1f} bpm, {line.meter}"
-    table = Table(*HEADINGS, title=title if watcher.online.is_set() else "no broker", title_justify="left")
+    if not watcher.online.is_set():
+        title = f"no broker: {why}" if why else "no broker"
+    table = Table(*HEADINGS, title=title, title_justify="left")
     for row in watcher.rows:
         table.add_row(*row)
     return table
@@ -133,7 +138,9 @@ async def _doing(address: Any, arguments: argparse.Namespace) -> int:
         say(f"{room:<16} {words}")
     if not asker.answers:
         later = "; it waits for its beat" if arguments.at_beat is not None else ""
-        say(f"no room answered within {arguments.wait:g} s{later}")
+        say(
+            f"no room answered within {arguments.wait:g} s{later or '; is one there, and may you command it?'}"
+        )
         return 0 if arguments.at_beat is not None else 1
     return 0 if all(answer.get("ok") for _, answer in asker.answers) else 1
 
@@ -162,7 +169,7 @@ def _run_offer(arguments: argparse.Namespace) -> None:
     name = files.checked_name(arguments.persona)
     manifest, pieces = parcels.parcel(name, path.read_bytes(), card.model, arguments.licence)
     messages = [((str(i),), piece) for i, piece in enumerate(pieces)]
-    asyncio.run(_retain(arguments, name, [*messages, ((), manifest.payload())]))
+    asyncio.run(_retain(arguments, name, [*messages, ((), manifest.payload())], manifest))
     say(
         f"{name} is offered: {manifest.size} bytes, for models of identity {card.model}; licence: {manifest.licence}"
     )
@@ -190,18 +197,34 @@ async def _withdrawing(arguments: argparse.Namespace, name: str) -> None:
 
 
 async def _retain(
-    arguments: argparse.Namespace, name: str, messages: list[tuple[tuple[str, ...], bytes]]
+    arguments: argparse.Namespace,
+    name: str,
+    messages: list[tuple[tuple[str, ...], bytes]],
+    offered: "Manifest | None" = None,
 ) -> None:
-    """Let the broker keep these messages, below the persona's topic."""
+    """Let the broker keep these messages, below the persona's topic.
+
+    Raises:
+        LivevaeError: what is `offered` does not come back: the broker did not take it.
+    """
     from livevae.edges.mqtt import topics
-    from livevae.edges.mqtt.clients import Asker
+    from livevae.edges.mqtt.parcels import Assembler
 
     address = topics.parse(arguments.url, room=False)
-    async with _connected(address, arguments.mqtt_ca, Asker(address.place, "nobody")) as connection:
+    assembler = Assembler(address.place, name)
+    async with _connected(address, arguments.mqtt_ca, assembler) as connection:
         await _online(connection)
         for parts, payload in messages:
             connection.send(address.place.topic("persona", name, *parts), payload, 1, True)
             await connection.drained()
+        until = time.monotonic() + BACK
+        while offered is not None and not assembler.has(offered):
+            if time.monotonic() > until:
+                raise LivevaeError(
+                    f"{name} is not offered: the broker does not let {address.user or 'everybody'} write"
+                    f" {address.place.topic('persona', '#')} (its ACL)"
+                )
+            await asyncio.sleep(0.05)
 
 
 def _run_fetch(arguments: argparse.Namespace) -> None:
@@ -268,12 +291,8 @@ async def _connected(address: Any, ca: Path | None, client: Any) -> Any:
 
     from livevae.edges.mqtt.connection import Connection
 
-    def trouble(line: str) -> None:
-        if "no broker" in line:
-            print(line, file=sys.stderr, flush=True)
-
     identifier = f"livevae-{address.place.ensemble}-{secrets.token_hex(6)}"
-    connection = Connection(address, identifier, ca=ca, say=trouble)
+    connection = Connection(address, identifier, ca=ca, say=lambda _: None)
     task = asyncio.create_task(connection.keep(client))
     try:
         yield connection
@@ -286,7 +305,10 @@ async def _online(connection: Any, patience: float = 5.0) -> None:
     until = time.monotonic() + patience
     while not connection.online:
         if time.monotonic() > until:
-            raise LivevaeError("no broker answers; `livevae ensemble broker` starts one on this machine")
+            hint = (
+                "" if "code:" in connection.why else "; `livevae ensemble broker` starts one on this machine"
+            )
+            raise LivevaeError(f"no broker at {connection.where}: {connection.why or 'no answer'}{hint}")
         await asyncio.sleep(0.02)
 
 

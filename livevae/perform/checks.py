@@ -59,6 +59,10 @@ class Checks:
             raise RequestError(
                 f"{settings.source} is another room's voice, and this server is in no ensemble: start it with --mqtt"
             )
+        if settings.source and settings.source.partition("/")[0] == self._cast.incoming.room:
+            raise RequestError(
+                f"{settings.source} is a voice of this room: `from` is for those of other rooms"
+            )
         check_takes(settings, self._cast.takes(settings.model))
         if settings.attributes and self._desk is not None:
             there = self._desk.attributes(settings.model)

@@ -42,10 +42,12 @@ class Incoming:
 
     Attributes:
         open: whether there is an ensemble at all.
+        room: what this server is called in it.
     """
 
     def __init__(self) -> None:
         self.open = False
+        self.room = ""
         self._riffs: dict[str, list[Ahead]] = {}
         self._stopped: set[str] = set()
         self._waiters: dict[str, dict[asyncio.Future[None], None]] = {}

@@ -34,6 +34,9 @@ def test_in_whatever_order_and_however_often_the_pieces_come_the_bytes_are_whole
         assembler.arrived(message)
     assert assembler.whole.is_set()
     assert assembler.data == data
+    offered = parcel("nora", data, "m", "CC0")[0]
+    assert assembler.has(assembler.manifest)
+    assert not assembler.has(Manifest("nora", "0" * 64, offered.size, offered.model, offered.licence))
 
 
 @given(st.integers(0, 2), st.integers(0, PIECE - 1))

@@ -3,19 +3,23 @@
 import asyncio
 import gc
 import json
+import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ensemble import Mosquitto, Stage, need_mosquitto, stage_on
+from ensemble import Mosquitto, Stage, free_port, need_mosquitto, stage_on
 
+from livevae.cli import ensemble as cli_ensemble, main
 from livevae.edges.mqtt import topics
 from livevae.edges.mqtt.clients import Asker, Watcher
 from livevae.edges.mqtt.connection import Connection
 from livevae.edges.mqtt.payloads import write
+from livevae.models.midime import files as persona_files
 from livevae.perform.scene import parse
 
 pytestmark = [pytest.mark.real, pytest.mark.asyncio]
@@ -177,3 +181,53 @@ async def test_a_broker_that_is_not_there_costs_a_line_and_no_music() -> None:
         assert "no broker at 127.0.0.1:1" in bass.says[0]
         assert len(bass.says) == 1
     assert json.loads(bass.room.farewell()[1])["state"] == "disconnected"
+
+
+async def test_the_broker_for_a_first_try_ends_with_its_command_and_leaves_nothing_behind() -> None:
+    need_mosquitto()
+    port = free_port()
+    words = [sys.executable, "-m", "livevae", "ensemble", "broker", "--port", str(port)]
+    command = await asyncio.create_subprocess_exec(
+        *words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    def answers() -> bool:
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        await until(answers, "it answers")
+    finally:
+        command.terminate()
+    assert await command.wait() == 0
+    assert not answers()
+
+
+async def test_a_persona_that_the_broker_does_not_take_is_not_said_to_be_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    need_mosquitto()
+    users = passwords(tmp_path, "bass", "audience")
+    own = ("user root", "allow_anonymous false", f"password_file {users}", f"acl_file {EXAMPLES / 'acl'}")
+    broker = Mosquitto(tmp_path, own)
+    broker.start()
+    monkeypatch.setattr(cli_ensemble, "BACK", 1.0)
+    shipped = next(iter(persona_files.entries()))
+
+    async def offered(user: str) -> int:
+        monkeypatch.setenv(topics.PASSWORD, f"{user}'s")
+        return await asyncio.to_thread(main, ["ensemble", "offer", shipped, broker.url("", user)[:-1]])
+
+    try:
+        assert await offered("audience") == 1
+        assert "the broker does not let audience write" in capsys.readouterr().err
+        monkeypatch.setattr(cli_ensemble, "BACK", 60.0)
+        assert await offered("bass") == 0
+        monkeypatch.setenv(topics.PASSWORD, "guessed")
+        assert (
+            await asyncio.to_thread(main, ["ensemble", "do", broker.url("", "bass")[:-1], "/livevae/ping"])
+            == 1
+        )
+        assert "Not authorized" in capsys.readouterr().err
+    finally:
+        broker.kill()

@@ -550,6 +550,7 @@ def test_a_flood_of_rooms_is_not_known_without_end() -> None:
 def test_a_source_that_is_none_is_refused() -> None:
     async def play() -> None:
         bass = stage(FakeBroker(), "bass", scene=SCENE)
+        assert "a voice of this room" in bass.do("/livevae/set", "lead", "from", "bass/lead").text
         assert bass.do("/livevae/set", "lead", "from", "nowhere").text.startswith(
             "from names a room and a voice"
         )

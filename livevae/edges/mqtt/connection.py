@@ -113,6 +113,16 @@ class Connection:
         self.dropped = 0
         self.pauses = 0
 
+    @property
+    def why(self) -> str:
+        """Why the broker is not here; "" while it is, or before it was tried."""
+        return self._why
+
+    @property
+    def where(self) -> str:
+        """The broker's host and port."""
+        return f"{self._address.host}:{self._address.port}"
+
     def send(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         """Send it, or drop it where the broker is gone or does not keep up; returns at once."""
         if not self.online:
@@ -195,7 +205,7 @@ class Connection:
             self._queue.clear()
             self.online = True
             if self._why:
-                self._say(f"mqtt    {address.host}:{address.port} is back")
+                self._say(f"mqtt    {self.where} is back")
             else:
                 self._say(f"mqtt    {address}")
             self._why = ""
@@ -264,8 +274,7 @@ class Connection:
         for task in self._tasks:
             task.cancel()
         if not self._why:  # once an outage, for its first reason
-            where = f"{self._address.host}:{self._address.port}"
-            self._say(f"mqtt    no broker at {where}: {why}; the music plays on, and it is tried again")
+            self._say(f"mqtt    no broker at {self.where}: {why}; the music plays on, and it is tried again")
         self._why = self._why or why
 
 

@@ -125,6 +125,10 @@ class Assembler(Visitor):
         except PayloadError:
             return
 
+    def has(self, manifest: Manifest) -> bool:
+        """Whether all bytes of this one are here."""
+        return self.manifest == manifest and hashlib.sha256(self.data).hexdigest() == manifest.hash
+
     def _arrived(self, parts: tuple[str, ...], payload: bytes) -> None:
         match parts:
             case ("persona", name) if name == self._name and payload:

@@ -86,7 +86,7 @@ class Room:
         self.refused = 0
         self.on_decoded: Callable[[Mapping[str, Any]], None] | None = None
         self._setup, self._session, self._sender = setup, session, sender
-        session.cast.incoming.open = True
+        session.cast.incoming.open, session.cast.incoming.room = True, setup.place.room
         self._loop = asyncio.get_running_loop()
         self._number = 0
         self._online = False
