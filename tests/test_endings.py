@@ -1,6 +1,7 @@
 """Commands that are told to end, by Ctrl-C or SIGTERM: at once, with a status that says so, and with what they started."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -38,6 +39,38 @@ def test_ctrl_c_and_sigterm_end_a_command_with_the_status_that_shells_give(
         told(signal.SIGTERM, "render", monkeypatch)
     assert end.value.code == 143
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            PermissionError(errno.EACCES, "no", "/night/datasets"),
+            "livevae: /night/datasets: Permission denied\n",
+        ),
+        (OSError(errno.ENOSPC, "no"), "livevae: No space left on device\n"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_or_a_full_disk_is_a_sentence(
+    wrong: OSError, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parse(_: object) -> object:
+        raise wrong
+
+    monkeypatch.setattr(cli, "parser", parse)
+    assert cli.main(["model"]) == 1
+    assert capsys.readouterr().err == sentence
+    with pytest.raises(OSError, match="no"):
+        cli.main(["model", "--verbose"])
+
+
+def test_a_fault_of_the_network_is_none_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(_: object) -> object:
+        raise OSError(errno.EADDRINUSE, "in use")
+
+    monkeypatch.setattr(cli, "parser", parse)
+    with pytest.raises(OSError, match="in use"):
+        cli.main(["model"])
 
 
 def test_a_second_sigterm_is_the_systems_own() -> None:

@@ -2,8 +2,10 @@
 
 import argparse
 import difflib
+import errno
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +29,15 @@ GROUPS = (
 this order until the command is known, so those that a performer waits for come first."""
 
 
+MENDABLE = frozenset(
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST",
+                 "ELOOP", "ENAMETOOLONG", "EFBIG", "EMFILE", "ENFILE")
+    if hasattr(errno, name)
+)  # fmt: skip
+"""Faults of files, folders and disks: the performer's to mend wherever they are met, so a sentence and no traceback."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status.
 
@@ -44,6 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         except BrokenPipeError:
             return 0
+        except OSError as error:
+            if error.errno is None or error.errno not in MENDABLE or "--verbose" in argv:
+                raise
+            what = f"{error.filename}: " if error.filename else ""
+            print(f"livevae: {what}{os.strerror(error.errno)}", file=sys.stderr)
+            return 1
 
 
 def _run(argv: list[str]) -> int:

@@ -16,7 +16,15 @@ from livevae.edges.osc.limits import (
     network,
 )
 from livevae.edges.osc.timetags import Timetags
-from livevae.edges.osc.turns import MOST_PACKETS, SHARE, STRETCH, Turns
+from livevae.edges.osc.turns import (
+    EACH,
+    MOST_PACKETS,
+    MOST_SOURCES,
+    MOST_WAITING,
+    SHARE,
+    STRETCH,
+    Turns,
+)
 from livevae.edges.osc.udp import MOST_MESSAGES, Door, UdpEdge
 from livevae.perform.requests import Ping, Reply
 from livevae.virtual_time import virtual_time
@@ -90,6 +98,42 @@ def test_a_source_that_sends_too_much_has_no_room_and_others_have():
     taken, other = under_virtual_time(run)
     assert sum(taken) in range(MOST_PACKETS, MOST_PACKETS + 3)
     assert other
+
+
+def elsewhere(number):
+    return f"198.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7770
+
+
+@pytest.mark.parametrize("packet", [bytes([1]), b"", bytes([1]) * 60_000])
+def test_however_many_machines_seem_to_send_little_waits_and_this_one_has_room(packet):
+    """Packets without a byte have none to count."""
+
+    async def run():
+        work = Work(1.0)
+        work.open = lambda packet, addr: [(addr, 0)]
+        work.turns = Turns(work.open, work.work, work.now)
+        taken = sum(work.turns.add(packet, elsewhere(number)) for number in range(20_000))
+        assert work.turns.waiting <= MOST_SOURCES + 1
+        return taken, work.turns.add(packet, HERE)
+
+    taken, here = under_virtual_time(run)
+    assert taken <= min(MOST_SOURCES, MOST_WAITING // (len(packet) + EACH)) + 2
+    assert here
+
+
+def test_this_machine_has_every_other_turn_however_many_machines_send():
+    async def run():
+        work = Work(0.001)
+        for number in range(200):
+            work.turns.add(bytes([5]), elsewhere(number))
+        work.turns.add(bytes([20]), HERE)
+        while work.turns.waiting:
+            await asyncio.sleep(0.01)
+        return [index for index, (_, (addr, _)) in enumerate(work.done) if addr == HERE]
+
+    ours = under_virtual_time(run)
+    assert len(ours) == 20
+    assert max(ours) < 60
 
 
 class Edge(UdpEdge):

@@ -1,15 +1,17 @@
 """Whose turn it is: packets wait here, and are worked on a little at a time, so that the music has the loop between.
 
-Each source has a queue of its own, and they take turns. The work takes at most `SHARE` of the loop's time, and no more
-than `STRETCH` seconds at a stretch, however much comes in and whatever it asks for.
+Each source has a queue of its own, and they take turns. Programs on this machine, whose addresses nobody else can
+claim, have every other turn and room of their own, however many machines seem to send. The work takes at most `SHARE`
+of the loop's time, and no more than `STRETCH` seconds at a stretch, however much comes in and whatever it asks for.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from livevae.edges.osc.limits import Bucket, full
+from livevae.edges.osc.limits import Addr, Bucket, full, is_local
 
 T = TypeVar("T")
 
@@ -26,7 +28,29 @@ MOST_BYTES = 131_072
 """Bytes of one source's packets that may wait."""
 
 MOST_WAITING = 1_048_576
-"""Bytes of all packets that may wait."""
+"""Bytes of all packets that may wait, from this machine and from all others, with `EACH` more for each packet."""
+
+EACH = 64
+"""Bytes that a packet takes beside its own."""
+
+MOST_SOURCES = 256
+"""Sources that may wait, on this machine and elsewhere: who sends from a false address can send from a million."""
+
+
+@dataclass(slots=True)
+class _Source(Generic[T]):
+    """What one source waits with, and the bytes of its packets."""
+
+    queue: "deque[bytes | T]" = field(default_factory=deque)
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Side(Generic[T]):
+    """The sources on this machine, or all others, in the order of their turns; and the bytes of their packets."""
+
+    sources: dict[Addr, _Source[T]] = field(default_factory=dict)
+    bytes: int = 0
 
 
 class Turns(Generic[T]):
@@ -40,39 +64,42 @@ class Turns(Generic[T]):
 
     def __init__(
         self,
-        open_: Callable[[bytes, tuple[str | int, ...]], list[T]],
-        work: Callable[[T, tuple[str | int, ...]], None],
+        open_: Callable[[bytes, Addr], list[T]],
+        work: Callable[[T, Addr], None],
         clock: Callable[[], float],
     ) -> None:
         self._open, self._work, self._clock = open_, work, clock
         self._time: Bucket = full(SHARE, STRETCH, clock())
-        self._queues: dict[tuple[str | int, ...], deque[bytes | T]] = {}
-        self._bytes: dict[tuple[str | int, ...], int] = {}
-        self._all = 0
+        self._here, self._elsewhere = _Side[T](), _Side[T]()
+        self._here_is_next = True
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
         """How many packets and pieces wait."""
-        return sum(map(len, self._queues.values()))
+        return sum(
+            len(source.queue) for side in (self._here, self._elsewhere) for source in side.sources.values()
+        )
 
-    def waits(self, addr: tuple[str | int, ...]) -> bool:
+    def waits(self, addr: Addr) -> bool:
         """Whether something of this source waits."""
-        return addr in self._queues
+        return addr in self._here.sources or addr in self._elsewhere.sources
 
-    def add(self, packet: bytes, addr: tuple[str | int, ...]) -> bool:
+    def add(self, packet: bytes, addr: Addr) -> bool:
         """Put a packet into its source's queue, and work on what there is time for; False where it has no room."""
-        queue = self._queues.get(addr)
-        size = self._bytes.get(addr, 0)
-        if queue is not None and (len(queue) >= MOST_PACKETS or size + len(packet) > MOST_BYTES):
+        side = self._here if is_local(addr) else self._elsewhere
+        source = side.sources.get(addr)
+        if side.bytes + len(packet) + EACH > MOST_WAITING:
             return False
-        if self._all + len(packet) > MOST_WAITING:
+        if source is None:
+            if len(side.sources) >= MOST_SOURCES:
+                return False
+            source = side.sources[addr] = _Source()
+        elif len(source.queue) >= MOST_PACKETS or source.bytes + len(packet) > MOST_BYTES:
             return False
-        if queue is None:
-            queue = self._queues[addr] = deque()
-        queue.append(packet)
-        self._bytes[addr] = size + len(packet)
-        self._all += len(packet)
+        source.queue.append(packet)
+        source.bytes += len(packet)
+        side.bytes += len(packet) + EACH
         if self._alarm is None:
             self.work()
         return True
@@ -82,20 +109,19 @@ class Turns(Generic[T]):
         self._alarm = None
         began = self._clock()
         self._time.fill(began)
-        while self._queues:
+        while side := self._next_side():
             if self._time.tokens <= 0:
                 ready = self._time.filled + (STRETCH - self._time.tokens) / SHARE
                 self._alarm = asyncio.get_running_loop().call_later(max(ready - began, 0.0), self.work)
                 return
-            addr = next(iter(self._queues))
-            queue = self._queues.pop(addr)
+            self._here_is_next = side is self._elsewhere
+            addr = next(iter(side.sources))
+            source = side.sources.pop(addr)
             try:
-                self._piece(queue, addr)
+                self._piece(source, side, addr)
             finally:
-                if queue:
-                    self._queues[addr] = queue
-                else:
-                    self._bytes.pop(addr, None)
+                if source.queue:
+                    side.sources[addr] = source
                 now = self._clock()
                 self._time.tokens -= now - began
                 began = now
@@ -104,15 +130,18 @@ class Turns(Generic[T]):
         """Forget what waits."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._queues.clear()
-        self._bytes.clear()
-        self._all = 0
+        self._here, self._elsewhere = _Side[T](), _Side[T]()
 
-    def _piece(self, queue: "deque[bytes | T]", addr: tuple[str | int, ...]) -> None:
-        first = queue.popleft()
+    def _next_side(self) -> _Side[T] | None:
+        """Whose turn it is; None where nothing waits."""
+        sides = (self._here, self._elsewhere) if self._here_is_next else (self._elsewhere, self._here)
+        return next((side for side in sides if side.sources), None)
+
+    def _piece(self, source: _Source[T], side: _Side[T], addr: Addr) -> None:
+        first = source.queue.popleft()
         if isinstance(first, bytes):
-            self._bytes[addr] -= len(first)
-            self._all -= len(first)
-            queue.extendleft(reversed(self._open(first, addr)))
+            source.bytes -= len(first)
+            side.bytes -= len(first) + EACH
+            source.queue.extendleft(reversed(self._open(first, addr)))
         else:
             self._work(first, addr)
