@@ -87,7 +87,10 @@ class FileCrib:
             write_whole(self._where / f"{kept.name}.mid", midi)
             write_whole(self._where / f"{kept.name}.json", crib.text(kept).encode())
         except (OSError, ValueError) as error:
-            self._on_error(f"{kept.name} is kept until livevae ends, and cannot be written: {error}")
+            why = getattr(error, "strerror", None) or error
+            self._on_error(
+                f"{kept.name} is kept until livevae ends, and cannot be written to {self._where}: {why}"
+            )
 
 
 def _when(path: Path) -> tuple[float, str]:
