@@ -70,7 +70,8 @@ def morph(
         for seed in range(seeds)
         for step in range(STEPS)
     ]
-    if any(name not in personas.of(persona_files.load(names[0]).model) for name in names):
+    prior = next((one.prior for one in personas.values() if one.prior), "")
+    if any(name not in personas.of(personas[names[0]].model, prior) for name in names):
         raise LivevaeError(f"{names[0]} and {names[1]} speak different models")
     decoded = [riff for at in range(0, len(recipes), 64) for riff in decoder.decode(recipes[at : at + 64])]
     made = np.stack([from_riff(config, riff) for riff in decoded])

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from livevae.cli.alignment import add_options as add_alignment_options, alignment_of
 from livevae.errors import ModelError
-from livevae.latent.personas import CROSSINGS, SPACES, Z
+from livevae.latent.personas import CROSSINGS, SPACES, U, Z
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime import (
@@ -199,6 +199,8 @@ def _list(_: argparse.Namespace) -> None:
         loss = f"{total:.3f}" if isinstance(total, float) else ""
         model = models.get(card.model, f"not here ({card.about.get('base', card.model)})")
         origin = "comes with livevae" if entry.shipped else ""
+        if fitting.prior_trouble(card):
+            origin = "its learned prior is not here"
         table.add_row(name, str(model), str(card.about.get("windows", "")), loss, origin)
     console.print(table)
 
@@ -215,6 +217,10 @@ def _show(args: argparse.Namespace) -> None:
     console.print(f"  file     {path}")
     fits = [name for name in shelf.with_latent() if identity_of(name) == card.model]
     console.print(f"  model    {card.model}, {'here: ' + fits[0] if fits else 'which is not here'}")
+    if card.space == U:
+        console.print(
+            f"  prior    {card.prior}, {'which is not here' if fitting.prior_trouble(card) else 'here'}"
+        )
     for title in ("windows", "options", "losses", "licence"):
         if title in about:
             value = about[title]

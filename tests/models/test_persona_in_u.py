@@ -246,6 +246,10 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     shelf.place("small").write_bytes(model.read_bytes())
     assert main(["persona", "import", file, "--name", "guest"]) == 0
     assert "guest was trained over a learned prior that is not here" in capsys.readouterr().out
+    assert main(["persona", "list"]) == 0
+    assert capsys.readouterr().out.count("its learned prior is not here") == 2
+    assert main(["persona", "show", "guest"]) == 0
+    assert f"{persona_files.load('guest').prior}, which is not here" in capsys.readouterr().out
 
 
 @pytest.mark.real
