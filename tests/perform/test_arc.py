@@ -1,6 +1,7 @@
 """An arc: a voice's settings take their turns, and give way to a performer's hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -105,6 +106,23 @@ def test_drums_fill_in_before_the_arcs_next_leg_and_a_crash_is_on_it() -> None:
     assert {tick // BAR for tick, pitch in struck if pitch in (38, 45, 48, 50)} == {3, 7}
     assert min(tick for tick, pitch in struck if pitch == 38) == 3 * BAR + BAR // 2
     assert [tick for tick, pitch in struck if pitch == 49] == [4 * BAR, 8 * BAR]
+
+
+def test_the_bundled_jig_is_in_six_eight_and_each_part_of_its_tunes_comes_twice() -> None:
+    class Faithful(FakeDecoder):
+        def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
+            return super().decode([replace(one, index=one.index if one.drift else 0) for one in recipes])
+
+    scene = parse(scene_files.bundled()["jig"].read_text().replace("jig = 1", "base = 1"))
+    done = render(scene, lambda _: Faithful(), bars=32, has_model=lambda _: True)
+    assert done.meters == ((0, 6, 8),)
+    part = 8 * 2880
+    lead = [(tick, data[1]) for tick, data in done.messages if data[0] == 0x90]
+    parts = [
+        [pitch for tick, pitch in lead if number * part <= tick + 200 < number * part + part]
+        for number in range(4)
+    ]
+    assert parts[0] == parts[1] != parts[2] == parts[3]
 
 
 @pytest.mark.parametrize("name", sorted(scene_files.bundled()))

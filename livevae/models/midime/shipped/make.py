@@ -28,9 +28,13 @@ RIFFS = HERE / "riffs"
 LICENCES = {
     "arcade": "BSD-3-Clause (Freedoom), see riffs/README.md",
     "fiddle": "public domain (Ryan's Mammoth Collection, 1883), see riffs/README.md",
+    "jig": "public domain (Ryan's Mammoth Collection, 1883), see riffs/README.md",
     "lied": "CC0 (OpenScore Lieder), see riffs/README.md",
 }
 """The licence of each persona's riffs, which its file tells."""
+
+BASES = {"jig": "cat-mel_2bar_12"}
+"""The models of those that speak another than the default one."""
 
 MOST_WINDOWS = 4000
 """Windows that directions are found in."""
@@ -42,7 +46,8 @@ def main(arguments: list[str]) -> int:
     try:
         base = midime_training.Base.open()
         for folder in sorted(path for path in RIFFS.iterdir() if path.is_dir()):
-            made = persona(folder, base)
+            own = midime_training.Base.open(BASES[folder.name]) if folder.name in BASES else base
+            made = persona(folder, own)
             console.print(f"{made.name}: {made.about['windows']} windows, in {made.space}")
         if arguments:
             attributes_of(base, [Path(argument) for argument in arguments], console)
