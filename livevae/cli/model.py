@@ -69,6 +69,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="of melodies that stay in their key; the rest is moved by up to 7 semitones (default: %(default)s)",
     )  # fmt: skip
     fit.add_argument(
+        "--vary", type=float, default=0.0, metavar="SHARE",
+        help="of drum windows and grooves that come with their halves swapped and others' instruments (default: 0)",
+    )  # fmt: skip
+    fit.add_argument(
         "--temper", type=float, nargs=2, default=(1.0, 1.0), metavar=("FLOW", "REST"),
         help="how far u is drawn in, along the principal directions and along the rest (default: 1 1)",
     )  # fmt: skip

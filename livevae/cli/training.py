@@ -103,6 +103,13 @@ def _add_train(commands: Any) -> None:
         "--begin-with", default="", metavar="MODEL", help="a model whose weights, those that fit, come first"
     )
     parser.add_argument(
+        "--keep-encoder", action="store_true", help="train the decoder alone: every z stays what it is"
+    )
+    parser.add_argument(
+        "--rests", type=float, default=1.0, metavar="WEIGHT",
+        help="grooves: of velocities' and offsets' errors where nothing is struck (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--average", type=float, default=0.999, help="decay of the running average of weights"
     )
     parser.add_argument("--seed", type=int, default=1)

@@ -19,7 +19,7 @@ from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.packed import Packed
 from livevae.models.musicvae.prior import Prior
-from livevae.models.training import encodings, prior as fitting
+from livevae.models.training import batches, encodings, prior as fitting
 from livevae.perform import voice as voices
 from livevae.perform.settings import VoiceSettings
 
@@ -215,6 +215,34 @@ def test_a_prior_to_begin_with_learns_on_along_its_own_directions(music, tmp_pat
     wider = fitting.Options(**{**fitting.asdict(options), "hidden": 24})
     with pytest.raises(ModelError, match="other directions, couplings or units"):
         fitting.train(model, music[:160], music[160:], tmp_path / "other", wider, begin=held)
+
+
+def test_rearranged_drums_are_what_each_instrument_played_in_a_bar_somewhere() -> None:
+    windows = np.random.default_rng(0).integers(0, 512, (200, 32))
+    made = batches.rearranged(windows, np.random.default_rng(1))
+    bits = np.arange(9)
+
+    def bars(tokens: np.ndarray) -> list[set[bytes]]:
+        return [{bar.tobytes() for bar in (tokens >> bit & 1).reshape(-1, 16)} for bit in bits]
+
+    assert all(new <= old for new, old in zip(bars(made), bars(windows), strict=True))
+    halves = {half.tobytes() for half in windows.reshape(-1, 16)}
+    assert 0.2 < np.mean([half.tobytes() in halves for half in made.reshape(-1, 16)]) < 0.5
+    rows = np.concatenate([windows[..., None] >> bits & 1] * 3, -1)
+    again = batches.rearranged(rows, np.random.default_rng(1))
+    np.testing.assert_array_equal(again[..., :9], made[..., None] >> bits & 1)
+    np.testing.assert_array_equal(again[..., 9:18], again[..., :9])
+
+
+def test_a_prior_of_drums_hears_them_rearranged_where_it_is_asked_to() -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(configuration("cat-drums_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10))
+    windows = np.random.default_rng(0).integers(0, 512, (80, 32)).astype(np.uint16)
+    plain = encodings.encodings(model, windows, most=70, own_key=0.85, seed=1)
+    varied = encodings.encodings(model, windows, most=70, own_key=0.85, seed=1, vary=0.4)
+    assert (len(plain.mu), plain.own, varied.own) == (70, 70, 70)
+    assert len(varied.mu) == 70 * (1 + encodings.REARRANGED)
+    np.testing.assert_array_equal(varied.mu[:70], plain.mu)
 
 
 def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:

@@ -15,7 +15,7 @@ from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
 from livevae.models.musicvae.heads import Groove
 from livevae.models.musicvae.networks import MusicVAE
-from livevae.models.training import evaluate_groove, groove_music, trainer as training_loop
+from livevae.models.training import evaluate_groove, groove_music, growth, trainer as training_loop
 from livevae.models.training.crew import Crew
 from livevae.models.training.options import Options
 from livevae.models.training.trainer import Trainer
@@ -178,6 +178,16 @@ def test_the_loss_is_the_heads():
     )
 
 
+def test_what_is_said_of_rests_weighs_as_much_as_is_asked():
+    outputs, music = 3 * torch.randn(4, 16, 27), torch.from_numpy(groove_windows.rows(performances(4, 16)))
+    whole, half, struck = (evaluate_groove.loss(outputs, music, weight) for weight in (1.0, 0.5, 0.0))
+    torch.testing.assert_close(half, (whole + struck) / 2)
+    elsewhere = outputs.clone()
+    elsewhere[..., 9:] += 5 * (1 - music[..., :9].repeat(1, 1, 2))
+    torch.testing.assert_close(evaluate_groove.loss(elsewhere, music, 0.0), struck)
+    assert (struck < whole).all()
+
+
 # training
 
 
@@ -243,6 +253,31 @@ def test_a_run_begins_with_another_model_where_its_weights_fit(tmp_path):
     begun.save()
     said = assembling.load(tmp_path / "next" / "model.safetensors")[1]["training"]["options"]
     assert said["begin_with"] == "first/model.safetensors"
+
+
+def test_with_its_encoder_kept_every_z_stays_what_it_is_and_the_decoder_learns(tmp_path):
+    data = performances(16), performances(4, seed=1)
+    run_whole(options(tmp_path / "first", steps=4, narrow=5, widen_at=2.0), data)
+    path = tmp_path / "wide.safetensors"
+    narrow, about = assembling.load(tmp_path / "first" / "model.safetensors")
+    wide = MusicVAE(narrow.config.replace(encoder=(12,)))
+    wide.load_state_dict(growth.widen(growth.tensors(narrow), growth.tensors(wide)))
+    assembling.save(path, wide, about)
+    asked = options(
+        tmp_path / "next", begin_with=str(path), narrow=5, widen_at=2.0, keep_encoder=True, rests=0.1
+    )
+    run_whole(asked, data)
+    first, after = (assembling.load(tmp_path / run / "model.safetensors")[0] for run in ("first", "next"))
+    heard = groove_music.lesson_of(first.config, data[0], torch.device("cpu"))[0]
+    for a, b in zip(first.posterior(heard), after.posterior(heard), strict=True):
+        torch.testing.assert_close(a, b)
+    kept = dict(after.named_parameters())
+    changed = [name for name, value in first.named_parameters() if not torch.equal(value, kept[name])]
+    assert any(name.startswith("cores") for name in changed)
+    with pytest.raises(ModelError, match="--begin-with"):
+        options(tmp_path, keep_encoder=True)
+    with pytest.raises(ModelError, match="does not fit"):
+        Trainer(options(tmp_path, begin_with=str(path), narrow=4, keep_encoder=True), *data, Crew())
 
 
 def test_nothing_that_fits_to_begin_with_is_an_error(tmp_path):

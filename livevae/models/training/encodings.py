@@ -12,17 +12,20 @@ from torch import Tensor
 from livevae.errors import ModelError
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import Prior
-from livevae.models.training.batches import transposed
+from livevae.models.training.batches import rearranged, transposed
 from livevae.models.training.groove_music import HEARD, lesson_of
 from livevae.models.training.token_music import separate
 
 FEWEST = 64
 """Fewer windows than this make no prior."""
 
+REARRANGED = 3
+"""So many times drum windows are encoded rearranged, each time in another way, where a prior is to hear such."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encodings:
-    """Posteriors of windows: mu and sigma `[N, latent]` float16; the first `own` of them are in their own key."""
+    """Posteriors of windows: mu and sigma `[N, latent]` float16; the first `own` are of windows as they were played."""
 
     mu: NDArray[np.float16]
     sigma: NDArray[np.float16]
@@ -36,16 +39,18 @@ def encodings(
     most: int,
     own_key: float,
     seed: int,
+    vary: float = 0.0,
     note: Callable[[float], object] = lambda _: None,
 ) -> Encodings:
-    """Encode windows, evenly spread over the data, melodies partly moved to other keys.
+    """Encode windows, evenly spread over the data, melodies also in other keys, drums also rearranged.
 
     Args:
         model: whose encoder.
         windows: as stored.
         most: so many of them at most, and melodies once more in other keys, unless
         own_key: is 1: the share of melodies that stay in their key.
-        seed: of what is chosen and moved.
+        seed: of what is chosen, moved and rearranged.
+        vary: above 0 drums and grooves are encoded `REARRANGED` times more, see `batches.rearranged`.
         note: told the share that is done.
 
     Raises:
@@ -61,6 +66,9 @@ def encodings(
     count = min(len(windows), most)
     own = np.sort(chance.permutation(len(windows))[:count])
     others = np.sort(chance.permutation(len(windows))[:count]) if pitched and own_key < 1 else own[:0]
+    if config.learns in ("drums", "groove") and vary > 0:
+        # in no order: neighbours are of one song, and they lend each other instruments
+        others = np.concatenate([chance.permutation(len(windows))[:count] for _ in range(REARRANGED)])
     narrow = narrowed(model)
     mus, sigmas = [], []
     done = 0
@@ -68,7 +76,8 @@ def encodings(
         for first in range(0, len(chosen), 512):
             batch = windows[chosen[first : first + 512]]
             if moved:
-                batch = transposed(batch.astype(np.int64), (-7, 7), chance)
+                batch = batch.astype(np.int64)
+                batch = transposed(batch, (-7, 7), chance) if pitched else rearranged(batch, chance)
             mu, sigma = posterior(narrow, batch)
             mus.append(mu.numpy().astype(np.float16))
             sigmas.append(sigma.numpy().astype(np.float16))

@@ -32,13 +32,17 @@ OFFSET_BINS = 24
 """Of half a step early to half a step late: a bin is a twenty-fourth of a step."""
 
 
-def loss(outputs: Tensor, music: Tensor) -> Tensor:
-    """`heads.Groove.loss` summed over a window, [N]: nats of hits and squared errors of the rest."""
+def loss(outputs: Tensor, music: Tensor, rests: float = 1.0) -> Tensor:
+    """`heads.Groove.loss` summed over a window, [N]: nats of hits and squared errors of the rest.
+
+    With `rests` below 1, errors of velocities and offsets weigh so much less where nothing is struck: what is said
+    there is not heard, and the mean over hits and rests is softer than any stroke.
+    """
     hits, velocities, offsets = outputs.chunk(3, -1)
     y_hits, y_velocities, y_offsets = music.chunk(3, -1)
     crossed = torch.nn.functional.binary_cross_entropy_with_logits(hits, y_hits, reduction="none")
     squared = (torch.sigmoid(velocities) - y_velocities) ** 2 + (torch.tanh(offsets) - y_offsets) ** 2
-    return (crossed + squared).sum((1, 2))
+    return (crossed + squared * (rests + (1 - rests) * y_hits)).sum((1, 2))
 
 
 def music(outputs: Tensor, noise: Tensor | float = 0.0) -> Tensor:

@@ -71,6 +71,8 @@ class Options(RunOptions):
         sampled: share of the decoder's inputs that are its own samples at the end (scheduled sampling,
             decoded in one parallel pass); it grows from 0 at half of the run.
         widen_at: share of the run.
+        keep_encoder: whether the decoder alone is trained: a prior and personas of the model begun with stay valid.
+        rests: weight of the errors of a groove's velocities and offsets where nothing is struck.
         lengths: a curriculum, ((8, 0.05), (16, 0.15)): stretches of 8 steps until 5 % of the run, 16 until 15 %, then
             whole windows. To carry a few notes through z is learnt soon, and all of them from there.
     """
@@ -81,6 +83,8 @@ class Options(RunOptions):
     transpose: tuple[int, int] = (-7, 7)
     sampled: float = 0.0
     widen_at: float = 0.6
+    keep_encoder: bool = False
+    rests: float = 1.0
     lengths: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -90,6 +94,8 @@ class Options(RunOptions):
             raise ModelError(f"--lengths is for flat decoders; {config.name} decodes segment by segment")
         if self.narrow and (len(config.encoder) > 1 or config.encode_segments):
             raise ModelError(f"--narrow is for encoders of one layer; {config.name} has another")
+        if self.keep_encoder and not self.begin_with:
+            raise ModelError("--keep-encoder keeps that of the model that --begin-with names")
         if self.vary and config.learns not in ("drums", "groove"):
             raise ModelError(
                 f"--vary is for drums and grooves of nine instruments; {config.name} plays others"

@@ -1,7 +1,8 @@
 """Fitting a model's learned prior: a flow on the principal directions of its encodings of music. Torch.
 
 The z's that it learns are draws of the posterior, mu + sigma * noise with new noise in every batch. Melodies are also
-heard in other keys; `own_key` says how many of them stay in their own. The part that is kept is the one that gives
+heard in other keys; `own_key` says how many of them stay in their own. Drums are also heard rearranged, `vary` says how
+many. The part that is kept is the one that gives
 held-out music the highest likelihood: a flow with so few songs learns them by heart before long.
 """
 
@@ -43,6 +44,7 @@ class Options:
         weight_decay: AdamW's.
         dropout: share of a coupling's hidden units that are left out of a step.
         own_key: share of the melodies that stay in their key; the rest is moved by -7 to 7 semitones.
+        vary: share of drum windows and grooves that are rearranged, see `batches.rearranged`.
         noise: how much of the posterior's deviation is added to mu.
         encodings: the most windows that are encoded.
         average: decay of the running average of weights.
@@ -58,6 +60,7 @@ class Options:
     weight_decay: float = 1e-3
     dropout: float = 0.0
     own_key: float = 0.85
+    vary: float = 0.0
     noise: float = 1.0
     encodings: int = 250_000
     average: float = 0.999
@@ -176,6 +179,7 @@ def train(
     average = Flow(options.dim, options.layers, options.hidden)
     average.load_state_dict(flow.state_dict())
     loss = torch.optim.AdamW(flow.parameters(), options.learning_rate, weight_decay=options.weight_decay)
+    own = options.own_key if model.config.music in ("melody", "trio") else 1 - options.vary
     rows = torch.from_numpy(axes.rows[: options.dim] / axes.spread[: options.dim, None])
     mean = torch.from_numpy(axes.mean)
     mu, sigma = (torch.from_numpy(one) for one in (held.mu, held.sigma))
@@ -204,7 +208,7 @@ def train(
         for group in loss.param_groups:
             group["lr"] = options.learning_rate * min(1, (step + 1) / 200) * 0.5 * (1 + np.cos(np.pi * done))
         flow.train()
-        these = _places(held, options, chance)
+        these = _places(held, options.batch, own, chance)
         value = nats(flow, draw(these, mu, sigma, chance))
         loss.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -239,14 +243,14 @@ def train(
     return tensors, about
 
 
-def _places(held: Encodings, options: Options, chance: torch.Generator) -> Tensor:
-    """Which encodings come in a step: so many in their own key."""
+def _places(held: Encodings, batch: int, share: float, chance: torch.Generator) -> Tensor:
+    """Which encodings come in a step: such a share of them as they were played."""
     others = len(held.mu) - held.own
-    own = torch.randint(held.own, (options.batch,), generator=chance)
+    own = torch.randint(held.own, (batch,), generator=chance)
     if not others:
         return own
-    moved = held.own + torch.randint(others, (options.batch,), generator=chance)
-    return torch.where(torch.rand(options.batch, generator=chance) < options.own_key, own, moved)
+    moved = held.own + torch.randint(others, (batch,), generator=chance)
+    return torch.where(torch.rand(batch, generator=chance) < share, own, moved)
 
 
 def _encoded(
@@ -265,6 +269,7 @@ def _encoded(
         most=options.encodings,
         own_key=options.own_key,
         seed=options.seed,
+        vary=options.vary,
         note=lambda done: show("encoding", done),
     )
     with replacing(path) as part, part.open("wb") as file:

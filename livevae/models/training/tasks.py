@@ -86,9 +86,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Grooves:
-    """Drum performances, and what a GrooVAE hears of them."""
+    """Drum performances, and what a GrooVAE hears of them; `rests` as in `evaluate_groove.loss`."""
 
     config: Config
+    rests: float = 1.0
 
     def lesson(self, windows: NDArray[Any], device: torch.device) -> Lesson:  # noqa: D102
         heard, music, controls = lesson_of(self.config, windows, device)
@@ -97,7 +98,7 @@ class Grooves:
         return Lesson(heard, music, controls)
 
     def loss(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> Tensor:  # noqa: D102, ARG002
-        return evaluate_groove.loss(outputs.float(), music).mean()
+        return evaluate_groove.loss(outputs.float(), music, self.rests).mean()
 
     def right(self, model: MusicVAE, outputs: Tensor, music: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102, ARG002
         predicted, hits = outputs[..., :DRUMS] >= 0, music[..., :DRUMS] > 0.5
@@ -111,8 +112,8 @@ class Grooves:
         return evaluate_groove.scores(model, windows)
 
 
-def task_of(config: Config) -> Task:
-    """What a model of this configuration learns.
+def task_of(config: Config, rests: float = 1.0) -> Task:
+    """What a model of this configuration learns; of grooves, see `evaluate_groove.loss` for `rests`.
 
     Raises:
         ModelError: livevae cannot train such models.
@@ -120,7 +121,7 @@ def task_of(config: Config) -> Task:
     if token_music.known(config):
         return Tokens(config)
     if config.name in HEARD:
-        return Grooves(config)
+        return Grooves(config, rests)
     raise ModelError(
         f"training knows melodies (also over chords), drums, trios and grooves, and {config.name} is none"
     )

@@ -21,7 +21,14 @@ from livevae.models.checkpoints import shelf
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE, kl
-from livevae.models.training import crew as training_crew, evaluate, growth, run_folder, tasks, token_music
+from livevae.models.training import (
+    crew as training_crew,
+    evaluate,
+    growth,
+    run_folder,
+    tasks,
+    token_music,
+)
 from livevae.models.training.batches import Batches
 from livevae.models.training.crew import Crew
 from livevae.models.training.options import Options
@@ -47,7 +54,7 @@ class Trainer:
     def __init__(self, options: Options, train: Any, test: Any, crew: Crew) -> None:
         self.options, self.crew, self.test = options, crew, test
         self.config = configuration(options.config)
-        self.task = tasks.task_of(self.config)
+        self.task = tasks.task_of(self.config, options.rests)
         if train.shape[1] != self.config.steps:
             raise ModelError(
                 f"{self.config.name} hears {self.config.steps} steps; the data has {train.shape[1]}"
@@ -74,7 +81,9 @@ class Trainer:
         config = self.config if wide else self.config.replace(encoder=(self.options.narrow,))
         if self.options.dropout is not None:
             config = config.replace(dropout=self.options.dropout)
-        return MusicVAE(config).to(self.device)
+        model = MusicVAE(config).to(self.device)
+        model.encoder.requires_grad_(not self.options.keep_encoder)
+        return model
 
     def _new_optimizer(self) -> torch.optim.Adam:
         """Adam, over gradients that are all parts of one vector: clipped and averaged in one go."""
@@ -108,6 +117,9 @@ class Trainer:
         if self.crew.rank == 0:
             fresh = [name for name, _ in self._named() if name not in taken]
             run_folder.write_begun(Path(self.options.run), self.options.begin_with, taken, fresh)
+        missing = [name for name, _ in self._named() if name.startswith("encoder.") and name not in taken]
+        if self.options.keep_encoder and missing:
+            raise ModelError(f"the encoder of {self.options.begin_with} does not fit {self.config.name}")
 
     def _restore(self) -> None:
         with torch.no_grad():
