@@ -2,13 +2,16 @@
 
 Two classifiers, each trained on half of the windows and asked about the other half: a logistic one on n-grams of
 intervals and lengths, and a small recurrent one (a GRU) on the tokens. Both hear pitches from the first note on, so
-keys and registers do not tell. Held-out music stands on one side, and as much of each source on the other, in turn;
+keys and registers do not tell. Of drums they hear which are struck at each step, of grooves neither how hard nor how
+early. Held-out music stands on one side, and as much of each source on the other, in turn;
 training music among them says what songs give away that are only other songs. A seed draws other windows, samples,
 halves and first weights: the table has the mean of the seeds and their standard deviation.
 """
 
 import argparse
 from typing import TYPE_CHECKING, Any
+
+from livevae.music.groove import DRUMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +26,13 @@ BUCKETS = 4096
 
 HOLD, OFF = 0, 1
 
+MELODIES = 128
+"""Symbols of melodies; drums have 2 ** 9."""
+
 
 def add_command(below: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command `tell-apart`."""
-    text = "whether a classifier tells a melody model's samples from held-out music, by prior"
+    text = "whether a classifier tells a model's samples from held-out music, by prior"
     bench = below.add_parser("tell-apart", help=text, description=text[0].upper() + text[1:] + ".")
     bench.add_argument("--model", default="", metavar="NAME|PATH", help="default: the default melody model")
     bench.add_argument(
@@ -55,18 +61,28 @@ def relative(windows: "NDArray[Any]") -> "NDArray[np.int64]":
     )
 
 
-def ngrams(windows: "NDArray[Any]") -> "NDArray[np.float64]":
-    """Counts [N, BUCKETS] of one, two and three (interval, length, place in the beat) in a row."""
+def struck(windows: "NDArray[Any]") -> "NDArray[np.int64]":
+    """Drum tokens [N, steps] as they are, or those of grooves' hits: [N, steps, 27], stored or as rows."""
+    import numpy as np
+
+    if windows.ndim == 2:
+        return windows.astype(np.int64)
+    hits = np.asarray(windows[..., :DRUMS]) > 0.5
+    return np.asarray((hits << np.arange(DRUMS)).sum(-1), np.int64)
+
+
+def ngrams(windows: "NDArray[Any]", *, drums: bool = False) -> "NDArray[np.float64]":
+    """Counts [N, BUCKETS] of one, two and three (interval or drums struck, length, place in the beat) in a row."""
     import numpy as np
 
     found = np.zeros((len(windows), BUCKETS))
-    for row, window in enumerate(relative(windows)):
+    for row, window in enumerate(struck(windows) if drums else relative(windows)):
         places = np.flatnonzero(window != HOLD)
         ends = np.append(places, len(window))[1:]
         steps, before = [], 60
         for place, end in zip(places, ends, strict=True):
             token = int(window[place])
-            interval = 99 if token == OFF else token - before
+            interval = token + 100 if drums else 99 if token == OFF else token - before
             before = before if token == OFF else token
             steps.append((interval, int(end - place), int(place) % 4))
         for count in (1, 2, 3):
@@ -87,11 +103,13 @@ def halves(count: int, seed: int) -> "NDArray[np.bool_]":
     return learn
 
 
-def logistic_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 300, seed: int = 0) -> float:
+def logistic_accuracy(
+    real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 300, seed: int = 0, *, drums: bool = False
+) -> float:
     """The share that a ridge logistic regression on n-grams gets right of the half that it was not fitted on."""
     import numpy as np
 
-    x = np.concatenate([ngrams(real), ngrams(made)])
+    x = np.concatenate([ngrams(real, drums=drums), ngrams(made, drums=drums)])
     y = np.concatenate([np.ones(len(real)), np.zeros(len(made))])
     learn = halves(len(y), seed)
     x = (x - x[learn].mean(0)) / (x[learn].std(0) + 0.1)
@@ -104,18 +122,21 @@ def logistic_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", rounds: int = 
     return float(np.mean(((x[~learn] @ weights + bias) > 0) == (y[~learn] > 0.5)))
 
 
-def recurrent_accuracy(real: "NDArray[Any]", made: "NDArray[Any]", epochs: int, seed: int = 0) -> float:
+def recurrent_accuracy(
+    real: "NDArray[Any]", made: "NDArray[Any]", epochs: int, seed: int = 0, *, drums: bool = False
+) -> float:
     """The share that a GRU of 48 units gets right of the half that it was not trained on."""
     import numpy as np
     import torch
     from torch import nn
 
     torch.manual_seed(seed)
-    x = torch.from_numpy(np.concatenate([relative(real), relative(made)]))
+    heard, symbols = (struck, 2**DRUMS) if drums else (relative, MELODIES)
+    x = torch.from_numpy(np.concatenate([heard(real), heard(made)]))
     y = torch.cat([torch.ones(len(real)), torch.zeros(len(made))])
     chosen = torch.from_numpy(halves(len(y), seed))
     learn, ask = chosen.nonzero()[:, 0], (~chosen).nonzero()[:, 0]
-    names, gru, head = nn.Embedding(128, 24), nn.GRU(24, 48, batch_first=True), nn.Linear(96, 1)
+    names, gru, head = nn.Embedding(symbols, 24), nn.GRU(24, 48, batch_first=True), nn.Linear(96, 1)
 
     def score(rows: torch.Tensor) -> torch.Tensor:
         hidden = gru(names(rows))[0]
@@ -154,6 +175,7 @@ class Sources:
         self._data = dataset.load(arguments.data)
         self._most, self._temperature = int(arguments.windows), float(arguments.temperature)
         self._model = Model.load(arguments.model)
+        self.drums = self._model.config.learns in ("drums", "groove")
         self._learned = priors.load(identity_of(arguments.model))
         self._beside = {name: Model.load(shelf.find(name)) for name in arguments.beside}
 
@@ -174,7 +196,7 @@ class Sources:
         u = np.stack([chance.normal(7 + seed, chance.LATENT, i, 0, width) for i in range(len(real))])
 
         def sampled(model: "Model", z: "NDArray[Any]") -> "NDArray[Any]":
-            return np.asarray(model.tokens(z.astype(np.float32), self._temperature, 11 + seed))
+            return np.asarray(model.music(z.astype(np.float32), self._temperature, 11 + seed))
 
         found = {"training music": some(self._data.train), "normal prior": sampled(self._model, u)}
         if self._learned is not None:
@@ -196,10 +218,9 @@ def _run(arguments: argparse.Namespace) -> None:
         real, others = sources.of(seed)
         count = len(real)
         for name, made in others.items():
-            told = logistic_accuracy(real, made, seed=seed)
-            found.setdefault(name, []).append(
-                (told, recurrent_accuracy(real, made, arguments.epochs, seed=seed))
-            )
+            told = logistic_accuracy(real, made, seed=seed, drums=sources.drums)
+            heard = recurrent_accuracy(real, made, arguments.epochs, seed=seed, drums=sources.drums)
+            found.setdefault(name, []).append((told, heard))
     table = Table(
         "held-out music or",
         "logistic, n-grams",

@@ -73,8 +73,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="of drum windows and grooves that come with their halves swapped and others' instruments (default: 0)",
     )  # fmt: skip
     fit.add_argument(
+        "--last", action="store_true",
+        help="keep the flow as it is at the end; default: where held-out music was likeliest",
+    )  # fmt: skip
+    fit.add_argument(
         "--temper", type=float, nargs=2, default=(1.0, 1.0), metavar=("FLOW", "REST"),
-        help="how far u is drawn in, along the principal directions and along the rest (default: 1 1)",
+        help="how far u is drawn in (above 1: out), along the principal directions and the rest (default: 1 1)",
     )  # fmt: skip
     fit.add_argument(
         "--begin-with", type=Path, metavar="FILE",

@@ -34,3 +34,17 @@ def test_a_silent_window_has_no_ngrams_and_halves_are_drawn_by_the_seed() -> Non
     np.testing.assert_array_equal(first, again)
     assert first.sum() == 50
     assert (first != other).any()
+
+
+def test_drums_are_told_by_what_is_struck_and_grooves_by_their_hits() -> None:
+    chance = np.random.default_rng(0)
+    beats = np.zeros((400, 32), np.uint16)
+    beats[:, ::8], beats[:, 4::8] = 1, 2
+    beats[:, 2::4] = 4 * (chance.random((400, 8)) < 0.8)
+    real, alike = beats[:200], beats[200:]
+    other = np.where(chance.random((200, 32)) < 0.5, chance.integers(0, 512, (200, 32)), 0).astype(np.uint16)
+    assert tell_apart.logistic_accuracy(real, other, drums=True) > 0.9
+    assert tell_apart.recurrent_accuracy(real, other, 4, drums=True) > 0.9
+    assert tell_apart.logistic_accuracy(real, alike, drums=True) < 0.65
+    rows = np.concatenate([other[..., None] >> np.arange(9) & 1, np.ones((200, 32, 18), int)], -1)
+    np.testing.assert_array_equal(tell_apart.struck(rows), other)

@@ -217,6 +217,21 @@ def test_a_prior_to_begin_with_learns_on_along_its_own_directions(music, tmp_pat
         fitting.train(model, music[:160], music[160:], tmp_path / "other", wider, begin=held)
 
 
+def test_the_end_of_a_training_is_kept_where_it_is_asked_for(music, tmp_path, monkeypatch) -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(SMALL).eval()
+    ends = []
+    for folder, looks, last in (("a", 30, True), ("b", 10_000, True), ("c", 50, False)):
+        monkeypatch.setattr(fitting, "REPORT", looks)
+        ticks = iter(range(100_000))
+        monkeypatch.setattr(fitting.time, "monotonic", lambda ticks=ticks: next(ticks) / 1000)
+        asked = fitting.Options(**{**fitting.asdict(OPTIONS), "last": last})
+        ends.append(fitting.train(model, music[:160], music[160:], tmp_path / folder, asked)[0])
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name])
+    assert not np.array_equal(ends[0]["w_scale.0"], ends[2]["w_scale.0"])
+
+
 def test_rearranged_drums_are_what_each_instrument_played_in_a_bar_somewhere() -> None:
     windows = np.random.default_rng(0).integers(0, 512, (200, 32))
     made = batches.rearranged(windows, np.random.default_rng(1))

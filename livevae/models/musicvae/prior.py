@@ -30,6 +30,9 @@ MOST_LAYERS = 64
 STEEPEST = np.float32(1.5)
 """The most that one coupling scales a component by, as a logarithm."""
 
+WIDEST = 1.25
+"""The farthest that u may be drawn out."""
+
 PER_LAYER = ("linear", "w_in", "b_in", "w_mid", "b_mid", "w_scale", "b_scale", "w_shift", "b_shift")
 """A layer's tensors, each named `NAME.INDEX`."""
 
@@ -50,7 +53,7 @@ class Prior:
             tensors: `mean [latent]`, `axes [latent, latent]` (rows, orthonormal, of falling variance),
                 `spread [latent]` along them; of each layer i `linear.i [k, k]`, `w_in.i [hidden, k - k // 2]`,
                 `w_mid.i [hidden, hidden]`, `w_scale.i` and `w_shift.i [k // 2, hidden]` and their biases.
-            about: layers, and "temper": how far u is drawn in along the flow's k directions and along the rest.
+            about: layers, and "temper": how far u is drawn in or out along the flow's k directions and along the rest.
 
         Raises:
             ModelError: tensors are missing, of other shapes, or not finite.
@@ -65,7 +68,11 @@ class Prior:
         try:
             layers = int(about["layers"])
             temper = [float(value) for value in about["temper"]]
-            if not 1 <= layers <= MOST_LAYERS or len(temper) != 2 or not all(0.05 < t <= 1 for t in temper):
+            if (
+                not 1 <= layers <= MOST_LAYERS
+                or len(temper) != 2
+                or not all(0.05 < t <= WIDEST for t in temper)
+            ):
                 raise ValueError("layers or temper")  # noqa: TRY301  (told below, with the others)
             self.mean, self.axes, self.spread = (
                 np.asarray(tensors[name], np.float32) for name in ("mean", "axes", "spread")

@@ -2,8 +2,8 @@
 
 The z's that it learns are draws of the posterior, mu + sigma * noise with new noise in every batch. Melodies are also
 heard in other keys; `own_key` says how many of them stay in their own. Drums are also heard rearranged, `vary` says how
-many. The part that is kept is the one that gives
-held-out music the highest likelihood: a flow with so few songs learns them by heart before long.
+many. The flow that is kept is the one that gives held-out music the highest likelihood: with so few songs it learns
+them by heart before long. Its samples go on coming nearer to music for a while after that; `last` keeps the end.
 """
 
 import json
@@ -47,6 +47,7 @@ class Options:
         vary: share of drum windows and grooves that are rearranged, see `batches.rearranged`.
         noise: how much of the posterior's deviation is added to mu.
         encodings: the most windows that are encoded.
+        last: whether the flow is kept as it is at the end, and not where held-out music was likeliest.
         average: decay of the running average of weights.
         seed: of everything random.
     """
@@ -63,6 +64,7 @@ class Options:
     vary: float = 0.0
     noise: float = 1.0
     encodings: int = 250_000
+    last: bool = False
     average: float = 0.999
     seed: int = 1
 
@@ -231,6 +233,9 @@ def train(
                 log.write(json.dumps(line) + "\n")
             show(f"step {step:,}  nats {line['nats']:.2f}  held out {apart:.2f}", done)
             _keep(state, flow, average, loss, kept, {"step": step, "seconds": elapsed, "best": best})
+    if options.last:
+        with torch.no_grad():
+            best, kept = float(nats(average.eval(), held_out)), average.tensors()
     tensors = {"mean": axes.mean, "axes": axes.rows, "spread": axes.spread, **kept}
     about = {
         "layers": options.layers,
