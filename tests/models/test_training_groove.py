@@ -248,7 +248,6 @@ def test_a_run_begins_with_another_model_where_its_weights_fit(tmp_path):
     begun = Trainer(asked, *data, Crew())
     for name, value in begun.model.named_parameters():
         assert torch.equal(value, dict(first.named_parameters())[name])
-    (tmp_path / "next").mkdir()
     begun.step()
     begun.save()
     said = assembling.load(tmp_path / "next" / "model.safetensors")[1]["training"]["options"]

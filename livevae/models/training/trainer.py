@@ -114,12 +114,11 @@ class Trainer:
                     taken.append(name)
         if not taken:
             raise ModelError(f"nothing of {self.options.begin_with} fits {self.config.name}")
-        if self.crew.rank == 0:
-            fresh = [name for name, _ in self._named() if name not in taken]
-            run_folder.write_begun(Path(self.options.run), self.options.begin_with, taken, fresh)
-        missing = [name for name, _ in self._named() if name.startswith("encoder.") and name not in taken]
-        if self.options.keep_encoder and missing:
+        fresh = [name for name, _ in self._named() if name not in taken]
+        if self.options.keep_encoder and any(name.startswith("encoder.") for name in fresh):
             raise ModelError(f"the encoder of {self.options.begin_with} does not fit {self.config.name}")
+        if self.crew.rank == 0:
+            run_folder.write_begun(Path(self.options.run), self.options.begin_with, taken, fresh)
 
     def _restore(self) -> None:
         with torch.no_grad():
