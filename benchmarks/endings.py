@@ -30,8 +30,8 @@ SOON = 15.0
 
 MIDI = "none"
 SCENE = "tempo = 120\n[voice.lead]\nbars = 1\n"
-SERVICES = ("serve", "worker", "broker")
-"""Commands that go on until they are told to end, and then say that all is well."""
+NOT_KILLED = ("broker", "rehearse")
+"""Not ended by SIGKILL: mosquitto, and a server that plays on whatever becomes of its screen, go on then."""
 
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "serve": (
@@ -263,7 +263,7 @@ def run(arguments: argparse.Namespace) -> int:
         endings.prepare()
         for _ in range(arguments.rounds):
             for name in arguments.only:
-                for number in SIGNALS:
+                for number in SIGNALS[:2] if name in NOT_KILLED else SIGNALS:
                     endings.end(name, number, endings.random.uniform(0.02, arguments.longest))
         endings.sweep()
     finally:

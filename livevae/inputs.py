@@ -18,7 +18,7 @@ from livevae.edges.osc.limits import full
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
 from livevae.latent.recipe import NORMAL, PRIORS
-from livevae.perform.voice import Timing
+from livevae.perform.voice import MOST_LEAD, Timing
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import Timeline, checked_bpm
@@ -31,9 +31,6 @@ MAX_LINE = 1 << 18
 MAX_INPUTS = 5_000_000
 MAX_SECONDS = 24 * 3600.0
 """How long a night is at most."""
-
-MAX_AHEAD = 60.0
-"""Seconds of a lead or a lookahead."""
 
 MAX_ZERO = 1e7
 """Seconds that tick 0 lies from the log's beginning, on either side."""
@@ -179,7 +176,7 @@ class Head:
         if type(self.seed) is not int or abs(self.seed) >= MAX_SEED:
             raise ValueError("a seed is a whole number")
         for seconds in (self.lead, self.lookahead):
-            if not _within(seconds, MAX_AHEAD) >= 0:
+            if not _within(seconds, MOST_LEAD) >= 0:
                 raise ValueError("lead and lookahead are 0 to 60 seconds")
         if self.prior not in PRIORS:
             raise ValueError(f"a prior is {' or '.join(PRIORS)}, not {self.prior!r}")

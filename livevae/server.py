@@ -30,7 +30,7 @@ from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
-from livevae.perform.voice import Timing
+from livevae.perform.voice import MOST_LEAD, Timing
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.clocks.opening import why_not
@@ -126,8 +126,11 @@ class Models:
 
 
 def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
-    """How early a riff should be begun, in seconds, when a decode takes `p99` at the worst: four times that."""
-    return max(LEAST_LEAD, lookahead + 4 * p99)
+    """How early a riff should be begun, in seconds, when a decode takes `p99` at the worst: four times that.
+
+    On a machine that is too slow, or too busy, for the scene that would be minutes.
+    """
+    return min(MOST_LEAD, max(LEAST_LEAD, lookahead + 4 * p99))
 
 
 def prelude_for(p99: float, lookahead: float = LOOKAHEAD) -> float:

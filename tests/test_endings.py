@@ -168,6 +168,12 @@ def test_a_broker_ends_with_the_command_that_started_it(number: signal.Signals, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("lead", ["-1", "61", "nan", "inf"])
+def test_a_lead_of_no_use_is_refused(lead: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--midi", "none", "--osc", "127.0.0.1:0", f"--lead={lead}"]) == 1
+    assert capsys.readouterr().err == f"livevae: --lead is 0 to 60 seconds, not {lead}\n"
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_worker_ends_well(number: signal.Signals) -> None:

@@ -7,8 +7,17 @@ from hypothesis import given, settings, strategies as st
 
 from livevae.errors import LivevaeError
 from livevae.inputs import MAX_LINE, Head, Input, line_of, load, read
+from livevae.perform.voice import Timing
+from livevae.server import lead_for
 
 HEAD = line_of(Head())
+
+
+@given(st.floats(0, 1e6))
+def test_the_log_of_a_machine_however_slow_can_be_read(p99):
+    """60 voices on a crowded machine were begun 75 s ahead, and no replay took the log."""
+    lead = lead_for(p99)
+    assert read([line_of(Head(lead=lead))]).head.lead == Timing(lead).lead == lead
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from livevae.edges.osc.udp import Door
 from livevae.errors import LivevaeError, RequestError
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
+from livevae.perform.voice import MOST_LEAD
 from livevae.server import (
     LEAST_LEAD,
     PRELUDE,
@@ -151,6 +152,7 @@ async def test_a_scene_that_asks_for_what_is_not_there_ends_it_with_its_sentence
 async def test_lead_and_port_names_follow_simple_rules() -> None:
     assert lead_for(0.001) == LEAST_LEAD
     assert lead_for(0.5) > 2.0
+    assert lead_for(40.0) == MOST_LEAD
     assert prelude_for(0.001) == PRELUDE
     assert prelude_for(0.5) > 2.0
     assert port_names(("virtual", "TR-8", "minilogue")) == ("livevae", "TR-8", "minilogue")

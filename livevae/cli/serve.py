@@ -143,6 +143,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     from livevae import crib, scene_files, server
     from livevae.edges.osc.udp import Door, parse_endpoint
     from livevae.perform.requests import Clock
+    from livevae.perform.voice import MOST_LEAD
     from livevae.tempo.timeline import TempoError, checked_bpm
 
     server.allow_files()
@@ -167,6 +168,8 @@ def _run_serve(arguments: argparse.Namespace) -> None:
         source, device="" if source == "mqtt" else device, conduct=source == "mqtt" and device != ""
     )
     shelf = scene_files.Shelf(own)
+    if arguments.lead is not None and not 0 <= arguments.lead <= MOST_LEAD:
+        raise LivevaeError(f"--lead is 0 to {MOST_LEAD:.0f} seconds, not {arguments.lead:g}")
     options = server.Options(
         scene=scene,
         shelf=shelf.find,

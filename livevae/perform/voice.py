@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from livevae.perform.incoming import Incoming
 
 
+MOST_LEAD = 60.0
+"""Seconds. What is asked for is heard so much later; and no log of a night says more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How far ahead of its sound the work is done, in seconds.
@@ -43,9 +47,10 @@ class Timing:
     lookahead: float = 0.06
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lookahead <= self.lead:
+        if not 0 <= self.lookahead <= self.lead <= MOST_LEAD:
             raise ValueError(
-                f"lead {self.lead} must be at least lookahead {self.lookahead}, and neither negative"
+                f"lead {self.lead} must be at least lookahead {self.lookahead}, neither negative, and"
+                f" {MOST_LEAD:.0f} at most"
             )
 
 

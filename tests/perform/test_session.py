@@ -1,6 +1,7 @@
 """Whole lines under virtual time: request in, notes out."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Self
 
@@ -467,6 +468,9 @@ def test_an_hour_of_music() -> None:
 def test_lookahead_longer_than_lead_is_refused() -> None:
     with pytest.raises(ValueError, match="at least lookahead"):
         Timing(lead=0.1, lookahead=0.2)
+    for lead in (61.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="60 at most"):
+            Timing(lead=lead)
 
 
 class EveryStep(FakeDecoder):
