@@ -179,6 +179,21 @@ def test_a_bundle_of_too_many_messages_is_refused_with_one_answer():
     ]
 
 
+def test_of_those_that_find_no_room_among_too_many_nobody_is_answered_and_the_performer_hears_it_seldom():
+    async def run():
+        said = []
+        edge = Edge(1.0, on_error=said.append)
+        for number in range(5_000):
+            edge.datagram_received(PING, elsewhere(number))
+        return said, len(edge.sent), edge.counts
+
+    said, sent, counts = under_virtual_time(run)
+    assert set(said) == {"too much came from too many at once, and some of it was left out"}
+    assert len(said) <= 3
+    assert sent <= 2
+    assert counts.too_many >= 5_000 - MOST_SOURCES - 2
+
+
 def test_what_there_is_no_room_for_is_refused_with_one_answer_and_a_good_message_later_is_done():
     async def run():
         edge = Edge(each=0.01)

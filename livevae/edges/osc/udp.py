@@ -36,7 +36,7 @@ LONGEST_MESSAGE = 8_192
 """Bytes of one message: all settings of a voice have 500, a blend over 64 personas 5,000."""
 
 KEPT_OUT_PER_SECOND = 0.2
-"""Lines a second that tell the performer who was kept out, after a burst of `KEPT_OUT_BURST`."""
+"""Lines a second that tell the performer who was kept out or left out, after a burst of `KEPT_OUT_BURST`."""
 
 KEPT_OUT_BURST = 3.0
 
@@ -182,11 +182,15 @@ class UdpEdge(asyncio.DatagramProtocol):
         self._limits.came(addr, len(data), self._clock())
         if self._subscriptions is not None:
             self._subscriptions.seen(addr)
-        if not self._turns.waits(addr):
+        waits = self._turns.waits(addr)
+        if not waits:
             self._overrun.discard(addr)
         if self._turns.add(data, addr):
             return
         self._too_many += 1
+        if not waits:  # its address may be as false as those of the others, so nothing is answered
+            self._complain("too much came from too many at once, and some of it was left out")
+            return
         if addr not in self._overrun:
             if len(self._overrun) >= SOURCES:
                 self._overrun.clear()
@@ -284,6 +288,9 @@ class UdpEdge(asyncio.DatagramProtocol):
 
     def _keep_out(self, complaint: str) -> None:
         self._kept_out += 1
+        self._complain(complaint)
+
+    def _complain(self, complaint: str) -> None:
         if self._on_error is not None and self._complaints.take(self._clock()):
             self._on_error(complaint)
 
