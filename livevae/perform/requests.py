@@ -350,7 +350,7 @@ class PersonaTrain(Request):
     Attributes:
         name: what to call it; one of that name is replaced.
         model: whose z it speaks; "" is the default model.
-        epochs: 0 is the usual number.
+        epochs: of a MidiMe; 0 is what is usual (for melodies, where there is a learned prior, none).
     """
 
     name: str
