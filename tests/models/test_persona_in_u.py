@@ -111,6 +111,17 @@ def test_crossings_lie_between_two_riffs_and_as_far_from_one_as_they_should(
 
 
 @settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 24))
+def test_riffs_that_are_nearly_the_same_are_crossed_half_way(seed: int, count: int) -> None:
+    chance = np.random.default_rng(seed)
+    riffs = chance.normal(size=DIM) + 0.1 * chance.normal(size=(count, DIM))
+    for made in gaussian.crossed(riffs, seed)[::64]:
+        apart = np.sort(np.linalg.norm(riffs - made, axis=1))
+        assert np.isclose(apart[:, None], apart, atol=1e-6).sum() > count
+        assert apart[0] > 1e-3
+
+
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_of_many_riffs_every_draw_is_near_a_crossing_and_near_draws_are_near(seed: int) -> None:
     chance = np.random.default_rng(seed)

@@ -514,7 +514,9 @@ ADDRESSES: tuple[Address, ...] = (
         needs_word=True,
         settings=(
             Setting("model", str, "", None, None, "", "whose z it speaks; empty is the default model"),
-            Setting("epochs", int, 0, 0, 100_000, "", "passes of a MidiMe over the takes; 0 is what is usual"),
+            Setting(
+                "epochs", int, 0, 0, 100_000, "", "passes of a MidiMe over the takes; 0 is what is usual"
+            ),
         ),
         example=("nora",),
     ),

@@ -24,7 +24,7 @@ what makes a Gaussian's draws less like the performer than the riffs are."""
 OWN = 0.1
 """Deviation that one riff has by itself, in every direction; more riffs have it the less the more they are."""
 
-MANY = 64
+MANY = 32
 """Riffs from which on there are crossings: of fewer, there would be little else than slips between two."""
 
 AWAY = 2.4
@@ -32,7 +32,13 @@ AWAY = 2.4
 performer at 8 to 10: nearer ones are copies more often, others less like the performer."""
 
 ALIKE = 2
-"""Riffs most like one, of those not nearer than 1.6 times `AWAY`, with which it is crossed."""
+"""Riffs most like one with which it is crossed; of few riffs more of them, so that there are `PAIRS`."""
+
+NEAREST = 1.6
+"""How far those are from it at least, as a multiple of `AWAY`: nearer ones would leave a crossing a copy of both."""
+
+PAIRS = 256
+"""Pairs of riffs that are crossed, at least: of fewer, samples would repeat."""
 
 KEPT = 96
 """Directions that crossings have: riffs differ by less than a hundredth of their variance in all others together."""
@@ -66,12 +72,15 @@ def crossed(u: NDArray[np.float64], seed: int = 1) -> NDArray[np.float64]:
     """
     random = np.random.Generator(np.random.PCG64(seed))
     near = np.resize(random.permutation(len(u)), MOST_CROSSINGS)
-    squares = (u * u).sum(1)
+    rows, squares = np.arange(len(near)), (u * u).sum(1)
     apart = np.sqrt(np.maximum(squares[near, None] + squares - 2 * u[near] @ u.T, 0))
-    apart[(apart < 1.6 * AWAY)] = np.inf
-    likest = np.argsort(apart, 1)[:, :ALIKE]
-    far = likest[np.arange(len(near)), random.integers(0, likest.shape[1], len(near))]
-    share = np.minimum(AWAY / apart[np.arange(len(near)), far], 0.5)[:, None]
+    away = np.where(apart < NEAREST * AWAY, np.inf, apart)
+    # of riffs that are all too near, the farthest
+    away[np.isinf(away).all(1)] = -apart[np.isinf(away).all(1)]
+    among = min(max(ALIKE, PAIRS // len(u)), len(u))
+    choices = np.where((away < 0).any(1), 1, np.minimum(np.isfinite(away).sum(1), among))
+    far = np.argsort(away, 1)[rows, random.integers(0, among, len(near)) % choices]
+    share = np.minimum(AWAY / np.maximum(apart[rows, far], AWAY), 0.5)[:, None]
     return np.asarray((1 - share) * u[near] + share * u[far])
 
 
