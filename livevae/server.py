@@ -191,7 +191,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         lead = lead_for(batch) if options.lead is None else options.lead
         if shared is not None:
             # so that what nobody answers is decoded here in time, as it would have been without workers
-            shared.patience = max(0.0, lead - LOOKAHEAD - 2 * times.p99 - RESERVE)
+            shared.patience = max(0.0, lead - LOOKAHEAD - 2 * batch - RESERVE)
         log = None
         if options.log is not None:
             log = LogWriter(options.log, asyncio.get_running_loop().time)

@@ -38,8 +38,8 @@ RECEIVES = (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
 """Bytes that wait for us on this side, at most: in a flood what is read is not older than need be."""
 
 _FOREIGN = logging.getLogger(f"{__name__}.aiomqtt")
-_FOREIGN.setLevel(logging.ERROR)
-"""aiomqtt warns of many calls at a time: in a flood, a log without end."""
+_FOREIGN.setLevel(logging.CRITICAL)
+"""What aiomqtt warns of is counted or said here: its own lines would be a log without end in a flood."""
 
 NOT_INSTALLED = "MQTT needs aiomqtt, which is not installed here: pip install 'livevae[mqtt]'"
 
@@ -228,9 +228,8 @@ class Connection:
         over = asyncio.ensure_future(anext(connected.messages))  # which never come this way
         try:
             await asyncio.wait((over, broken), return_when=asyncio.FIRST_COMPLETED)
-            if broken.done():
-                raise self._aiomqtt.MqttError(f"it cannot be read: {broken.result()}")
-            over.result()
+            why = broken.result() if broken.done() else over.exception()
+            raise self._aiomqtt.MqttError("the connection was lost") from why
         finally:
             over.cancel()
             await asyncio.gather(over, return_exceptions=True)
