@@ -112,11 +112,12 @@ def logistic_accuracy(
     x = np.concatenate([ngrams(real, drums=drums), ngrams(made, drums=drums)])
     y = np.concatenate([np.ones(len(real)), np.zeros(len(made))])
     learn = halves(len(y), seed)
-    x = (x - x[learn].mean(0)) / (x[learn].std(0) + 0.1)
-    weights, momentum, bias = np.zeros(BUCKETS), np.zeros(BUCKETS), 0.0
+    x = ((x - x[learn].mean(0)) / (x[learn].std(0) + 0.1)).astype(np.float32)
+    known, wanted = x[learn], y[learn].astype(np.float32)
+    weights, momentum, bias = *np.zeros((2, BUCKETS), np.float32), 0.0
     for _ in range(rounds):
-        wrong = 1 / (1 + np.exp(-np.clip(x[learn] @ weights + bias, -30, 30))) - y[learn]
-        momentum = 0.9 * momentum + x[learn].T @ wrong / learn.sum() + 0.02 * weights
+        wrong = 1 / (1 + np.exp(-np.clip(known @ weights + bias, -30, 30))) - wanted
+        momentum = 0.9 * momentum + wrong @ known / len(known) + 0.02 * weights
         weights = weights - 0.02 * momentum
         bias -= 0.1 * float(wrong.mean())
     return float(np.mean(((x[~learn] @ weights + bias) > 0) == (y[~learn] > 0.5)))
