@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from livevae.edges.mqtt.shares import FORGOTTEN, Shares
 from livevae.edges.mqtt.topics import Place
 from livevae.edges.mqtt.values import MOST_TOGETHER
-from livevae.edges.mqtt.workers import PROBE, SharedEngine, Worker, hash_of, naming
+from livevae.edges.mqtt.workers import MISSES, PROBE, SharedEngine, Worker, hash_of, naming
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, layer_shapes
 from livevae.latent.recipe import Recipe
@@ -107,6 +107,26 @@ def test_a_worker_that_dies_in_the_middle_makes_no_riff_late_and_is_missed_soon(
     assert with_death == alone
     assert 0 < engine.answered < engine.asked
     assert any("no worker answers" in line for line in made.says)
+
+
+def test_all_that_a_worker_had_in_hand_when_it_died_is_decoded_here_in_time() -> None:
+    async def run() -> None:
+        broker = FakeBroker(lambda: 0.002)
+        _, engine = asking(broker)
+        one = worker(broker, 0.05)
+        await asyncio.sleep(20)
+        assert engine.answered > 0
+        engine.shares.here = 0.0  # all go to workers
+        riffs = [engine.submit(Recipe(seed, bars=2)) for seed in range(3 * MISSES)]
+        await asyncio.sleep(0.03)
+        one.drop()
+        await asyncio.sleep(engine.patience)
+        assert [riff.result() for riff in riffs] == [
+            fake_riff(Recipe(seed, bars=2)) for seed in range(3 * MISSES)
+        ]
+
+    with virtual_time() as loop:
+        loop.run_until_complete(run())
 
 
 def test_workers_that_come_back_are_asked_again() -> None:

@@ -89,12 +89,21 @@ def naming(identity: Callable[[str], str], personas: Mapping[str, Persona]) -> N
 
 @dataclass(slots=True)
 class _Waiting:
-    """A job; `what` says which model and personas it needs, `timer` is its patience with a worker."""
+    """A job that is not done yet.
+
+    Attributes:
+        recipe: what to decode.
+        future: its riff.
+        what: the model and the personas that it needs.
+        timer: the end of its patience with a worker; None where none was asked.
+        here: whether it is decoded in this process.
+    """
 
     recipe: Recipe
     future: "asyncio.Future[Riff]"
     what: tuple[str, tuple[tuple[str, str], ...]]
     timer: asyncio.TimerHandle | None = None
+    here: bool = False
 
 
 class SharedEngine(Engine):
@@ -240,19 +249,19 @@ class SharedEngine(Engine):
         return True
 
     def _missed(self, number: int) -> None:
-        if not self._there:
-            return
-        self._misses += 1
-        if self._misses >= MISSES:
-            self._there = False
-            self._say("mqtt    no worker answers: riffs are decoded here")
+        if self._there:
+            self._misses += 1
+            if self._misses >= MISSES:
+                self._there = False
+                self._say("mqtt    no worker answers: riffs are decoded here")
         self._here(number)
 
     def _here(self, number: int) -> None:
         """Decode it ourselves; a worker's answer that comes first still counts."""
         waiting = self._waiting.get(number)
-        if waiting is None or waiting.future.done():
+        if waiting is None or waiting.here or waiting.future.done():
             return
+        waiting.here = True
         ours = super().submit(waiting.recipe)
         self._here_now += 1
         ours.add_done_callback(lambda done: self._was_here(done, waiting.future))
