@@ -43,6 +43,9 @@ play = false
 
 SEED = "1"
 
+QUIET = 5.0
+"""Seconds that an answer may take while no packets come."""
+
 MOST_GAP = 0.1
 """Seconds by which the longest gap between notes may be longer than the one that the rhythm asks for."""
 
@@ -198,6 +201,8 @@ def _measure(done: Flood, server: "subprocess.Popen[bytes]", count: int, seed: i
     from livevae.edges.osc.codec import OscError
 
     done.memory.append(_memory(server.pid))
+    with Client(port=PORT, patience=QUIET) as client:
+        first_late = _late(client)
     over = threading.Event()
 
     def end() -> None:
@@ -214,7 +219,6 @@ def _measure(done: Flood, server: "subprocess.Popen[bytes]", count: int, seed: i
     waiter.start()
     began = time.monotonic()
     with Client(port=PORT, patience=0.5) as client:
-        first_late = _late(client)
         while not over.is_set():
             asked = time.monotonic()
             try:
@@ -229,6 +233,7 @@ def _measure(done: Flood, server: "subprocess.Popen[bytes]", count: int, seed: i
         if server.poll() is not None or process.returncode or process.stdout is None:
             raise LivevaeError("the server, or who floods it, ended")
         done.packets, done.bytes_in, done.bytes_out = map(int, process.stdout.read().split())
+    with Client(port=PORT, patience=QUIET) as client:
         done.late = _late(client) - first_late
 
 
