@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import mido
 
 from livevae.edges.osc.client import Client
-from livevae.errors import LivevaeError
 from livevae.models.midime import files as persona_files
 from livevae.perform import crib
 from livevae.perform.scene import parse
@@ -60,20 +59,19 @@ def broken(home: Path) -> list[str]:
     return found
 
 
-def burst(night: "Night", dice: random.Random) -> None:
-    """Ask for many saves, and wait for none."""
-    with suppress(LivevaeError, OSError), Client(port=night.port, patience=0.1) as client:
-        for _ in range(BURST):
-            match dice.randrange(BURST):
-                case 0:
-                    for name in sorted(night.soak.saved)[-1:]:
-                        client.send("/livevae/persona/load", name)
-                        client.send("/livevae/persona/save", name)
-                case 1 | 2 | 3:
-                    client.send("/livevae/keep", "lead", on=1, name=f"kept{dice.randrange(6)}")
-                    client.send("/livevae/keep", "lead", on=0)
-                case _:
-                    client.send("/livevae/scene/write", f"written{dice.randrange(3)}", replace=1)
+def burst(night: "Night", client: Client, dice: random.Random) -> None:
+    """Ask for many saves, and wait for none. All come from one source: the others take turns with it."""
+    for _ in range(BURST):
+        match dice.randrange(BURST):
+            case 0:
+                for name in sorted(night.soak.saved)[-1:]:
+                    client.send("/livevae/persona/load", name)
+                    client.send("/livevae/persona/save", name)
+            case 1 | 2 | 3:
+                client.send("/livevae/keep", "lead", on=1, name=f"kept{dice.randrange(6)}")
+                client.send("/livevae/keep", "lead", on=0)
+            case _:
+                client.send("/livevae/scene/write", f"written{dice.randrange(3)}", replace=1)
 
 
 def save(night: "Night", dice: random.Random) -> None:
@@ -84,11 +82,12 @@ def save(night: "Night", dice: random.Random) -> None:
         command, env=soak.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     until = time.monotonic() + dice.random() * LONGEST
-    while time.monotonic() < until and other.poll() is None:
-        burst(night, dice)
-        if dice.random() < 0.2:
-            night.kill(dice.choice(("recorder", "worker")))
-        time.sleep(dice.random() * 0.3)
+    with Client(port=night.port) as client:
+        while time.monotonic() < until and other.poll() is None:
+            burst(night, client, dice)
+            if dice.random() < 0.2:
+                night.kill(dice.choice(("recorder", "worker")))
+            time.sleep(dice.random() * 0.3)
     if other.poll() is None:
         how = dice.choice(ENDS)
         with suppress(ProcessLookupError):
@@ -132,5 +131,6 @@ def _command(home: Path, dice: random.Random) -> list[str]:
 
 def end_in_saves(night: "Night", dice: random.Random) -> None:
     """Ask for saves just before the server's end; whatever it was about to write is there whole, or as it was."""
-    burst(night, dice)
+    with Client(port=night.port) as client:
+        burst(night, client, dice)
     time.sleep(dice.random() * 0.1)
