@@ -36,7 +36,6 @@ pulses are looked for in one loss. Pulses that go up and down by half the strip 
 REGULAR, STEADY = 0.15, 96
 """Of an interval: within which so many in a row were regular, so that there are no steps any more."""
 
-
 CHECKED = (48, 96, 192, 384, 576)
 """Pulses after a beginning at which its count is looked at again."""
 
@@ -191,9 +190,8 @@ class Uneven:
         while self._odd[0][0] <= first:
             self._odd.popleft()
         line, odd = self._strip.line(), [count for _, count in self._odd]
-        if line.width > self._widest() or min(odd) < 0 < max(
-            odd
-        ):  # both: a sender that stood still, and hurried after
+        hurried = min(odd) < 0 < max(odd)  # after a sender stood still
+        if line.width > self._widest() or hurried:
             self._fresh(time, self._step, number)
         elif _likelier(self.number - first, abs(sum(odd))) > CERTAIN:
             self.line = line
