@@ -30,13 +30,14 @@ from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
-from livevae.perform.voice import MOST_LEAD, Timing
+from livevae.perform.voice import EARLIEST, MOST_LEAD, Timing
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.clocks.opening import why_not
 from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import Report
 from livevae.reports import follow, lines_of
+from livevae.tempo.timeline import TICKS_PER_BEAT
 from livevae.terminal import backstage
 from livevae.trainings import logged
 
@@ -57,6 +58,12 @@ LEAST_FILES, MANY_FILES = 64, 256
 LEAST_LEAD = 0.25
 """Seconds before its sound that a riff is begun, at least, however fast the model is."""
 
+
+SLOWEST = 60.0
+"""Beats a minute, below which it may be too late to decode what a worker left."""
+
+ASKING = 0.1
+"""Seconds that a worker has, where the lead is not given."""
 
 RESERVE = 0.03
 """Seconds that are kept back when workers are waited for."""
@@ -138,6 +145,14 @@ def prelude_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
     return max(PRELUDE, lookahead + 4 * p99)
 
 
+def alone_for(batch: float, lookahead: float = LOOKAHEAD) -> float:
+    """How early it has to be given up that a worker answers, in seconds, when a batch takes that long here.
+
+    Notes may sound up to `EARLIEST` ticks before their riff begins: at `SLOWEST` bpm that is 0.12 s.
+    """
+    return lookahead + EARLIEST * 60 / (TICKS_PER_BEAT * SLOWEST) + 2 * batch + RESERVE
+
+
 class Server:
     """A running server, for whoever composes it into something larger.
 
@@ -190,8 +205,10 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         player.begin(asyncio.get_running_loop().time() + prelude_for(batch))
         lead = lead_for(batch) if options.lead is None else options.lead
         if shared is not None:
+            if options.lead is None:
+                lead = max(lead, min(MOST_LEAD, ASKING + alone_for(batch)))
             # so that what nobody answers is decoded here in time, as it would have been without workers
-            shared.patience = max(0.0, lead - LOOKAHEAD - 2 * batch - RESERVE)
+            shared.patience = max(0.0, lead - alone_for(batch))
         log = None
         if options.log is not None:
             log = LogWriter(options.log, asyncio.get_running_loop().time)

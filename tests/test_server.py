@@ -25,6 +25,7 @@ from livevae.server import (
     Models,
     Options,
     Server,
+    alone_for,
     lead_for,
     port_names,
     prelude_for,
@@ -151,6 +152,8 @@ async def test_a_scene_that_asks_for_what_is_not_there_ends_it_with_its_sentence
 
 async def test_lead_and_port_names_follow_simple_rules() -> None:
     assert lead_for(0.001) == LEAST_LEAD
+    # after a worker was waited for: the notes that come early, twice the batch, and something in hand
+    assert 0.06 + 0.12 + 2 * 0.02 < alone_for(0.02) < 0.06 + 0.13 + 2 * 0.02 + 0.05
     assert lead_for(0.5) > 2.0
     assert lead_for(40.0) == MOST_LEAD
     assert prelude_for(0.001) == PRELUDE
