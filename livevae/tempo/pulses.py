@@ -267,7 +267,8 @@ class Counter:
     def _other_ways(self, guess: Guess, time: float, v: float) -> Iterator[Guess]:
         """What a pulse can be, but the likeliest of the guess's line."""
         gap, period = time - guess.time, guess.period
-        if gap <= 0:
+        if gap <= 0:  # a line that is ahead of what arrives says nothing of it: the tempo is found anew
+            yield Guess(guess.number + 1, time, 0.0, guess.weight + STEP, (v, 0.0, 0.0), age=0)
             return
         n = self._number(guess, gap, v)
         off, s = gap - n * period, guess.variance(n) + v

@@ -225,7 +225,6 @@ async def test_in_tmux_rehearse_starts_a_server_that_outlives_the_screen(tmp_pat
         tmux("send-keys", "Enter")
         await until(lambda: "plays on: livevae watch" in screen(), "it does not say how to come back")
         pid = int(screen().partition("kill ")[2].split()[0])
-        tmux("send-keys", "C-c")
         tmux("respawn-pane", "-k", f"{run.replace('rehearse ' + str(scene), 'rehearse')}; sleep 100")
         await until(lambda: "150.0 bpm" in screen(), "it does not find the server that plays")
         os.kill(pid, signal.SIGTERM)
@@ -237,7 +236,28 @@ async def test_in_tmux_rehearse_starts_a_server_that_outlives_the_screen(tmp_pat
 async def test_a_server_that_does_not_start_is_said_with_its_own_words(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "livevae", "rehearse", "no-such-scene", "--osc", "127.0.0.1:7797"]
     env = {**environment(), "LIVEVAE_HOME": str(tmp_path)}
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "wb") as terminal:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            run,
+            check=False,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
+        said = screen.read(1 << 16).decode()
+    assert done.returncode == 1
+    assert "no-such-scene" in said + done.stderr
+    assert "the server did not start" in done.stderr
+
+
+async def test_without_a_terminal_no_server_is_started(tmp_path: Path) -> None:
+    run = [sys.executable, "-m", "livevae", "rehearse", "--osc", "127.0.0.1:7797"]
+    env = {**environment(), "LIVEVAE_HOME": str(tmp_path)}
     done = await asyncio.to_thread(subprocess.run, run, check=False, capture_output=True, text=True, env=env)
     assert done.returncode == 1
-    assert "no-such-scene" in done.stdout + done.stderr
-    assert "the server did not start" in done.stderr
+    assert "needs a terminal" in done.stderr
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  (nothing was written, a server's log neither)
