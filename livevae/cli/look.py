@@ -72,12 +72,12 @@ def _send(commands: Commands) -> None:
 def _run_send(arguments: argparse.Namespace) -> None:
     from livevae.edges.osc.client import Client
     from livevae.edges.osc.udp import parse_endpoint
-    from livevae.edges.osc.words import typed
+    from livevae.edges.osc.words import spelled, typed
 
     host, port = parse_endpoint(arguments.osc)
     with Client(host, port) as livevae:
         answer = livevae.ask(arguments.address, *(typed(word) for word in arguments.arguments))
         for name, value in answer.items():
-            say(f"{name:<16} {value}")
+            say(f"{name:<16} {spelled(value)}")
         for message in livevae.later(math.inf if arguments.follow else arguments.wait):
-            say(" ".join((message.address, *map(str, message.args))))
+            say(" ".join((message.address, *map(spelled, message.args))))
