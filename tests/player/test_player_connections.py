@@ -62,6 +62,8 @@ def test_a_receiver_that_goes_and_comes_meanwhile_is_tried_again():
 def test_our_port_is_found_by_its_label_whatever_number_its_client_got():
     links = {"livevae-01:drums": ["synth:in"], "livevae:drums-2": ["x:in"], "live:drums": ["y:in"]}
     assert of_port("drums", "livevae", links) == [("livevae-01:drums", "synth:in")]
+    assert of_port("bass", "livevae", links) is None
+    assert of_port("bass", "livevae", {"livevae:bass": []}) == []
 
 
 def test_alsa_connections_are_read_with_names_in_place_of_numbers():

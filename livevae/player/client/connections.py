@@ -43,11 +43,11 @@ class Connections:
         return pairs
 
 
-def of_port(label: str, client: str, links: Mapping[str, Collection[str]]) -> list[Pair]:
-    """The connections of our port `label`; its client is called `client`, with a number where there are several."""
-    found: list[Pair] = []
+def of_port(label: str, client: str, links: Mapping[str, Collection[str]]) -> list[Pair] | None:
+    """The connections of our port `label`, None where it is not there; its client is `client`, or has a number too."""
+    found: list[Pair] | None = None
     for source, receivers in links.items():
         name, _, port = source.rpartition(":")
         if port == label and name.rstrip("-0123456789") == client:
-            found.extend((source, receiver) for receiver in receivers)
+            found = [*(found or ()), *((source, receiver) for receiver in receivers)]
     return found

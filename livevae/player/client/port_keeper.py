@@ -224,7 +224,8 @@ class PortKeeper:
                 self._begin_repeating(spec.name)
                 continue
             pairs = of_port(spec.name or CLIENT, CLIENT, self._seen.links[system])
-            if self._connections.seen(spec.name, pairs):
+            # where it went with its system, and nobody watched, who was connected to it is to be again
+            if pairs is not None and self._connections.seen(spec.name, pairs):
                 new.add(spec.name)
         self._release(new)
         jacks = [name.removesuffix(" (JACK)") for name in self._seen.outputs if name.endswith(" (JACK)")]
