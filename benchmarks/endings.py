@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.fuzz_seeds import SEEDS
+from benchmarks.marked import marked
 from livevae.children import environment
 
 MARK = "LIVEVAE_ENDINGS"
@@ -234,14 +235,7 @@ class Endings:
 
     def processes(self) -> dict[int, str]:
         """Command lines of all that was started and is alive, by id."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if f"{MARK}={self._mark}".encode() in (path / "environ").read_bytes().split(b"\0"):
-                    words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    if words:
-                        found[int(path.name)] = words
-        return found
+        return marked(MARK, self._mark)
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.mqtt import PORT
 from livevae.children import environment
+from livevae.edges.mqtt.clients import Visitor
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ seed = 3
 """
 
 
-class Controller:
+class Controller(Visitor):
     """Hears all that an ensemble says, and can say something.
 
     Attributes:
@@ -62,8 +63,8 @@ class Controller:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.received: list[tuple[float, str, Any]] = []
-        self.online = asyncio.Event()
         self.connection: Connection | None = None
 
     @property
@@ -71,19 +72,6 @@ class Controller:
         """What to subscribe to."""
         rooms = [f"{name}/{topic}" for name in ("rack", "desk") for topic in ("riff/+", "voice/+", "health")]
         return tuple((f"{BASE}/{topic}", 0) for topic in (*rooms, "clock"))
-
-    def will(self) -> None:
-        """No last will."""
-
-    def farewell(self) -> None:
-        """No farewell."""
-
-    def connected(self) -> None:
-        """The broker is here."""
-        self.online.set()
-
-    def disconnected(self) -> None:
-        """The broker is gone."""
 
     def arrived(self, message: "Arrived") -> None:
         """A message came."""

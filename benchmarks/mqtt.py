@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.graph import PERIOD, RATE
+from livevae.edges.mqtt.clients import Visitor
 from livevae.errors import LivevaeError
 
 if TYPE_CHECKING:
@@ -121,12 +122,12 @@ class Broker:
             self._process.wait()
 
 
-class Echo:
+class Echo(Visitor):
     """A client that sends back what comes, or notes when it came back."""
 
     def __init__(self, topic: str) -> None:
+        super().__init__()
         self.came: asyncio.Queue[float] = asyncio.Queue()
-        self.online = asyncio.Event()
         self.connection: Any = None
         self.answers = ""
         self._topic = topic
@@ -135,19 +136,6 @@ class Echo:
     def filters(self) -> tuple[tuple[str, int], ...]:
         """What to subscribe to."""
         return ((self._topic, 0),)
-
-    def will(self) -> None:
-        """No last will."""
-
-    def farewell(self) -> None:
-        """No farewell."""
-
-    def connected(self) -> None:
-        """The broker is here."""
-        self.online.set()
-
-    def disconnected(self) -> None:
-        """The broker is gone."""
 
     def arrived(self, message: "Arrived") -> None:
         """A message came."""

@@ -21,8 +21,10 @@ from pathlib import Path
 
 from benchmarks import soak_link, soak_saves, soak_scenes, soak_wall
 from benchmarks.graph import JackServer, jack_server
+from benchmarks.marked import marked
 from benchmarks.packets import verdict
-from benchmarks.soak_night import Ears, Night, check
+from benchmarks.soak_ears import Ears, check
+from benchmarks.soak_night import Night
 from livevae.children import environment
 from livevae.errors import LivevaeError
 from livevae.models.midime import files as persona_files
@@ -235,14 +237,7 @@ class Soak:
 
     def processes(self) -> dict[int, str]:
         """Command lines of this soak's processes that are alive, by id."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if f"{MARK}={self._mark}".encode() in (path / "environ").read_bytes().split(b"\0"):
-                    words = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    if words:
-                        found[int(path.name)] = words
-        return found
+        return marked(MARK, self._mark)
 
     def restart_jack(self) -> None:
         """JACK crashes, and is started again."""

@@ -124,17 +124,22 @@ def test_a_full_disk_is_said_once_and_nothing_is_missing_when_there_is_space(tmp
     assert "written again, nothing is missing" in said[1]
 
 
+def go_on(path, tape):
+    """Another recorder records the rest of the tape."""
+    reading, writing = os.pipe()
+    os.write(writing, tape)
+    os.close(writing)
+    record(reading, path, again=True)
+    os.close(reading)
+
+
 def test_another_recorder_goes_on_with_the_file_of_one_that_died(tmp_path):
     path = tmp_path / "take.mid"
     first = Recording(path)
     first.feed(b'["t",0,120]\n["s",0,3,4]\n["m",0,"s","903c60",0,"lead"]\n["m",480,"s","904060",0,"bass"]\n')
     first.write()
     (tmp_path / ".take.mid.1-0.part").write_bytes(b"half")
-    reading, writing = os.pipe()
-    os.write(writing, b'c60",0,"lead"]\n["m",960,"s","803c00",0,""]\n["m",960,"s","903e60",0,"lead"]\n')
-    os.close(writing)
-    record(reading, path, again=True)
-    os.close(reading)
+    go_on(path, b'c60",0,"lead"]\n["m",960,"s","803c00",0,""]\n["m",960,"s","903e60",0,"lead"]\n')
     assert ons_and_offs(path) == [
         (0, "note_on", 60), (480, "note_off", 60), (960, "note_on", 62), (960, "note_off", 62),
         (480, "note_on", 64), (480, "note_off", 64),
@@ -146,11 +151,7 @@ def test_a_file_that_cannot_be_gone_on_with_is_left_and_the_rest_is_beside_it(tm
     path = tmp_path / "take.mid"
     path.write_bytes(b"MThd and no more")
     (tmp_path / "take-2.mid").write_bytes(b"of another night")
-    reading, writing = os.pipe()
-    os.write(writing, b'["m",0,"s","903c60",0,"lead"]\n')
-    os.close(writing)
-    record(reading, path, again=True)
-    os.close(reading)
+    go_on(path, b'["m",0,"s","903c60",0,"lead"]\n')
     assert path.read_bytes() == b"MThd and no more"
     assert (tmp_path / "take-2.mid").read_bytes() == b"of another night"
     assert ons_and_offs(tmp_path / "take-3.mid") == [(0, "note_on", 60), (0, "note_off", 60)]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+from livevae.edges.mqtt.clients import Visitor
 from livevae.edges.mqtt.intake import Inbox, Intake
 from livevae.edges.mqtt.messages import Arrived
 from livevae.edges.mqtt.topics import Address, MqttError, password
@@ -284,20 +285,9 @@ def _tls(ca: Path | None) -> ssl.SSLContext:
         raise MqttError(f"--mqtt-ca: {ca} holds no certificates that can be read: {error}") from None
 
 
-class _Part:
-    """Some of a client's messages; it has no life of its own."""
+class _Part(Visitor):
+    """Some of a client's messages; of the connection's life the client is told by its other one."""
 
     def __init__(self, client: Client, filters: tuple[tuple[str, int], ...]) -> None:
+        super().__init__()
         self.filters, self.arrived = filters, client.arrived
-
-    def will(self) -> None:
-        """Nothing is said of it."""
-
-    def farewell(self) -> None:
-        """Nothing is said of it."""
-
-    def connected(self) -> None:
-        """The client is told by its other connection."""
-
-    def disconnected(self) -> None:
-        """The client is told by its other connection."""

@@ -17,11 +17,13 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 from livevae.edges.mqtt import payloads
+from livevae.edges.mqtt.clients import Visitor
 from livevae.edges.mqtt.messages import Arrived, Sender
 from livevae.edges.mqtt.payloads import LONGEST_DOCUMENT, PayloadError
 from livevae.edges.mqtt.shares import Shares
@@ -222,16 +224,17 @@ class SharedEngine(Engine):
         jobs = tuple(
             Job(number, self._waiting[number].recipe, *self._waiting[number].what) for number in numbers
         )
-        try:
-            if len(jobs) > MOST_TOGETHER:
-                raise PayloadError("too many at once")  # noqa: TRY301  (as if it were too long)
-            payload = Jobs(self._place.room, jobs).payload()
-        except PayloadError:
-            if len(numbers) == 1:
-                self._here(numbers[0])
-                return
-            self._ask(numbers[: len(numbers) // 2])
-            self._ask(numbers[len(numbers) // 2 :])
+        payload = None
+        if len(jobs) <= MOST_TOGETHER:
+            with suppress(PayloadError):  # it is too long
+                payload = Jobs(self._place.room, jobs).payload()
+        if payload is None and len(numbers) > 1:
+            half = len(numbers) // 2
+            self._ask(numbers[:half])
+            self._ask(numbers[half:])
+            return
+        if payload is None:
+            self._here(numbers[0])
             return
         for number in numbers:
             self._waiting[number].timer = loop.call_later(self.patience, self._missed, number)
@@ -292,7 +295,7 @@ def _hand_on(done: "asyncio.Future[Riff]", future: "asyncio.Future[Riff]") -> No
         future.set_result(done.result())
 
 
-class Worker:
+class Worker(Visitor):
     """A client that decodes for others. Lives on one loop.
 
     Args:
@@ -311,6 +314,7 @@ class Worker:
     def __init__(
         self, place: Place, engine: Engine, sender: Sender, find: Callable[[str], str | None], names: Names
     ) -> None:
+        super().__init__()
         self.name = secrets.token_hex(6)
         self.decoded = 0
         self.refused = 0
@@ -323,17 +327,9 @@ class Worker:
         """The jobs, shared with the other workers."""
         return ((f"{SHARE}/{self._place.topic('jobs')}", 0),)
 
-    def will(self) -> None:
-        """Nobody is told of a worker that is gone: it is missed by the first job that it does not answer."""
-
-    def farewell(self) -> None:
-        """Nor of one that leaves."""
-
-    def connected(self) -> None:
-        """The broker is here."""
-
     def disconnected(self) -> None:
         """The broker is gone; answers would come too late."""
+        super().disconnected()
         for task in self._tasks:
             task.cancel()
 
