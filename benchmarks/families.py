@@ -25,7 +25,7 @@ from livevae.perform.protocols import Decoder
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT, VoiceSettings
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.player.client.local import LocalPlayer
 from livevae.server import LOOKAHEAD, lead_for
 from livevae.tempo.timeline import Timeline

@@ -18,7 +18,7 @@ from livevae.edges.osc.limits import full
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
 from livevae.latent.recipe import NORMAL, PRIORS
-from livevae.perform.voice import MOST_LEAD, Timing
+from livevae.perform.timing import MOST_LEAD, Timing
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import Timeline, checked_bpm

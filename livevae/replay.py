@@ -15,7 +15,7 @@ from livevae.perform.requests import Later, Reply, Request, Set, nobody
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.player.client.local import LocalPlayer
 from livevae.player.clocks.clock import CLOCKS
 from livevae.player.core import Sent

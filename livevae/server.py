@@ -30,7 +30,7 @@ from livevae.perform.requests import Clock
 from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
-from livevae.perform.voice import EARLIEST, MOST_LEAD, Timing
+from livevae.perform.timing import EARLIEST, MOST_LEAD, Timing
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.clocks.opening import why_not

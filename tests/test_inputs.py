@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from livevae.errors import LivevaeError
 from livevae.inputs import MAX_LINE, Head, Input, line_of, load, read
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.server import lead_for
 
 HEAD = line_of(Head())

@@ -12,7 +12,7 @@ from livevae.inputs import Head, Input, Log
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.player.client.local import LocalPlayer
 from livevae.replay import replay
 from livevae.scene_files import Shelf

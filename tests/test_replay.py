@@ -19,7 +19,7 @@ from livevae.errors import LivevaeError
 from livevae.inputs import Head, Input, Log, LogWriter, line_of, load, read
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.perform.scene import parse
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
 from livevae.replay import replay
 from livevae.server import Models, Options, running

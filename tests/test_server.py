@@ -18,7 +18,7 @@ from livevae.edges.osc.udp import Door
 from livevae.errors import LivevaeError, RequestError
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
-from livevae.perform.voice import MOST_LEAD
+from livevae.perform.timing import MOST_LEAD
 from livevae.server import (
     LEAST_LEAD,
     PRELUDE,

@@ -143,7 +143,7 @@ def _run_serve(arguments: argparse.Namespace) -> None:
     from livevae import crib, scene_files, server
     from livevae.edges.osc.udp import Door, parse_endpoint
     from livevae.perform.requests import Clock
-    from livevae.perform.voice import MOST_LEAD
+    from livevae.perform.timing import MOST_LEAD
     from livevae.tempo.timeline import TempoError, checked_bpm
 
     server.allow_files()

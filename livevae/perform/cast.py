@@ -24,7 +24,9 @@ from livevae.perform.protocols import Player
 from livevae.perform.scene import MOST_VOICES
 from livevae.perform.settings import LATENT, VoiceSettings
 from livevae.perform.sounds import Sounds
-from livevae.perform.voice import Committed, Counters, Timing
+from livevae.perform.supply import Counters, Walk
+from livevae.perform.timing import HANDOVER, Timing, handed_over
+from livevae.perform.voice import Committed
 from livevae.tempo.timeline import next_grid
 
 logger = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ class Voice:
     name: str
     settings: VoiceSettings
     counters: Counters = field(default_factory=Counters)
-    walk: voices.Walk = field(default_factory=voices.Walk)
+    walk: Walk = field(default_factory=Walk)
     task: asyncio.Task[None] | None = None
     shots: set[asyncio.Task[None]] = field(default_factory=set)
     fault: str = ""
@@ -179,7 +181,7 @@ class Cast:
             voice.fault = ""
             # a seed that was chosen plays the same music again; else the walk goes on
             if voice.settings.seed:
-                voice.walk = voices.Walk()
+                voice.walk = Walk()
             self._walk(voice, start)
         return start
 
@@ -280,7 +282,7 @@ class Cast:
             return max((other.event.end for other in mine), default=round(now))
         following = coming[0]
         first = min((note.tick for note in following.notes), default=following.event.start)
-        if first <= voices.handed_over(self):
+        if first <= handed_over(self.clock):
             return following.event.end  # too late to take it back
         if following.decoded is not None:
             voice.walk.spare = following.decoded
@@ -316,7 +318,7 @@ class Cast:
                 self.player.cancel(other.name)
                 self.sounds.forget(other.settings.port or self.ports[0], other.settings.channel)
             elif not before[other.name] and self.audible(other):
-                soonest = voices.handed_over(self)
+                soonest = handed_over(self.clock)
                 for riff in other.commits:
                     self._sound(riff)
                 self.player.play(
@@ -348,7 +350,7 @@ class Cast:
         self.player.cancel(voice.name, tick)
 
     def failed(self, voice: str, error: LivevaeError | None) -> None:
-        """Show that a voice repeats its last riff, as its model fails; see `voice.Stage`."""
+        """Show that a voice repeats its last riff, as its model fails; see `ModelStage`."""
         one, why = self._voices.get(voice), "" if error is None else str(error)
         if one is None or one.fault == why:
             return
@@ -360,7 +362,7 @@ class Cast:
             logger.error("voice %s repeats its last riff: %s", voice, why)
 
     def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
-        """What a voice's riff on a tick continues, and what others play beside it; see `voice.Stage`."""
+        """What a voice's riff on a tick continues, and what others play beside it; see `ModelStage`."""
         takes, meter = self.takes(settings.model), self.clock.meter
         beside = (
             self.memory.beside(voice, start, settings.bars * meter.bar, meter) if "beside" in takes else ()
@@ -397,7 +399,7 @@ class Cast:
     def _soonest(self) -> float:
         """The first tick for which a riff that is asked for now can be ready."""
         expected = self.engine.expected
-        margin = expected * 1.5 + voices.HANDOVER * 2 if expected else 0.0
+        margin = expected * 1.5 + HANDOVER * 2 if expected else 0.0
         return self.clock.timeline.tick_at(self.clock.now() + margin)
 
     def _start(self, voice: Voice, line: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from livevae.errors import RequestError
 from livevae.music.notes import TICKS_PER_BEAT
-from livevae.perform import requests as ask, voice as voices
+from livevae.perform import requests as ask
 from livevae.perform.alarms import Alarms
 from livevae.perform.cast import Cast
 from livevae.perform.checks import Checks
@@ -15,6 +15,7 @@ from livevae.perform.mixer import Mixer
 from livevae.perform.requests import Reply
 from livevae.perform.scene import bad_name
 from livevae.perform.settings import in_meter
+from livevae.perform.supply import derived_seed
 
 
 class Changes:
@@ -74,7 +75,7 @@ class Changes:
     def _reroll(self, request: ask.Reroll) -> Reply:
         voice = self._cast[request.voice]
         self._rolls += 1
-        seed = voices.derived_seed(self._cast.seed, f"{voice.name} rolled {self._rolls}")
+        seed = derived_seed(self._cast.seed, f"{voice.name} rolled {self._rolls}")
         self._cast.change(voice.name, replace(voice.settings, seed=seed))
         self._hub.log("seed", f"{voice.name} has seed {seed} from its next riff on")
         return Reply(pairs=(("voice", voice.name), ("seed", seed)), beat=self._clock.tick() / TICKS_PER_BEAT)

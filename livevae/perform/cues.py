@@ -9,7 +9,7 @@ from typing import Protocol
 from livevae.errors import LivevaeError, RequestError
 from livevae.music.meter import Meter
 from livevae.music.notes import TICKS_PER_BEAT
-from livevae.perform import requests as ask, voice as voices
+from livevae.perform import requests as ask
 from livevae.perform.blend import Tour
 from livevae.perform.cast import Cast, Voice
 from livevae.perform.clock import TickClock
@@ -19,6 +19,7 @@ from livevae.perform.hub import Hub
 from livevae.perform.protocols import Player
 from livevae.perform.requests import Reply
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.timing import ahead
 from livevae.tempo.timeline import next_grid
 
 AHEAD = 0.02
@@ -92,7 +93,7 @@ class Cues:
         number = self._number(request.where.strip())
         cue, house = self.cues[number], self._house
         clock, cast = house.clock, house.cast
-        early = cast.timing.lead + AHEAD + max((voices.ahead(voice.settings) for voice in cast), default=0.0)
+        early = cast.timing.lead + AHEAD + max((ahead(voice.settings) for voice in cast), default=0.0)
         soonest = max(clock.timeline.tick_at(clock.now() + early), clock.tick_of(request.at))
         bar = next_grid(soonest, clock.meter.bar)
         self.stop()

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from livevae.latent.recipe import Recipe
 from livevae.music import shape
 from livevae.music.notes import Note, Riff
-from livevae.perform import voice as voices
 from livevae.perform.events import RiffEvent
 from livevae.perform.settings import VoiceSettings
-from livevae.perform.voice import Committed, Counters, Stage
+from livevae.perform.supply import Counters
+from livevae.perform.timing import EARLIEST, ahead, handed_over
+from livevae.perform.voice import Committed, Stage, placed
 
 KEPT = 8
 """Riffs of one source that wait; a room is at most two ahead."""
@@ -119,8 +120,8 @@ async def play_from(
     last: Ahead | None = None
     reached = float(start - 1)
     while (now := settings()).source == source:
-        early = voices.ahead(now)
-        coming = incoming.first(source, reached, voices.handed_over(stage, early))
+        early = ahead(now)
+        coming = incoming.first(source, reached, handed_over(stage.clock, early))
         if coming is None and incoming.stopped(source):
             if last is not None:
                 hush()
@@ -148,7 +149,7 @@ async def _news(source: str, start: int | None, early: float, stage: Stage) -> b
         await stage.incoming.news(source)
         return True
     coming = asyncio.ensure_future(stage.incoming.news(source))
-    alarm = stage.clock.until(start - voices.EARLIEST, before=stage.timing.lookahead + early)
+    alarm = stage.clock.until(start - EARLIEST, before=stage.timing.lookahead + early)
     due: asyncio.Future[None] = asyncio.ensure_future(alarm)
     try:
         await asyncio.wait((coming, due), return_when=asyncio.FIRST_COMPLETED)
@@ -162,7 +163,7 @@ def _committed(ahead: Ahead, settings: VoiceSettings, name: str, stage: Stage, *
     """The riff as our voice plays it: transposed, in its register, on its port and channel."""
     riff = shape.folded(shape.transposed(ahead.riff, settings.transpose), settings.low, settings.high)
     port = settings.port or stage.ports[0]
-    notes = voices.placed(riff, ahead.tick, settings, name, port)
+    notes = placed(riff, ahead.tick, settings, name, port)
     event = RiffEvent(
         name,
         ahead.tick,

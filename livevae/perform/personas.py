@@ -18,7 +18,7 @@ from livevae.perform.events import PersonaState, Training
 from livevae.perform.hub import Hub
 from livevae.perform.provenance import persona_state, windows
 from livevae.perform.requests import Later, Reply, Request, nobody
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.tempo.timeline import next_grid
 
 logger = logging.getLogger(__name__)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from livevae.errors import RequestError
 from livevae.music.notes import TICKS_PER_BEAT
-from livevae.perform import recipes, requests as ask, voice as voices
+from livevae.perform import recipes, requests as ask
 from livevae.perform.cast import Cast
 from livevae.perform.checks import Checks
 from livevae.perform.keeping import Keeping
 from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.supply import recipe as recipe_of
 
 ONE_SHOT = "sample"
 """The voice of a `/livevae/sample` that names none."""
@@ -68,7 +69,7 @@ class Samples:
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
         start = self._cast.first(self._clock.tick_of(request.at), settings)
         called = f"{voice.name}#{self._shots}"
-        recipe = voices.recipe(
+        recipe = recipe_of(
             seeded,
             voice=called,
             index=0,

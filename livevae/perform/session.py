@@ -32,8 +32,8 @@ from livevae.perform.samples import Samples
 from livevae.perform.scene import Scene
 from livevae.perform.scenes import Scenes
 from livevae.perform.settings import LATENT, VoiceSettings, in_meter
+from livevae.perform.timing import Timing
 from livevae.perform.trading import Trading
-from livevae.perform.voice import Timing
 from livevae.tempo.timeline import TempoError, Timeline
 
 PUT_OFF = (

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from livevae.errors import RequestError
 from livevae.music.notes import TICKS_PER_BEAT
-from livevae.perform import voice as voices
 from livevae.perform.cast import Cast
 from livevae.perform.recording import Recording
 from livevae.perform.requests import Reply, Trade
 from livevae.perform.settings import in_meter
+from livevae.perform.supply import recipe as recipe_of
+from livevae.perform.timing import ahead
 
 MARGIN = 0.06
 """Seconds before a bar line at which the player's turn is over: the answer needs them to be in time."""
@@ -69,7 +70,7 @@ class Trading:
             turn = bars * clock.meter.bar
             line = first + turn
             expected = self._cast.timing.lookahead + 1.5 * self._cast.engine.expected
-            await clock.until(line, before=max(MARGIN, expected) + voices.ahead(voice.settings))
+            await clock.until(line, before=max(MARGIN, expected) + ahead(voice.settings))
             if call := self._recording.between(first, bars):
                 self._answer(name, line, call, bars, distance)
             await clock.until(line)
@@ -86,7 +87,7 @@ class Trading:
             return
         settings = replace(voice.settings, bars=bars)
         self._answers += 1
-        recipe = voices.recipe(
+        recipe = recipe_of(
             replace(settings, seed=0),
             voice=f"{name}/{self._answers}",
             index=0,

@@ -1,95 +1,28 @@
 """A voice: one coroutine that walks from tick to riff to player, once a riff.
 
-Between its awaits there are only pure functions; it awaits time and the model, nothing else. The functions are here in
-the order in which a riff passes through them, so it is one file.
+Between its awaits there are only pure functions; it awaits time and the model (`supply`), nothing else.
 """
 
-import asyncio
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from livevae.errors import LivevaeError
-from livevae.latent.recipe import NORMAL, Recipe
+from livevae.latent.recipe import Recipe
 from livevae.music import fills, harmony, keys, meter as meters, shape
 from livevae.music.meter import COMMON, Meter
-from livevae.music.notes import TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
-from livevae.perform.clock import TickClock
-from livevae.perform.engine import Engine
+from livevae.music.notes import TICKS_PER_BEAT, Note, Riff
 from livevae.perform.events import RiffEvent
-from livevae.perform.memory import Memory, Played
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.sounds import Sounds
+from livevae.perform.supply import Counters, Decoded, ModelStage, Supply, Walk, derived_seed
+from livevae.perform.timing import EARLIEST, ahead, handed_over
 from livevae.tempo.events import PlayNote
 from livevae.tempo.feel import Feel, felt
 from livevae.tempo.timeline import next_grid
 
 if TYPE_CHECKING:
     from livevae.perform.incoming import Incoming
-
-
-MOST_LEAD = 60.0
-"""Seconds. What is asked for is heard so much later; and no log of a night says more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How far ahead of its sound the work is done, in seconds.
-
-    Attributes:
-        lead: how early a riff is begun.
-        lookahead: how early its notes are handed to the player; then a decode that is not ready is late.
-    """
-
-    lead: float = 0.5
-    lookahead: float = 0.06
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.lookahead <= self.lead <= MOST_LEAD:
-            raise ValueError(
-                f"lead {self.lead} must be at least lookahead {self.lookahead}, neither negative, and"
-                f" {MOST_LEAD:.0f} at most"
-            )
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened to a voice since it was made."""
-
-    riffs: int = 0
-    late: int = 0
-    repeats: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A riff as the model gave it, and what it was made from."""
-
-    riff: Riff
-    recipe: Recipe
-    settings: VoiceSettings
-
-
-@dataclass(slots=True)
-class Walk:
-    """Where a voice is on its way through the latent space: riff by riff, from its seed's own point.
-
-    Attributes:
-        spare: decoded for a turn that a kept riff took; the next turn of the voice's own plays it.
-    """
-
-    seed: int = 0
-    index: int = 0
-    spare: Decoded | None = None
-
-    def step(self, seed: int) -> int:
-        """The next riff's index; another seed begins at its own point."""
-        if seed != self.seed:
-            self.seed, self.index = seed, 0
-        self.index += 1
-        return self.index - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,66 +42,15 @@ class Committed:
     decoded: Decoded | None = None
 
 
-class Stage(Protocol):
+class Stage(ModelStage, Protocol):
     """What a voice needs of its session."""
 
-    clock: TickClock
-    engine: Engine
-    timing: Timing
-    seed: int
     ports: tuple[str, ...]
     sounds: Sounds
     incoming: "Incoming"
-    prior: str
-    memory: Memory
 
     def commit(self, riff: Committed) -> None:
         """Play it, if its voice is to be heard."""
-
-    def failed(self, voice: str, error: LivevaeError | None) -> None:
-        """The voice's model gives no riff, and its last one is repeated; None where there is no such error."""
-
-    def context(self, voice: str, settings: VoiceSettings, start: int) -> tuple[Played, Played]:
-        """What the voice's riff on a tick continues, and what others play beside it; () where its model hears none."""
-
-
-def recipe(
-    settings: VoiceSettings,
-    *,
-    voice: str,
-    index: int,
-    session_seed: int,
-    prior: str = NORMAL,
-    tick: float = 0,
-    meter: Meter = COMMON,
-    context: Played = (),
-    beside: Played = (),
-) -> Recipe:
-    """What the voice's riff at a tick is made from. Seed 0 is the session's choice, by the voice's name."""
-    return Recipe(
-        seed=settings.seed or derived_seed(session_seed, voice),
-        temperature=settings.temp,
-        bars=settings.bars * meter.model_bars,
-        index=index,
-        drift=settings.drift,
-        model=settings.model,
-        blend=settings.blend.at(tick),
-        position=settings.place.at(tick),
-        attributes=settings.attributes,
-        prior=settings.prior or prior,
-        context=context,
-        beside=beside,
-        top=settings.top,
-    )
-
-
-def derived_seed(session_seed: int, name: str) -> int:
-    """A seed that depends on both and looks like neither, from 1 to 2**24 - 1.
-
-    24 bits are what a float32 holds, so every host can send back the seed of a riff that it liked.
-    """
-    digest = hashlib.blake2b(f"{session_seed}/{name}".encode(), digest_size=3).digest()
-    return int.from_bytes(digest, "big") or 1
 
 
 def shaped(riff: Riff, settings: VoiceSettings, meter: Meter = COMMON, start: int = 0) -> Riff:
@@ -210,11 +92,6 @@ def feel(settings: VoiceSettings, start: int, bpm: float, meter: Meter = COMMON)
     )
 
 
-def ahead(settings: VoiceSettings) -> float:
-    """How early a note may come by the voice's feel, in seconds; its riffs are due that much earlier."""
-    return (settings.humanise + max(0.0, -settings.shift)) / 1000
-
-
 def placed(riff: Riff, tick: int, settings: VoiceSettings, voice: str, port: str) -> tuple[PlayNote, ...]:
     """The riff's notes with their first downbeat on `tick`; microtiming never reaches before tick 0."""
     return tuple(
@@ -236,10 +113,6 @@ def grid(settings: VoiceSettings) -> int:
     return max(1, round(settings.quantum * TICKS_PER_BEAT))
 
 
-EARLIEST = TICKS_PER_STEP // 2
-"""Microtiming reaches half a step before its step, so a riff is due at the player that much earlier."""
-
-
 async def play(
     name: str,
     start: int,
@@ -254,9 +127,7 @@ async def play(
     Never late, never silent: a riff that is not ready when the player must have it is replaced by the last one, and
     serves the next turn. Only before the first riff there is nothing to repeat: then the voice begins on the first
     grid point after it is ready. After a stall of the whole server, turns that are past are left out. A riff that is
-    kept takes every turn until it is released.
-
-    So is one that the model cannot give, where there was one before it.
+    kept takes every turn until it is released. One that the model cannot give is replaced as a late one is.
 
     Returns:
         The tick where the other room's voice is to be heard.
@@ -283,7 +154,7 @@ async def play(
                 fresh = await supply.fresh(now, start, meter)
                 if fresh is None and supply.last is None:
                     await supply.coming()
-                    start = next_grid(max(start, handed_over(stage, ahead(now))), grid(now))
+                    start = next_grid(max(start, handed_over(stage.clock, ahead(now))), grid(now))
                     continue
                 if (pinned := kept()) is not None:  # it was kept while the next one was decoded
                     walk.spare = fresh
@@ -302,91 +173,12 @@ async def play(
         supply.leave()
 
 
-@dataclass(slots=True)
-class Supply:
-    """What the model gives a voice, a riff a turn.
-
-    Attributes:
-        voice: its name.
-        walk: where it is in the latent space.
-        stage: whose model is asked.
-        counters: of its late and repeated riffs.
-        last: the riff that it played last, as the model gave it; None before the first.
-        asked: what the model is at.
-    """
-
-    voice: str
-    walk: Walk
-    stage: Stage
-    counters: Counters
-    last: Decoded | None = None
-    asked: "Decoding | None" = None
-
-    async def fresh(self, now: VoiceSettings, start: int, meter: Meter) -> Decoded | None:
-        """The riff of the turn that begins at tick `start`; None if it is not there in time, and `last` plays again.
-
-        One that is late is the next turn's.
-
-        Raises:
-            LivevaeError: the model gives none, and there is no last one.
-        """
-        spare, self.walk.spare = self.walk.spare, None
-        if spare is not None and spare.settings == now:
-            return spare
-        if self.asked is None:
-            self.asked = self._ask(now, start, meter)
-        # there is nothing to repeat yet, so the first riff may take until the last moment
-        patience = HANDOVER if self.last is None else self.stage.timing.lookahead
-        try:
-            found = await ready(self.asked, start, patience + ahead(now), self.stage)
-        except LivevaeError as error:  # a model or persona that was set just now, as a rule
-            if self.last is None:
-                raise
-            self.asked = None
-            self.stage.failed(self.voice, error)
-            self.counters.repeats += 1
-            return None
-        self.stage.failed(self.voice, None)
-        if found is not None:
-            self.asked = None
-            return found
-        self.counters.late += 1
-        self.counters.repeats += self.last is not None
-        return None
-
-    def _ask(self, now: VoiceSettings, start: int, meter: Meter) -> "Decoding":
-        index = self.walk.step(now.seed)
-        context, beside = self.stage.context(self.voice, now, start)
-        wanted = recipe(
-            now,
-            voice=self.voice,
-            index=index,
-            session_seed=self.stage.seed,
-            prior=self.stage.prior,
-            tick=start,
-            meter=meter,
-            context=context,
-            beside=beside,
-        )
-        return Decoding(wanted, now, self.stage.engine.submit(wanted))
-
-    async def coming(self) -> None:
-        """Wait for the riff that was asked for, however late it is."""
-        if self.asked is not None:
-            await self.asked.coming
-
-    def leave(self) -> None:
-        """Nobody waits for it any more."""
-        if self.asked is not None:
-            self.asked.coming.cancel()
-
-
 async def play_once(
     name: str, at: float, settings: VoiceSettings, recipe_: Recipe, stage: Stage, counters: Counters
 ) -> None:
     """One riff on the first grid point at or after tick `at` for which it is ready."""
     decoded = Decoded(await stage.engine.submit(recipe_), recipe_, settings)
-    earliest = handed_over(stage, ahead(settings))
+    earliest = handed_over(stage.clock, ahead(settings))
     start = next_grid(at, grid(settings))
     late = start < earliest
     if late:
@@ -400,20 +192,6 @@ async def play_once(
     seeded = replace(settings, seed=recipe_.seed)
     stage.commit(committed(riff, start, seeded, 0, name, stage, decoded, late=late, once=True))
     counters.riffs += 1
-
-
-HANDOVER = 0.003
-"""Seconds that notes need from the server to the player's agenda, with room to spare."""
-
-
-def handed_over(stage: Stage, early: float = 0.0) -> float:
-    """The first tick for which notes that leave now are in time; a grid point before it would be heard late.
-
-    Args:
-        stage: whose clock it is.
-        early: seconds by which notes may come before their ticks.
-    """
-    return stage.clock.timeline.tick_at(stage.clock.now() + HANDOVER + early)
 
 
 def committed(
@@ -459,24 +237,3 @@ def again(kept: Committed, start: int, settings: VoiceSettings, stage: Stage) ->
         old, start=start, at=at, port=port, channel=settings.channel, late=False, once=False, pinned=True
     )
     return Committed(event, notes, settings)
-
-
-@dataclass(frozen=True, slots=True)
-class Decoding:
-    """A riff that was asked for."""
-
-    recipe: Recipe
-    settings: VoiceSettings
-    coming: "asyncio.Future[Riff]"
-
-
-async def ready(asked: Decoding, start: int, before: float, stage: Stage) -> Decoded | None:
-    """The riff, or None when it is not there `before` seconds before its first note."""
-    if not asked.coming.done():
-        alarm = stage.clock.until(start - EARLIEST, before=before)
-        deadline: asyncio.Future[None] = asyncio.ensure_future(alarm)
-        try:
-            await asyncio.wait((asked.coming, deadline), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            deadline.cancel()
-    return Decoded(asked.coming.result(), asked.recipe, asked.settings) if asked.coming.done() else None

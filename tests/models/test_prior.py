@@ -20,8 +20,8 @@ from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.packed import Packed
 from livevae.models.musicvae.prior import Prior
 from livevae.models.training import batches, encodings, prior as fitting
-from livevae.perform import voice as voices
 from livevae.perform.settings import VoiceSettings
+from livevae.perform.supply import recipe as recipe_of
 
 SMALL = configuration("cat-mel_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10)
 OPTIONS = fitting.Options(dim=6, layers=3, hidden=16, hours=0.11 / 3600, batch=32)
@@ -150,7 +150,7 @@ def test_a_log_that_says_nothing_of_a_prior_means_the_normal_one() -> None:
 def test_a_voice_may_say_what_it_is_drawn_from() -> None:
     own = VoiceSettings().changed({"prior": "normal"})
     made = [
-        voices.recipe(one, voice="a", index=0, session_seed=1, prior="learned").prior
+        recipe_of(one, voice="a", index=0, session_seed=1, prior="learned").prior
         for one in (own, VoiceSettings())
     ]
     assert made == ["normal", "learned"]

@@ -13,7 +13,7 @@ from livevae.perform import requests as ask
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
-from livevae.perform.voice import Timing
+from livevae.perform.timing import Timing
 from livevae.player.client.local import LocalPlayer
 from livevae.player.wire.reports import TimelineChanged
 from livevae.testing import FakeDecoder, SlowEngine
