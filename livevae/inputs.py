@@ -6,10 +6,10 @@ Law: a log that is written and read is the same log; so reader and writer share 
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import chain, takewhile
+from itertools import chain, count, islice, takewhile
 from pathlib import Path
 from typing import TextIO
 
@@ -29,15 +29,17 @@ MAX_LINE = 1 << 18
 """Characters of a line; a packet of OSC has at most 64 kB, which are 128 as hexadecimal digits."""
 
 MAX_INPUTS = 5_000_000
-MAX_SECONDS = 24 * 3600.0
-"""How long a night is at most."""
+"""Inputs of a log that is held in memory; one in files may have any number."""
+
+MAX_SECONDS = 366 * 24 * 3600.0
+"""How long a night is at most: an exhibition may play for months."""
 
 MAX_ZERO = 1e7
 """Seconds that tick 0 lies from the log's beginning, on either side."""
 
 MAX_WALL = 1e11
 MAX_TICK = 1e12
-"""On either side; a day at 999 beats a minute has 1.4e9."""
+"""On either side; a year at 999 beats a minute has 5.1e11."""
 
 MAX_PORTS = 64
 MAX_SEED = 1 << 64
@@ -46,7 +48,7 @@ PART = 64 * 2**20
 """Characters of one file of a log; what comes then goes on in the next, FILE.1, FILE.2 and so on."""
 
 MOST = 2**30
-"""Characters of a whole log. A night of a thousand requests an hour has 2 MB."""
+"""Characters of packets and MIDI in a whole log. A night of a thousand requests an hour has 2 MB."""
 
 RATE, BURST = 262_144.0, 16 * 2.0**20
 """Characters a second of packets and MIDI, and at once: two thousand requests a second."""
@@ -192,10 +194,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A night's inputs."""
+    """A night's inputs.
+
+    Attributes:
+        head: what else the music depends on.
+        inputs: in the order of their coming; those of files are read anew each time, and never all in memory.
+    """
 
     head: Head
-    inputs: tuple[Input, ...]
+    inputs: Collection[Input]
 
     @property
     def left_out(self) -> int:
@@ -214,16 +221,28 @@ def read(lines: Iterable[str]) -> Log:
     """A log from its file's lines; half a last line, of a server that was killed, is passed over.
 
     Raises:
-        LivevaeError: it is no log.
+        LivevaeError: it is no log, or holds more than `MAX_INPUTS`.
     """
     rest = iter(lines)
+    head = _head(rest)
+    inputs = tuple(islice(_inputs(rest), MAX_INPUTS + 1))
+    if len(inputs) > MAX_INPUTS:
+        raise LivevaeError(f"the log holds more than {MAX_INPUTS} inputs")
+    return Log(head, inputs)
+
+
+def _head(lines: Iterator[str]) -> Head:
     try:
-        head = Head(**json_value(next(rest, ""), 2))
+        head = Head(**json_value(next(lines, ""), 2))
         head.check()
     except _FAULTS as error:
         raise LivevaeError(f"this is no log of what came in (see --log): {shown(str(error))}") from None
-    inputs: list[Input] = []
-    for number, line in enumerate(rest, 2):
+    return head
+
+
+def _inputs(lines: Iterator[str]) -> Iterator[Input]:
+    """The inputs in the lines after the head."""
+    for number, line in enumerate(lines, 2):
         if not line.endswith("\n"):
             break
         try:
@@ -232,10 +251,24 @@ def read(lines: Iterable[str]) -> Log:
             item.check()
         except _FAULTS:
             raise LivevaeError(f"line {number} of the log is none: {shown(line[:60].strip())!r}") from None
-        inputs.append(item)
-        if len(inputs) > MAX_INPUTS:
-            raise LivevaeError(f"the log holds more than {MAX_INPUTS} inputs")
-    return Log(head, tuple(inputs))
+        yield item
+
+
+class _Filed(Collection[Input]):
+    """The inputs of a log in files, each looked at once when this is made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._size = sum(1 for _ in self)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __contains__(self, item: object) -> bool:
+        return any(item == other for other in self)
+
+    def __iter__(self) -> Iterator[Input]:
+        yield from _inputs(islice(_lines(self._path), 1, None))
 
 
 def load(path: Path) -> Log:
@@ -246,30 +279,36 @@ def load(path: Path) -> Log:
     """
     if path.exists() and not path.is_file():
         raise LivevaeError(f"{path} is no regular file")
-    try:
-        with ExitStack() as stack:
-            files = [stack.enter_context(part.open(encoding="utf-8")) for part in (path, *_parts(path))]
-            return read(chain.from_iterable(map(_lines, files)))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LivevaeError(f"{path} cannot be read as a log: {error}") from None
+    return Log(_head(_lines(path)), _Filed(path))
 
 
 def _part(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
 
 
-def _parts(path: Path) -> list[Path]:
+def _parts(path: Path) -> Iterator[Path]:
     """The files in which a log goes on, in order."""
-    return list(takewhile(Path.is_file, (_part(path, number) for number in range(1, MOST // PART + 1))))
+    return takewhile(Path.is_file, (_part(path, number) for number in count(1)))
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    while line := file.readline(MAX_LINE + 1):
-        if len(line) > MAX_LINE:
-            raise LivevaeError(
-                f"this is no log of what came in (see --log): a line has more than {MAX_LINE} characters"
-            )
-        yield line
+def _lines(path: Path) -> Iterator[str]:
+    """The lines of a log's files, one file open at a time.
+
+    Raises:
+        LivevaeError: a file cannot be read, or a line is too long.
+    """
+    try:
+        for part in chain((path,), _parts(path)):
+            with part.open(encoding="utf-8") as file:
+                while line := file.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        raise LivevaeError(
+                            "this is no log of what came in (see --log): a line has more than"
+                            f" {MAX_LINE} characters"
+                        )
+                    yield line
+    except (OSError, UnicodeDecodeError) as error:
+        raise LivevaeError(f"{path} cannot be read as a log: {error}") from None
 
 
 _FAULTS = (ValueError, TypeError, OverflowError, LimitError)
@@ -309,7 +348,7 @@ class LogWriter:
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         try:
-            for part in _parts(path):
+            for part in list(_parts(path)):
                 part.unlink()
             self._file: TextIO = path.open("w", buffering=1, encoding="utf-8")
         except OSError as error:
@@ -317,7 +356,7 @@ class LogWriter:
         self._path, self._number = path, 0
         self._clock, self._begun = clock, clock()
         self._rate = full(RATE, BURST, self._begun)
-        self._size = self._all = self._left = 0
+        self._size = self._flooded = self._left = 0
         self._fails = False
         self._led = False
 
@@ -389,11 +428,14 @@ class LogWriter:
         self._line(line)
 
     def _has_room(self, size: int) -> bool:
-        return self._all + size <= MOST and self._rate.take(self._clock(), size)
+        if self._flooded + size > MOST or not self._rate.take(self._clock(), size):
+            return False
+        self._flooded += size
+        return True
 
     def _line(self, line: str) -> None:
         try:
-            if self._size + len(line) > PART and self._number < MOST // PART:
+            if self._size + len(line) > PART:
                 self._number += 1
                 self._size = 0
                 self._file.close()
@@ -403,4 +445,3 @@ class LogWriter:
             self._fails = True
             logger.error("--log: the log ends here: %s", error.strerror)  # noqa: TRY400  (the performer's disk, not our fault)
         self._size += len(line)
-        self._all += len(line)

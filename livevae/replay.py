@@ -36,16 +36,18 @@ class Replayed:
     """What was sent when a log was played again.
 
     Attributes:
-        sent: every message, in the order of sending.
-        tempos: (tick, beats a minute).
-        meters: (tick, beats, unit).
+        sent: every message, in the order of sending; none where a file got them.
+        tempos: (tick, beats a minute); none where a file got them.
+        meters: (tick, beats, unit); none where a file got them.
         refused: how many requests were.
+        notes: how many notes began.
     """
 
     sent: tuple[Sent, ...]
     tempos: tuple[tuple[float, float], ...]
     meters: tuple[tuple[int, int, int], ...]
     refused: int
+    notes: int
 
     def midi(self) -> bytes:
         """As a MIDI file's bytes, a track a port."""
@@ -71,6 +73,7 @@ def replay(
     crib: Crib | None = None,
     on_report: Callable[[Report], object] | None = None,
     strict: bool = False,
+    file: MidiFile | None = None,
 ) -> Replayed:
     """Play a log's night again: `scene` from tick 0 on, and all that came in at its time.
 
@@ -87,10 +90,23 @@ def replay(
         crib: riffs that were kept before; nothing is written to it.
         on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.
+        file: gets all that is sent as it is sent, so that a night of weeks needs no more memory than its music.
     """
     with virtual_time() as loop:
         return loop.run_until_complete(
-            _replay(log, scene, load, scenes, has_model, takes, personas, crib, on_report, strict=strict)
+            _replay(
+                log,
+                scene,
+                load,
+                scenes,
+                has_model,
+                takes,
+                personas,
+                crib,
+                on_report,
+                strict=strict,
+                file=file,
+            )
         )
 
 
@@ -106,11 +122,19 @@ async def _replay(
     on_report: Callable[[Report], object] | None,
     *,
     strict: bool,
+    file: MidiFile | None,
 ) -> Replayed:
     shelf = Overlay(scenes)
     head, loop = log.head, asyncio.get_running_loop()
     trainings = TrainedAgain(log)
-    player = LocalPlayer(timeline=Timeline(0, head.zero, head.bpm or scene.tempo))
+    notes = 0
+
+    def count(message: Sent) -> None:
+        nonlocal notes
+        notes += message.data[0] & 0xF0 == 0x90
+
+    timeline = Timeline(0, head.zero, head.bpm or scene.tempo)
+    player = LocalPlayer(timeline=timeline, on_sent=count, file=file)
     session = Session(
         player,
         Engine(load, inline=True),
@@ -165,4 +189,4 @@ async def _replay(
                 player.bring_port_back(one.data.decode())
     await session.close()
     await player.close()
-    return Replayed(tuple(player.sent), tuple(player.tempos), tuple(player.meters), edge.counts.errors)
+    return Replayed(tuple(player.sent), tuple(player.tempos), tuple(player.meters), edge.counts.errors, notes)

@@ -20,6 +20,7 @@ from livevae.inputs import Head, Input, Log, LogWriter, line_of, load, read
 from livevae.latent.personas import Persona, Personas, layer_shapes
 from livevae.perform.scene import parse
 from livevae.perform.timing import Timing
+from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, TimelineChanged, Transport
 from livevae.replay import replay
 from livevae.server import Models, Options, running
@@ -102,6 +103,11 @@ def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, b
     )
     assert one.midi() == two.midi()
     assert one.sent == two.sent
+    file = MidiFile()
+    streamed = replay(log, SCENES["four"], lambda _: FakeDecoder(), scenes=scene_of, strict=True, file=file)
+    assert file.encode() == one.midi()
+    assert (streamed.sent, streamed.tempos, streamed.notes) == ((), (), one.notes)
+    assert one.notes == sum(message.data[0] & 0xF0 == 0x90 for message in one.sent)
     assert_each_on_has_its_off(one.sent)
     assert_offs_go_first(one.sent)
 
@@ -254,6 +260,61 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     assert heard == [(b"\x90\x40\x01", 5.99)]
 
 
+def test_a_night_of_weeks_is_replayed_to_its_last_bar(tmp_path):
+    """A day was the most that a log could be read of, and nothing said so while it was written."""
+    now, weeks = [5.0], 5 * 7 * 24 * 3600.0
+    path = tmp_path / "show.log"
+    writer = LogWriter(path, lambda: now[0])
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.0, 120.0), PORTS)
+    for day in (0.0, weeks):
+        now[0] = 5.0 + day + 0.5
+        writer.request(encode(Message("/livevae/play", ("a",))))
+        now[0] += 4.0
+        writer.request(encode(Message("/livevae/stop", ("a",))))
+    writer.reported(ClockChanged("link"))
+    writer.reported(TimelineChanged(Timeline(1e9, now[0], 98.5), 98.5))
+    writer.close()
+    log = load(path)
+    assert log.inputs == log.inputs
+    assert [item.kind for item in log.inputs] == ["osc"] * 4 + ["line", "end"]
+    done = replay(log, parse("tempo = 120\n[voice.a]\nplay = false"), lambda _: FakeDecoder())
+    ons = [message.due for message in done.sent if message.data[0] & 0xF0 == 0x90]
+    assert done.refused == 0
+    assert [any(day < due < day + 6 for due in ons) for day in (0.0, weeks)] == [True, True]
+
+
+def test_a_log_of_any_number_of_files_is_read_with_one_of_them_open(tmp_path, monkeypatch):
+    """Where a MIDI clock leads, each of its pulses is a line; after the sixteenth file the last one grew for ever."""
+    monkeypatch.setattr("livevae.inputs.PART", 1000)
+    monkeypatch.setattr("livevae.inputs.MAX_INPUTS", 10)
+    now = [5.0]
+    path = tmp_path / "night.log"
+    writer = LogWriter(path, lambda: now[0])
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.0, 120.0), PORTS)
+    writer.reported(ClockChanged("midi"))
+    for number in range(1000):
+        now[0] += 0.02
+        writer.reported(TimelineChanged(Timeline(40.0 * number, now[0], 120.0), 120.0))
+    writer.close()
+    files = list(tmp_path.iterdir())
+    assert len(files) > 40
+    assert all(file.stat().st_size <= 1000 for file in files)
+    log = load(path)
+    with monkeypatch.context() as few:
+        opened, really = [], Path.open
+
+        def spy(path, *words, **options):
+            opened.append(really(path, *words, **options))
+            assert sum(not file.closed for file in opened) == 1
+            return opened[-1]
+
+        few.setattr(Path, "open", spy)
+        assert [item.line.tick for item in log.inputs if item.kind == "line"] == [
+            40.0 * i for i in range(1000)
+        ]
+    assert len(log.inputs) == 1001
+
+
 @pytest.mark.parametrize(("makes", "played"), [(True, True), (False, False)])
 def test_a_log_from_before_new_makes_the_voices_that_it_sets(makes, played):
     script = ((0.5, osc("/livevae/set", "late", "port", "drums")), (0.5, osc("/livevae/play", "late")))
@@ -335,7 +396,7 @@ def test_a_flood_is_left_out_of_the_log_within_its_budget_and_the_log_is_replaye
     log = load(path)
     kept = sum(item.kind == "osc" for item in log.inputs)
     assert log.left_out == 4000 - kept > 3000
-    assert [item.kind for item in log.inputs[-3:]] == ["left", "midi", "end"]
+    assert [item.kind for item in tuple(log.inputs)[-3:]] == ["left", "midi", "end"]
     assert "left out" in caplog.text
     assert replay(log, SCENES["four"], lambda _: FakeDecoder()).refused == 0
 

@@ -271,6 +271,7 @@ def _replay(commands: Commands) -> None:
 def _run_replay(arguments: argparse.Namespace) -> None:
     from livevae import crib, inputs, scene_files
     from livevae.music import midi_file
+    from livevae.player.recorder.smf import MidiFile
     from livevae.replay import replay
 
     log = inputs.load(arguments.log)
@@ -284,6 +285,7 @@ def _run_replay(arguments: argparse.Namespace) -> None:
         else None
     )
     models = open_models(arguments)
+    file = MidiFile()
     done = replay(
         log,
         scene_files.find(arguments.scene or scene_files.DEFAULT),
@@ -293,10 +295,10 @@ def _run_replay(arguments: argparse.Namespace) -> None:
         takes=models.takes,
         personas=models.personas,
         crib=crib.FileCrib(crib.folder()),
+        file=file,
     )
     try:
-        midi_file.write(arguments.out, done.midi())
+        midi_file.write(arguments.out, file.encode())
     except OSError as error:
         raise LivevaeError(f"--out: {arguments.out} cannot be written: {error.strerror}") from None
-    notes = sum(one.data[0] & 0xF0 == 0x90 for one in done.sent)
-    say(f"{arguments.out}: {len(log.inputs)} inputs, {notes} notes")
+    say(f"{arguments.out}: {len(log.inputs)} inputs, {done.notes} notes")

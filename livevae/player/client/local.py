@@ -8,6 +8,7 @@ from livevae.player.clocks.clock import MIDI, MQTT, Reading
 from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore, Sent
+from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
     Command,
@@ -26,6 +27,7 @@ class LocalPlayer(CommandSender):
         sent: everything that was sent, in order.
         tempos: (tick, bpm) of every tempo change, the first being the start.
         meters: (tick, beats, unit) of every change of meter; 4/4 before the first.
+        file: gets all that is sent, tempos and meters, in place of the three above, which stay empty; None keeps them.
         on_report: called with each report, at once; None to hear nothing.
         on_timeline: called when the timeline was replaced.
     """
@@ -36,6 +38,7 @@ class LocalPlayer(CommandSender):
         *,
         timeline: Timeline | None = None,
         on_sent: Callable[[Sent], None] | None = None,
+        file: MidiFile | None = None,
     ) -> None:
         """Start at tick 0 now, on the running loop."""
         self._loop = asyncio.get_running_loop()
@@ -52,8 +55,10 @@ class LocalPlayer(CommandSender):
         self.on_report: Callable[[Report], None] | None = None
         self.on_timeline: Callable[[Timeline], None] | None = None
         self.sent: list[Sent] = []
-        self.tempos: list[tuple[float, float]] = [(self._known.tick, self._known.bpm)]
+        self.tempos: list[tuple[float, float]] = []
         self.meters: list[tuple[int, int, int]] = []
+        self.file = file
+        self._note_tempo()
 
     @property
     def timeline(self) -> Timeline:
@@ -93,7 +98,10 @@ class LocalPlayer(CommandSender):
 
     def set_meter(self, tick: int, beats: int, unit: int) -> None:
         """Another time signature from `tick` on."""
-        self.meters.append((tick, beats, unit))
+        if self.file is not None:
+            self.file.signature(tick, beats, unit)
+        else:
+            self.meters.append((tick, beats, unit))
         super().set_meter(tick, beats, unit)
 
     def set_playing(self, playing: bool) -> None:
@@ -182,14 +190,23 @@ class LocalPlayer(CommandSender):
         deadline = self._core.deadline()
         self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
 
+    def _note_tempo(self) -> None:
+        if self.file is not None:
+            self.file.tempo(self._known.tick, self._known.bpm)
+        else:
+            self.tempos.append((self._known.tick, self._known.bpm))
+
     def _emit(self, messages: list[Sent]) -> None:
         for message in messages:
-            self.sent.append(message)
+            if self.file is not None:
+                self.file.message(message.tick, message.port, message.data)
+            else:
+                self.sent.append(message)
             if self._on_sent is not None:
                 self._on_sent(message)
         if (timeline := self._core.timeline) is not self._known:
             self._known = timeline
-            self.tempos.append((timeline.tick, timeline.bpm))
+            self._note_tempo()
             if self.on_timeline is not None:
                 self.on_timeline(timeline)
             if self.on_report is not None:
