@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from livevae.player.client.sender import CommandSender
 from livevae.player.clocks.clock import MIDI, MQTT, Reading
 from livevae.player.clocks.led import LedClock
 from livevae.player.clocks.midi import ClockIn
 from livevae.player.core import PlayerCore, Sent
-from livevae.player.recorder.smf import MidiFile
 from livevae.player.wire.commands import (
     TICKS_PER_BAR,
     Command,
@@ -17,6 +17,19 @@ from livevae.player.wire.commands import (
 )
 from livevae.player.wire.reports import ClockChanged, Counters, Report, TimelineChanged, Transport
 from livevae.tempo.timeline import Timeline
+
+
+class File(Protocol):
+    """What takes down all that is sent, as it is sent."""
+
+    def message(self, tick: int, port: str, data: bytes) -> None:
+        """A message to a port."""
+
+    def tempo(self, tick: float, bpm: float) -> None:
+        """From `tick` on, `bpm` beats a minute."""
+
+    def signature(self, tick: int, beats: int, unit: int) -> None:
+        """From the bar line `tick` on, another time signature; it may be told ahead."""
 
 
 class LocalPlayer(CommandSender):
@@ -38,7 +51,7 @@ class LocalPlayer(CommandSender):
         *,
         timeline: Timeline | None = None,
         on_sent: Callable[[Sent], None] | None = None,
-        file: MidiFile | None = None,
+        file: File | None = None,
     ) -> None:
         """Start at tick 0 now, on the running loop."""
         self._loop = asyncio.get_running_loop()
