@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from livevae.errors import LivevaeError, RequestError
@@ -11,6 +11,7 @@ from livevae.home import home
 from livevae.music.midi_file import riff_bytes
 from livevae.perform import crib
 from livevae.perform.crib import KeptRiff
+from livevae.perform.disk import PATIENCE, Writer
 from livevae.whole_files import sweep, write_whole
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class FileCrib:
     def __init__(self, where: Path, on_error: Callable[[str], None] = logger.error) -> None:
         self._where, self._on_error = where, on_error
         self._riffs: dict[str, KeptRiff | None] = {}
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="crib")
+        self._writer = Writer("crib")
         sweep(where)
         if where.is_dir():
             found = [
@@ -52,7 +53,7 @@ class FileCrib:
                 if not crib.same(there, named):
                     continue
             self._riffs[name] = named
-            self._writer.submit(self._write, named)
+            self._writer.submit(partial(self._write, named))
             return named
         raise AssertionError("names do not end")
 
@@ -74,9 +75,10 @@ class FileCrib:
             self._riffs[name] = kept
         return kept
 
-    def close(self) -> None:
-        """Wait until all is written."""
-        self._writer.shutdown(wait=True)
+    def close(self, patience: float = PATIENCE) -> None:
+        """Wait until all is written, but not for ever."""
+        if not self._writer.close(patience):
+            self._on_error(f"{self._where} does not answer: riffs that were kept last may not be there")
 
     def _write(self, kept: KeptRiff) -> None:
         channel = next((value for name, value in kept.settings if name == "channel"), 1)

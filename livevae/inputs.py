@@ -7,8 +7,8 @@ Law: a log that is written and read is the same log; so reader and writer share 
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain, count, islice, takewhile
 from pathlib import Path
 from typing import TextIO
@@ -18,6 +18,7 @@ from livevae.edges.osc.limits import full
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
 from livevae.latent.recipe import NORMAL, PRIORS
+from livevae.perform.disk import PATIENCE, Writer
 from livevae.perform.timing import MOST_LEAD, Timing
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.wire.reports import ClockChanged, PortBack, PortLost, Report, TimelineChanged, Transport
@@ -52,6 +53,9 @@ MOST = 2**30
 
 RATE, BURST = 262_144.0, 16 * 2.0**20
 """Characters a second of packets and MIDI, and at once: two thousand requests a second."""
+
+MOST_WAITING = 8 * 2**20
+"""Characters that wait for a slow disk."""
 
 FLOODING = ("osc", "midi")
 """Kinds that others can send without end; what is too much of them is left out, and that is said."""
@@ -339,7 +343,7 @@ def _check_message(data: bytes) -> None:
 
 
 class LogWriter:
-    """A log that grows while a server plays, within a budget. Used from the server's loop alone.
+    """A log that grows while a server plays, within a budget. Used from the server's loop alone; a thread writes.
 
     Args:
         path: the file, which is begun anew; those in which an earlier log of that name went on are removed.
@@ -357,7 +361,8 @@ class LogWriter:
         self._clock, self._begun = clock, clock()
         self._rate = full(RATE, BURST, self._begun)
         self._size = self._flooded = self._left = 0
-        self._fails = False
+        self._writer, self._queued, self._written = Writer("log"), 0, 0
+        self._over = self._fails = False
         self._led = False
 
     def head(
@@ -406,15 +411,25 @@ class LogWriter:
             case _:
                 pass
 
-    def close(self) -> None:
-        """The night is over."""
-        self.came("end")
-        with suppress(OSError):
-            self._file.close()
+    def end(self) -> None:
+        """The night is over; what comes now is not kept."""
+        if not self._over:
+            self.came("end")
+            self._over = True
+
+    def close(self, patience: float = PATIENCE) -> None:
+        """End, and wait until all is written, but not for ever."""
+        self.end()
+        self._writer.submit(self._shut)
+        if not self._writer.close(patience):
+            logger.error("--log: %s does not answer: the end of the log may not be there", self._path)
+
+    def _shut(self) -> None:
+        self._file.close()
 
     def _write(self, item: Head | Input) -> None:
-        """A disk that is full costs the log, and nothing of the music; so does a flood."""
-        if self._fails:
+        """A disk that is full or slow costs the log, and nothing of the music; so does a flood."""
+        if self._fails or self._over:
             return
         line = line_of(item)
         if isinstance(item, Input) and item.kind in FLOODING and not self._has_room(len(line)):
@@ -428,20 +443,32 @@ class LogWriter:
         self._line(line)
 
     def _has_room(self, size: int) -> bool:
-        if self._flooded + size > MOST or not self._rate.take(self._clock(), size):
+        waiting = self._queued - self._written + size
+        if self._flooded + size > MOST or waiting > MOST_WAITING or not self._rate.take(self._clock(), size):
             return False
         self._flooded += size
         return True
 
     def _line(self, line: str) -> None:
+        part = None
+        if self._size + len(line) > PART:
+            self._number += 1
+            self._size = 0
+            part = _part(self._path, self._number)
+        self._size += len(line)
+        self._queued += len(line)
+        self._writer.submit(partial(self._append, line, part))
+
+    def _append(self, line: str, part: Path | None) -> None:
+        """In the writer's thread: add a line, to the next file where one is given."""
+        if self._fails:
+            return
         try:
-            if self._size + len(line) > PART:
-                self._number += 1
-                self._size = 0
+            if part is not None:
                 self._file.close()
-                self._file = _part(self._path, self._number).open("w", buffering=1, encoding="utf-8")
+                self._file = part.open("w", buffering=1, encoding="utf-8")
             self._file.write(line)
         except OSError as error:
             self._fails = True
             logger.error("--log: the log ends here: %s", error.strerror)  # noqa: TRY400  (the performer's disk, not our fault)
-        self._size += len(line)
+        self._written += len(line)

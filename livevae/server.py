@@ -23,6 +23,7 @@ from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import LEARNED
 from livevae.perform.crib import Crib
+from livevae.perform.disk import Disk, Writer
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
 from livevae.perform.protocols import Decoder
@@ -193,7 +194,15 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
     specs = [PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)]
     shared = SharedEngine(models.load) if options.mqtt is not None and options.mqtt.decode else None
     engine = shared or Engine(models.load)
+    loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
+        # what has to be on the disk is waited for last, when nothing sounds any more
+        disk = Disk(Writer("disk"))
+        stack.push_async_callback(_written, disk, say)
+        log = None
+        if options.log is not None:
+            log = LogWriter(options.log, loop.time)
+            stack.push_async_callback(asyncio.to_thread, log.close)
         stack.push_async_callback(engine.close)
         warm = asyncio.ensure_future(engine.warm())
         player = await PlayerProcess.start(options.scene.tempo, specs, record=options.record, on_report=show)
@@ -202,17 +211,13 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         times = engine.times
         # voices due on the same bar are one batch, which takes no longer than one after the other
         batch = max(times.p99, times.p50 * len(options.scene.voices))
-        player.begin(asyncio.get_running_loop().time() + prelude_for(batch))
+        player.begin(loop.time() + prelude_for(batch))
         lead = lead_for(batch) if options.lead is None else options.lead
         if shared is not None:
             if options.lead is None:
                 lead = max(lead, min(MOST_LEAD, ASKING + alone_for(batch)))
             # so that what nobody answers is decoded here in time, as it would have been without workers
             shared.patience = max(0.0, lead - alone_for(batch))
-        log = None
-        if options.log is not None:
-            log = LogWriter(options.log, asyncio.get_running_loop().time)
-            stack.callback(log.close)
         book = models.personas
         if log is not None and book is not None:
             book = logged(book, log)
@@ -224,6 +229,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             prior=options.prior,
             scenes=options.shelf,
             writes=options.writes,
+            disk=disk,
             has_model=models.known,
             takes=models.takes,
             personas=book,
@@ -232,6 +238,8 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             ports=names,
             inputs=bool(options.midi_in),
         )
+        if log is not None:
+            stack.callback(log.end)
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
         if log is not None:
@@ -253,7 +261,6 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             door=options.door,
         )
         stack.callback(osc.close)
-        loop = asyncio.get_running_loop()
         subscriptions = Subscriptions(session.hub, Timetags(loop.time), loop.time)
         subscriptions.standing = lambda: session.cast.standing
         osc.serve(subscriptions)
@@ -288,6 +295,14 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         title = options.scene.title or "the scene"
         say(f"playing {title}: {what}, at {options.scene.tempo:g} bpm. Ctrl-C stops. (livevae {__version__})")
         yield Server(session, player, engine, osc)
+
+
+async def _written(disk: Disk, say: Callable[[str], None]) -> None:
+    """Wait until what was to be saved is on the disk, but not for ever."""
+    if disk.waiting:
+        say("disk    writing what was saved last")
+    if left := await disk.close():
+        say(f"disk    it does not answer: {left} of what was to be saved may not be there")
 
 
 def allow_files() -> None:

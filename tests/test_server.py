@@ -5,6 +5,7 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ from livevae.edges.osc.client import Client
 from livevae.edges.osc.limits import network
 from livevae.edges.osc.udp import Door
 from livevae.errors import LivevaeError, RequestError
+from livevae.inputs import load
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
 from livevae.perform.timing import MOST_LEAD
+from livevae.scene_files import Shelf
 from livevae.server import (
     LEAST_LEAD,
     PRELUDE,
@@ -30,6 +33,7 @@ from livevae.server import (
     port_names,
     prelude_for,
     running,
+    serve,
 )
 from livevae.testing import FakeDecoder
 
@@ -124,6 +128,47 @@ async def test_a_killed_player_is_replaced_and_what_it_left_sounding_is_released
         assert any("died" in line and "another one plays on" in line for line in said)
         assert (await ask(server, "/livevae/ping"))["beat"] > 0
     assert_whole(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_what_is_saved_when_the_server_is_told_to_end_is_whole(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk hangs until every note is released, and then takes the scenes and the log."""
+    monkeypatch.setenv("LIVEVAE_HOME", str(tmp_path))
+    free, said = threading.Event(), []
+    shelf = Shelf(None)
+
+    def write(name: str, text: str, again: bool) -> str:
+        assert free.wait(60)
+        return shelf.write(name, text, again)
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line == "disk    writing what was saved last":
+            free.set()
+
+    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
+    log = tmp_path / "night.log"
+    options = Options(SCENE, shelf.find, port=0, midi=("none",), writes=write, log=log)
+    serving = asyncio.create_task(serve(options, models, say))
+    while not any(line.startswith("playing") for line in said):
+        await asyncio.sleep(0.02)
+    port = int(next(line for line in said if line.startswith("osc")).split(";")[0].rpartition(":")[2])
+
+    def save() -> None:
+        with Client(port=port) as livevae:
+            for name in ("evening", "night"):
+                livevae.send("/livevae/scene/write", name)
+            livevae.ask("/livevae/ping")
+
+    await asyncio.to_thread(save)
+    os.kill(os.getpid(), number)
+    await serving
+    written = {path.name: parse(path.read_text()) for path in (tmp_path / "scenes").iterdir()}
+    assert sorted(written) == ["evening.toml", "night.toml"]
+    assert all(list(scene.voices) == ["a", "b"] for scene in written.values())
+    assert [item.kind for item in load(log).inputs] == ["osc", "osc", "end"]
 
 
 async def test_two_servers_on_one_port_are_one_too_many() -> None:

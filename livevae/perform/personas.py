@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from livevae.errors import LivevaeError, RequestError
@@ -14,6 +15,7 @@ from livevae.latent.personas import Persona, Personas, U
 from livevae.music.notes import TICKS_PER_BEAT, Riff
 from livevae.perform import requests as ask
 from livevae.perform.clock import TickClock
+from livevae.perform.disk import Disk
 from livevae.perform.events import PersonaState, Training
 from livevae.perform.hub import Hub
 from livevae.perform.provenance import persona_state, windows
@@ -62,7 +64,7 @@ class Book(Protocol):
         """What a persona on disk says of its training, without its weights. Raises LivevaeError."""
 
     def keep(self, persona: Persona) -> None:
-        """Write a persona to the performer's folder. Raises LivevaeError."""
+        """Write a persona to the performer's folder, in whatever thread. Raises LivevaeError."""
 
     def attributes(self, model: str) -> Sequence[str]:
         """Which attributes the model has directions for."""
@@ -83,6 +85,7 @@ class Desk:
         users: the voices whose blend holds a name.
         takes: what was recorded so far.
         hub: told how trainings go.
+        disk: what personas are saved on.
     """
 
     def __init__(
@@ -93,8 +96,10 @@ class Desk:
         users: Callable[[str], list[str]],
         takes: Callable[[], tuple[Riff, ...]],
         hub: Hub,
+        disk: Disk,
     ) -> None:
         self._hub = hub
+        self._disk = disk
         self._book = book
         self._clock = clock
         self._timing = timing
@@ -153,7 +158,7 @@ class Desk:
             del self._cards[gone]
 
     def do(self, request: Request, later: Later = nobody) -> Reply:
-        """Answer one of the personas' requests; how a training goes is for `later`.
+        """Answer one of the personas' requests; how a training goes, and whether one is saved, is for `later`.
 
         Raises:
             LivevaeError: it cannot be done; nothing was changed.
@@ -163,9 +168,7 @@ class Desk:
                 return self._train(request, later)
             case ask.PersonaSave(name):
                 persona = self._here(name)
-                self._book.keep(persona)
-                self._looked = -LOOK_AGAIN
-                return Reply(pairs=(("persona", persona.name),))
+                return self._disk.do(partial(self._book.keep, persona), partial(self._kept, persona), later)
             case ask.PersonaLoad(name):
                 persona = self._book.find(name)
                 self._put(persona.name, persona)
@@ -222,6 +225,10 @@ class Desk:
             there = ", ".join(self._book.personas) or "none yet"
             raise RequestError(f"there is no persona {name[:40]!r} in this session; there are: {there}")
         return persona
+
+    def _kept(self, persona: Persona, _: None) -> Reply:
+        self._looked = -LOOK_AGAIN
+        return Reply(pairs=(("persona", persona.name),))
 
     def _put(self, name: str, persona: Persona | None) -> None:
         self._undo.append((name, self._book.personas.put(name, persona)))

@@ -1,7 +1,8 @@
 """Requests: what a performer can ask for, as frozen values. Read top to bottom, this file is the protocol.
 
 An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with a `Reply`, and some with more of them
-later (`learn`, `persona/train`), which go to whoever was passed beside the request. A request never makes
+later (`learn`, `persona/train`), which go to whoever was passed beside the request. What has to wait for the disk is
+answered only then, and `PENDING` until then. A request never makes
 notes: it changes what the next riff will be.
 """
 
@@ -428,13 +429,18 @@ class Reply:
         text: one sentence for the performer when `ok` is False.
         pairs: names and values, flat: ints, floats and strings.
         beat: on which beat it will sound, where it sounds at all.
+        pending: nothing is known yet: this is no answer, and one comes later.
     """
 
     ok: bool = True
     text: str = ""
     pairs: tuple[tuple[str, int | float | str], ...] = ()
     beat: float | None = None
+    pending: bool = False
 
+
+PENDING = Reply(pending=True)
+"""Stands in for an answer that comes later."""
 
 Later: TypeAlias = Callable[[Reply], None]
 """Takes what is known of a request only after it was answered."""

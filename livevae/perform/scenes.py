@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from livevae.errors import RequestError
@@ -14,10 +15,11 @@ from livevae.perform.clock import TickClock
 from livevae.perform.controls import Controls, MidiMap
 from livevae.perform.crib import checked_name
 from livevae.perform.cues import Cues
+from livevae.perform.disk import Disk
 from livevae.perform.history import History
 from livevae.perform.hub import Hub
 from livevae.perform.protocols import Player
-from livevae.perform.requests import Reply
+from livevae.perform.requests import Later, Reply
 from livevae.perform.scene import Scene, SceneVoice
 from livevae.perform.scene_text import settled
 
@@ -32,6 +34,7 @@ class House(Protocol):
     controls: Controls
     cues: Cues
     history: History
+    disk: Disk
 
     def change_meter(self, meter: Meter, tick: float) -> int:
         """Another length of bars; gives its first line at or after a tick."""
@@ -60,13 +63,13 @@ class Scenes:
         self._house, self._checks, self._finds, self._writes = house, checks, finds, writes
         self.title = self._mqtt = ""
 
-    def do(self, request: ask.LoadScene | ask.WriteScene) -> Reply:
-        """Answer a request.
+    def do(self, request: ask.LoadScene | ask.WriteScene, later: Later) -> Reply:
+        """Answer a request; whether a scene could be written is for `later`.
 
         Raises:
             LivevaeError: it cannot be done; nothing was changed.
         """
-        return self._load(request) if isinstance(request, ask.LoadScene) else self._write(request)
+        return self._load(request) if isinstance(request, ask.LoadScene) else self._write(request, later)
 
     def _load(self, request: ask.LoadScene) -> Reply:
         if self._finds is None:
@@ -78,14 +81,17 @@ class Scenes:
         )
         return Reply(pairs=(("scene", scene.title or request.name),), beat=first)
 
-    def _write(self, request: ask.WriteScene) -> Reply:
+    def _write(self, request: ask.WriteScene, later: Later) -> Reply:
         if self._writes is None:
             raise RequestError("this session has nowhere to write scenes to")
-        where = self._writes(checked_name(request.name), scene_text.text(self.now()), request.replace)
-        self._house.hub.log("scene", f"what is set now is written to {where}")
-        return Reply(
-            pairs=(("scene", request.name), ("file", where)), beat=self._house.clock.tick() / TICKS_PER_BEAT
-        )
+        name, text = checked_name(request.name), scene_text.text(self.now())
+        beat = self._house.clock.tick() / TICKS_PER_BEAT
+
+        def written(where: str) -> Reply:
+            self._house.hub.log("scene", f"{name} is written to {where}")
+            return Reply(pairs=(("scene", name), ("file", where)), beat=beat)
+
+        return self._house.disk.do(partial(self._writes, name, text, request.replace), written, later)
 
     def now(self) -> Scene:
         """What is set now, as a scene; blends and positions that glide are where they go."""

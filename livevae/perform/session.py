@@ -18,6 +18,7 @@ from livevae.perform.conductor import OURS, Conductor
 from livevae.perform.controls import Controls
 from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.cues import Cues
+from livevae.perform.disk import Disk
 from livevae.perform.engine import Engine
 from livevae.perform.events import Snapshot
 from livevae.perform.history import History
@@ -43,6 +44,9 @@ PUT_OFF = (
 """Requests that wait for their timetag as a whole, and are answered once more then. Others know what to do ahead of it;
 questions, taps and panic wait for nothing."""
 
+READS = (ask.LoadScene, ask.PersonaLoad, ask.PersonaList)
+"""Requests that read what others write: they wait until all is written that was asked for before."""
+
 
 class Session:
     """Settings of all voices, and the voices that play. Lives on one event loop; not thread-safe.
@@ -63,6 +67,7 @@ class Session:
         crib: where riffs are kept; None forgets them with the session.
         writes: writes a scene's text under a name, also over another where told so; gives where it is. Raises
             LivevaeError.
+        disk: where scenes and personas are written; None writes them at once, on the loop.
         strict: faults of voices are raised again when the session closes (tests), not only logged.
 
     Attributes:
@@ -90,6 +95,7 @@ class Session:
         prior: str = NORMAL,
         crib: Crib | None = None,
         writes: Callable[[str, str, bool], str] | None = None,
+        disk: Disk | None = None,
         strict: bool = False,
     ) -> None:
         self.player = player
@@ -98,6 +104,7 @@ class Session:
         self.seed = seed
         timing = timing or Timing()
         self.hub = Hub()
+        self.disk = Disk() if disk is None else disk
         self.reporter = Reporter(self.hub, self.clock, self.snapshot)
         self.cast = Cast(
             player,
@@ -116,7 +123,7 @@ class Session:
         self._trading = Trading(self.cast, self.recording, seed)
         self._desk: Desk | None = None
         if personas is not None:
-            self._desk = Desk(personas, self.clock, timing, self._blending, self._takes, self.hub)
+            self._desk = Desk(personas, self.clock, timing, self._blending, self._takes, self.hub, self.disk)
         self._checks = Checks(self.cast, has_model, self._desk)
         self._alarms = Alarms(self.clock)
         self.conductor = Conductor(player, self.clock, clocks, self._alarms.at, self.hub)
@@ -152,7 +159,8 @@ class Session:
 
         Args:
             request: what is asked for.
-            later: hears what is known only afterwards: which knob was learned, how a training goes.
+            later: hears what is known only afterwards: which knob was learned, how a training goes; and the answer
+                itself, where `PENDING` is what comes at once.
         """
         self._requests += 1
         try:
@@ -165,6 +173,11 @@ class Session:
         if isinstance(request, PUT_OFF) and self.clock.future_tick(request.at) is not None:
             self._alarms.when(request.at, self._due, replace(request, at=None), later)
             return Reply(pairs=(("waits", 1),), beat=self.clock.beat_at(request.at))
+        if isinstance(request, READS) and self.disk.waiting:
+            return self.disk.do(lambda: None, lambda _: self._now(request, later), later)
+        return self._now(request, later)
+
+    def _now(self, request: Request, later: Later) -> Reply:
         match request:
             case ask.Ping():
                 return Reply(
@@ -202,7 +215,7 @@ class Session:
                 self.panic()
                 return Reply(beat=self.beat)
             case ask.LoadScene() | ask.WriteScene():
-                return self._scenes.do(request)
+                return self._scenes.do(request, later)
             case ask.GoCue():
                 return self.cues.do(request)
             case ask.Trade():
@@ -223,10 +236,14 @@ class Session:
 
     def _due(self, request: Request, later: Later) -> None:
         """The time of a request that was put off has come."""
-        reply = self.do(request, later)
-        if not reply.ok:
-            self.hub.log("late", f"what was asked for this moment is not done: {reply.text}", "warning")
-        later(reply)
+
+        def answer(reply: Reply) -> None:
+            if not reply.ok:
+                self.hub.log("late", f"what was asked for this moment is not done: {reply.text}", "warning")
+            later(reply)
+
+        if not (reply := self.do(request, answer)).pending:
+            answer(reply)
 
     def _play(self, request: ask.Play) -> Reply:
         starting = [self.cast[request.voice]] if request.voice else self.cast.players
@@ -357,7 +374,9 @@ class Session:
                 undos=self.history.undos,
                 redos=self.history.redos,
             ),
-            snapshot.health(self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors),
+            snapshot.health(
+                self.cast.timing.lead, times.p50, times.p99, self._requests, self._errors + self.disk.refused
+            ),
             snapshot.takes(self.recording, tick),
             snapshot.voices(self.cast, tick, self._checks.missing),
             self._desk.states if self._desk is not None else (),

@@ -21,7 +21,7 @@ from livevae.edges.osc.udp import (
     parse_endpoint,
 )
 from livevae.errors import RequestError
-from livevae.perform.requests import Ping, Play, Reply, Request, Sample, Stop, Tempo
+from livevae.perform.requests import PENDING, Ping, Play, Reply, Request, Sample, Stop, Tempo
 
 SOON = 5.0
 """Seconds after which a test gives up waiting for a packet on the loopback."""
@@ -410,3 +410,29 @@ def test_the_client_says_when_nobody_answers():
             livevae.ask("/livevae/ping")
     with Client(port=port) as livevae, pytest.raises(OscError, match="`livevae serve` starts one"):
         livevae.ask("/livevae/ping")
+
+
+@pytest.mark.real
+def test_what_is_pending_is_answered_once_when_it_is_known():
+    laters = []
+
+    def do(request, later):
+        laters.append(later)
+        return PENDING
+
+    async def play(edge, _, performer):
+        for name in ("evening", "night"):
+            performer.send(Message("/livevae/scene/write", (name, "id", name)))
+        while len(laters) < 2:
+            await asyncio.sleep(0)
+        assert performer.waiting() == []
+        laters[1](Reply(ok=False, text="the disk is full"))
+        laters[0](Reply(pairs=(("file", "evening.toml"),)))
+        failed, done = await performer.hear(), await performer.hear()
+        assert failed == Message(
+            "/livevae/error", ("address", "/livevae/scene/write", "id", "night", "text", "the disk is full")
+        )
+        assert done.args[-2:] == ("file", "evening.toml")
+        assert edge.counts.errors == 1
+
+    performance(play, do)

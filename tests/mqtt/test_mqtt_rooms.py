@@ -3,12 +3,16 @@
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ensemble import Stage, stage
 from fake_broker import FakeBroker
 
 from livevae.edges.mqtt.messages import Arrived
+from livevae.perform.disk import Disk, Writer
+from livevae.perform.requests import PENDING
 from livevae.perform.scene import Scene, parse
 from livevae.virtual_time import virtual_time
 
@@ -106,6 +110,37 @@ def test_a_command_that_comes_twice_is_done_once_and_answered_twice() -> None:
         assert (replies[0]["id"], replies[0]["ok"], replies[0]["voice"]) == (7, True, "lead")
         assert len(bass.session.cast["lead"].shots) == 1
         assert bass.room.repeated == 2
+
+    run(play)
+
+
+def test_a_command_that_waits_for_the_disk_is_answered_when_it_is_done_and_then_again() -> None:
+    async def play() -> None:
+        broker = FakeBroker()
+        bass = stage(broker, "bass", scene=SILENT, scenes=lambda _: SILENT)
+        free, writer = threading.Event(), Writer("test")
+        bass.session.disk = Disk(writer)
+        bass.session.disk.do(free.wait, lambda _: PENDING, lambda _: None)
+
+        def replies() -> list[dict[str, Any]]:
+            sent = [data for topic, data in bass.connection.sent if topic.endswith("/reply/desk")]
+            return [json.loads(data) for data in sent]
+
+        def load() -> None:
+            send(broker, "bass", address="/livevae/scene", name="quiet", id=7, reply="desk")
+
+        load()
+        load()
+        await asyncio.sleep(10)
+        assert replies() == []
+        free.set()
+        assert writer.close()
+        await asyncio.sleep(1)
+        load()
+        await asyncio.sleep(1)
+        first, again = replies()
+        assert first == again
+        assert (first["id"], first["ok"]) == (7, True)
 
     run(play)
 

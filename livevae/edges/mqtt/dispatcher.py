@@ -108,15 +108,14 @@ class Dispatcher:
             asked = ask(command.message)
             ignored = asked.ignored
             self._log(command.message, at)
-            reply = self._session.do(
-                asked.request(at), lambda later: self._answer(command, self._table(command, later, ignored))
-            )
+            reply = self._session.do(asked.request(at), lambda later: self._came_of(command, later, ignored))
         except LivevaeError as error:
             reply = Reply(ok=False, text=str(error))
         except Exception as fault:
             logger.exception("mqtt: a fault while doing %s", command.message.address)
             reply = Reply(ok=False, text=f"livevae stumbled over this: {type(fault).__name__}: {fault}")
-        self._came_of(command, reply, ignored)
+        if not reply.pending:
+            self._came_of(command, reply, ignored)
 
     def _came_of(self, command: commands.Command, reply: Reply, ignored: tuple[str, ...] = ()) -> None:
         table = self._table(command, reply, ignored)

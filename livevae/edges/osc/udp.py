@@ -245,7 +245,7 @@ class UdpEdge(asyncio.DatagramProtocol):
             if isinstance(request, Subscribe | Unsubscribe):
                 answer = self._subscribe(request, addr)
             else:
-                answer = self._do(request, lambda later: self._answer(message, asked, later, addr))
+                answer = self._do(request, lambda later: self._came_of(message, asked, later, addr))
         except LivevaeError as wrong:
             self._refuse(message, str(wrong), addr)
         except Exception as fault:
@@ -253,10 +253,8 @@ class UdpEdge(asyncio.DatagramProtocol):
                 raise
             self._refuse(message, f"livevae stumbled over this: {type(fault).__name__}: {fault}", addr, fault)
         else:
-            if answer.ok:
-                self._answer(message, asked, answer, addr)
-            else:
-                self._refuse(message, answer.text, addr)
+            if not answer.pending:
+                self._came_of(message, asked, answer, addr)
 
     def _subscribe(self, request: Subscribe | Unsubscribe, addr: Addr) -> Reply:
         if self._subscriptions is None:
@@ -267,9 +265,13 @@ class UdpEdge(asyncio.DatagramProtocol):
         word = word_of(message, SECRET)
         return isinstance(word, str) and hmac.compare_digest(word.encode(), self._door.secret.encode())
 
+    def _came_of(self, message: Message, asked: Asked, answer: Reply, addr: Addr) -> None:
+        if not answer.ok:
+            self._refuse(message, answer.text, addr)
+        elif not asked.quiet:
+            self._answer(message, asked, answer, addr)
+
     def _answer(self, message: Message, asked: Asked, answer: Reply, addr: Addr) -> None:
-        if answer.ok and asked.quiet:
-            return
         held_back = self._limits.held_back(addr, self._clock())
         self.send(answers.reply(message, answer, asked.ignored, held_back), addr)
 
