@@ -78,9 +78,10 @@
 --   /livevae/persona/undo
 --   names of a voice's settings:
 --   model port channel from bars quantum temp follow top drift
---   prior seed key chords pull transpose low high velocity
---   program bank level gate swing swing_at humanise touch shift
---   fill density height syncopation range
+--   prior seed notes_least notes_most key chords pull cadence
+--   transpose low high velocity program bank level gate swing
+--   swing_at humanise touch shift fill density height
+--   syncopation range
 
 import Sound.Tidal.Context
 
@@ -133,9 +134,12 @@ top = pI "top"
 drift = pF "drift"
 prior = pS "prior"
 seed = pI "seed"
+notes_least = pI "notes_least"
+notes_most = pI "notes_most"
 key = pS "key"
 chords = pS "chords"
 pull = pF "pull"
+cadence = pF "cadence"
 transpose = pI "transpose"
 low = pI "low"
 high = pI "high"

@@ -49,9 +49,10 @@
 #   /livevae/persona/undo
 #   names of a voice's settings:
 #   model port channel from bars quantum temp follow top drift
-#   prior seed key chords pull transpose low high velocity
-#   program bank level gate swing swing_at humanise touch shift
-#   fill density height syncopation range
+#   prior seed notes_least notes_most key chords pull cadence
+#   transpose low high velocity program bank level gate swing
+#   swing_at humanise touch shift fill density height
+#   syncopation range
 
 use_osc "127.0.0.1", 7770
 

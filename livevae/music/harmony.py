@@ -1,7 +1,8 @@
 """Progressions: chords that voices share, one a bar in turn, and how a riff goes with them. Pure.
 
 Chords are counted from the session's first bar, so voices that have the same progression are on the same chord,
-whatever riffs they are in. How much of a riff goes to the chord is its `pull`. Laws:
+whatever riffs they are in. Of alternatives, one is played each time round, which the session's seed chooses.
+How much of a riff goes to the chord is its `pull`. Laws:
 
     at pull 0, and in bars without a chord, nothing is changed; drums never are
     at pull 1 every pitch class is one of its bar's chord
@@ -17,13 +18,16 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from livevae.errors import MusicError
-from livevae.music import chords, keys
+from livevae.music import chords, keys, turns
 from livevae.music.meter import EARLY, Meter
 from livevae.music.notes import TICKS_PER_STEP, Note, Riff
 from livevae.music.shape import DRUMS, OCTAVE
 
 MOST_CHORDS = 64
-"""Of a progression."""
+"""Of a progression, all alternatives together."""
+
+OR = "or"
+"""Between alternatives."""
 
 DOWNBEATS, BEATS, EIGHTHS, ALL = 0.25, 0.5, 0.75, 1.0
 """From which pull on notes go to the chord: those on downbeats, on beats or held for one, on eighths, all of them."""
@@ -44,6 +48,12 @@ class Chord:
     root: int
     tones: frozenset[int]
 
+    def moved(self, semitones: int) -> "Chord":
+        """The same chord, so much higher."""
+        return Chord(
+            (self.root + semitones) % OCTAVE, frozenset((tone + semitones) % OCTAVE for tone in self.tones)
+        )
+
     def scale(self, key: keys.Key) -> frozenset[int]:
         """The key's scale while this chord sounds: where a chord in D minor has C#, there is no C."""
         return (key.scale - {(self.root + step) % OCTAVE for step in THIRDS_AND_FIFTH}) | self.tones
@@ -56,24 +66,47 @@ Progression = tuple[Chord | None, ...]
 
 
 @functools.lru_cache(256)
-def parse(text: str) -> Progression:
+def parse(text: str) -> tuple[Progression, ...]:
     """`Dm Bb F C`, also with commas or bar lines (hosts without spaces in names); `-` is a bar without a chord.
 
+    `Dm Bb F C or Dm F Gm A` are two alternatives.
+
     Raises:
-        MusicError: one of them is no chord, or there are too many.
+        MusicError: one of them is no chord, there are too many, or `or` has none on one of its sides.
     """
     symbols = re.split(r"[\s,|]+", text.strip(" \t\r\n,|"))
     if symbols == [""]:
         return ()
-    if len(symbols) > MOST_CHORDS:
-        raise MusicError(f"{MOST_CHORDS} chords are the most, not {len(symbols)}")
-    return tuple(_chord(chords.encode(symbol)) for symbol in symbols)
+    if len(symbols) - symbols.count(OR) > MOST_CHORDS:
+        raise MusicError(f"{MOST_CHORDS} chords are the most, not {len(symbols) - symbols.count(OR)}")
+    found: list[list[Chord | None]] = [[]]
+    for symbol in symbols:
+        if symbol == OR:
+            found.append([])
+        else:
+            found[-1].append(_chord(chords.encode(symbol)))
+    if [] in found:
+        raise MusicError(f"{OR!r} stands between two progressions, such as Dm Bb F C {OR} Dm F Gm A")
+    return tuple(map(tuple, found))
 
 
-def chord_of(text: str, bar: int) -> Chord | None:
-    """The chord of a bar of the session under a progression's text; None for a bar without one."""
-    progression = parse(text)
-    return progression[bar % len(progression)] if progression else None
+def chord_of(text: str, bar: int, turn: int | None = None, seed: str = "") -> Chord | None:
+    """The chord of a bar of the session under a progression's text; None for a bar without one.
+
+    Args:
+        text: of the progression.
+        bar: from the session's first on.
+        turn: how often the text has had its turn before, where there are alternatives; None: as often as the
+            longest of them has been gone through.
+        seed: what chooses among alternatives.
+    """
+    alternatives = parse(text)
+    if not alternatives:
+        return None
+    if turn is None:
+        turn = bar // max(map(len, alternatives))
+    progression = alternatives[turns.pick(len(alternatives), turn, seed)]
+    return progression[bar % len(progression)]
 
 
 def _chord(token: int) -> Chord | None:

@@ -38,6 +38,10 @@ class Key:
             (self.tonic + step) % OCTAVE for step in (MINOR_SCALE if self.minor else MAJOR_SCALE)
         )
 
+    def moved(self, semitones: int) -> "Key":
+        """The same mode, so much higher."""
+        return Key((self.tonic + semitones) % OCTAVE, self.minor)
+
     @property
     def signature(self) -> int:
         """The tonic of the major key with the same scale."""

@@ -25,6 +25,14 @@ class Arc:
         """Whether a leg begins at this tick."""
         return tick % self.leg == 0
 
+    def turn(self, name: str, tick: float) -> tuple[int, int] | None:
+        """Which of a setting's values holds at a tick, and how often it did before; None for one that is not here."""
+        for own, held in self.values:
+            if own == name:
+                before, place = divmod(int(tick // self.leg), len(held))
+                return place, before
+        return None
+
     def without(self, names: Mapping[str, object]) -> "Arc":
         """The arc less some settings: those that a performer took into their own hands."""
         return replace(self, values=tuple(one for one in self.values if one[0] not in names))

@@ -148,10 +148,18 @@ class VoiceSettings:
     drift: float = _setting(0.5, "how far from riff to riff: 0 repeats it note for note, 1 forgets it", 0.0, 1.0)
     prior: str = _setting("", "what riffs are drawn from: learned or normal; empty: the server's")
     seed: int = _setting(0, "the same seed plays the same music; 0 leaves the choice to the server", 0, 2**31 - 1)
+    notes_least: int = _setting(0, "with fewer notes a bar, the last one is struck again", 0, 16, "notes a bar")
+    notes_most: int = _setting(0, "with more notes a bar, the weakest are left out; 0: no bound", 0, 64, "notes a bar")
     key: str = _setting("", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them")
-    chords: str = _setting("", "a chord a bar in turn, from the session's first, such as Dm Bb F C; empty: none")
+    chords: str = _setting(
+        "", "a chord a bar in turn, from the session's first, such as Dm Bb F C; or stands between alternatives"
+    )
     pull: float = _setting(
         0.5, "what goes to the chord: 0.25 downbeats, 0.5 beats, 0.75 eighths; 1 all, a bar's first to its root",
+        0.0, 1.0,
+    )
+    cadence: float = _setting(
+        0.0, "0.5: a bar's last note leads into another chord; 1: and rests on the root before the arc's next leg",
         0.0, 1.0,
     )
     transpose: int = _setting(0, "moves every note but drums, after the key", -48, 48, "semitones")
@@ -196,6 +204,18 @@ class VoiceSettings:
         """These settings as they are at a tick, where some of them go by an arc."""
         values: dict[str, Any] = dict(self.arc.at(tick))
         return replace(self, **values) if values else self
+
+    def chord_of(self, bar: int, meter: Meter, seed: int) -> harmony.Chord | None:
+        """The chord of a bar of the session; None for one without.
+
+        Args:
+            bar: from the session's first on.
+            meter: how long bars are.
+            seed: the session's, which chooses among alternatives.
+        """
+        tick = bar * meter.bar
+        place, turn = self.arc.turn("chords", tick) or (0, None)
+        return harmony.chord_of(self.at(tick).chords, bar, turn, f"{seed}/{place}")
 
     def changed(self, values: Mapping[str, object]) -> "VoiceSettings":
         """These settings with `values` laid over them, for good; names that are no setting are ignored.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from livevae.latent.recipe import Recipe
-from livevae.music import fills, harmony, keys, meter as meters, shape
+from livevae.music import cadence, fills, harmony, keys, meter as meters, pace, shape, turns
 from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import TICKS_PER_BEAT, Note, Riff
 from livevae.perform.events import RiffEvent
@@ -53,23 +53,59 @@ class Stage(ModelStage, Protocol):
         """Play it, if its voice is to be heard."""
 
 
-def shaped(riff: Riff, settings: VoiceSettings, meter: Meter = COMMON, start: int = 0) -> Riff:
+def shaped(
+    riff: Riff, settings: VoiceSettings, meter: Meter = COMMON, start: int = 0, session_seed: int = 0
+) -> Riff:
     """The decoded riff as the voice's settings want it where it begins, in so many bars of the meter."""
     riff = meters.fitted(riff, meter, settings.bars)
+    seed, end = settings.seed or session_seed, start + riff.length
     if settings.fill:
-        crash, fill = settings.arc.turns(start) and start > 0, settings.arc.turns(start + riff.length)
-        riff = fills.filled(riff, settings.fill if fill else 0.0, crash=crash, meter=meter)
+        crash, fill = settings.arc.turns(start) and start > 0, settings.arc.turns(end)
+        kind = fills.KINDS[turns.pick(len(fills.KINDS), end // max(settings.arc.leg, riff.length), str(seed))]
+        riff = fills.filled(riff, settings.fill if fill else 0.0, crash=crash, meter=meter, kind=kind)
+    if settings.notes_least or settings.notes_most:
+        riff = pace.paced(riff, settings.notes_least, settings.notes_most, meter)
     key = keys.parse(settings.key) if settings.key else None
     if key is not None:
         riff = keys.moved(riff, key)
+
+    def chord_of(bar: int) -> harmony.Chord | None:  # the arc may change it in the middle of a riff
+        return settings.chord_of(bar, meter, session_seed)
+
     if settings.chords:
-
-        def chord_of(bar: int) -> harmony.Chord | None:  # the arc may change it in the middle of a riff
-            return harmony.chord_of(settings.at(bar * meter.bar).chords, bar)
-
         riff = harmony.fitted(riff, chord_of, settings.pull, start=start, meter=meter, key=key)
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
+    if settings.cadence >= cadence.LEADS:
+        riff = _cadenced(riff, settings, meter, start, chord_of, key)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
+
+
+def _cadenced(
+    riff: Riff,
+    settings: VoiceSettings,
+    meter: Meter,
+    start: int,
+    chord_of: Callable[[int], harmony.Chord | None],
+    key: keys.Key | None,
+) -> Riff:
+    """The riff with the cadences that its voice's settings ask for, at the pitches that are played."""
+    up = settings.transpose
+    ways = cadence.Harmony(
+        lambda bar: chord.moved(up) if (chord := chord_of(bar)) is not None else None,
+        None if key is None else key.moved(up),
+        meter,
+        start,
+        settings.low,
+        settings.high,
+        bass=settings.pull >= harmony.ALL,
+    )
+
+    def ends(bar: int) -> bool:
+        tick = (bar + 1) * meter.bar
+        return settings.arc.turns(tick) if settings.arc.values else tick == start + riff.length
+
+    riff = cadence.led(riff, ways)
+    return cadence.rested(riff, ways, ends) if settings.cadence >= cadence.RESTS else riff
 
 
 def feel(settings: VoiceSettings, start: int, bpm: float, meter: Meter = COMMON) -> Feel:
@@ -163,7 +199,7 @@ async def play(
             else:
                 supply.last = decoded = fresh or supply.last
                 assert decoded is not None  # noqa: S101  (without a last one the loop has gone on above)
-                riff = shaped(decoded.riff, now, meter, start)
+                riff = shaped(decoded.riff, now, meter, start, stage.seed)
                 late = fresh is None
                 done = committed(riff, start, now, walk.index, name, stage, decoded, late=late)
             stage.commit(done)
@@ -187,7 +223,7 @@ async def play_once(
     if recipe_.call and recipe_.distance <= 0:  # the call itself: not moved, not folded
         riff = meters.fitted(decoded.riff, stage.clock.meter, settings.bars)
     else:
-        riff = shaped(decoded.riff, settings, stage.clock.meter, start)
+        riff = shaped(decoded.riff, settings, stage.clock.meter, start, stage.seed)
     await stage.clock.until(start - EARLIEST, before=stage.timing.lookahead + ahead(settings))
     seeded = replace(settings, seed=recipe_.seed)
     stage.commit(committed(riff, start, seeded, 0, name, stage, decoded, late=late, once=True))

@@ -46,15 +46,39 @@ def heard(riff: Riff, text: str, pull: float, start: int = 0, key: keys.Key | No
 
 
 def test_a_progression_is_read_with_spaces_commas_or_bar_lines() -> None:
-    told = harmony.parse("Dm Bb A7 -")
-    assert told == harmony.parse("Dm,Bb,A7,-") == harmony.parse("| Dm | Bb | A7 | - |")
+    (told,) = harmony.parse("Dm Bb A7 -")
+    assert (told,) == harmony.parse("Dm,Bb,A7,-") == harmony.parse("| Dm | Bb | A7 | - |")
     assert told[:2] == (Chord(2, frozenset({2, 5, 9})), Chord(10, frozenset({10, 2, 5})))
     assert told[3] is None
     assert harmony.parse("  ") == ()
+    assert (
+        harmony.parse("Dm Bb or F")
+        == harmony.parse("Dm,Bb,or,F")
+        == harmony.parse("Dm Bb") + harmony.parse("F")
+    )
+
+
+@given(st.integers(0, 1000), st.integers(0, 500))
+def test_of_alternatives_each_has_its_turn_and_is_counted_in_bars_of_the_session(bar: int, turn: int) -> None:
+    texts = ("Dm Bb F C", "Gm A", "Eb")
+    both = [harmony.chord_of(" or ".join(texts), bar, 3 * turn + place, "7") for place in range(3)]
+    assert sorted(map(str, both)) == sorted(str(harmony.chord_of(text, bar)) for text in texts)
+    once = {
+        str(harmony.chord_of(" or ".join(texts), bar // 12 * 12 + 4 * place, None, "7")) for place in range(3)
+    }
+    assert len(once) == 3, "a round is as long as the longest"
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("Dm H", "'H' is no chord"), ("C " * 65, "64 chords are the most")]
+    ("text", "words"),
+    [
+        ("Dm H", "'H' is no chord"),
+        ("C " * 65, "64 chords are the most"),
+        ("C or " * 64 + "C", "64 chords are the most"),
+        ("Dm or", "'or' stands between two"),
+        ("or Dm", "'or' stands between two"),
+        ("Dm or or C", "'or' stands between two"),
+    ],
 )
 def test_what_is_no_progression_is_said_to_be_none(text: str, words: str) -> None:
     with pytest.raises(MusicError, match=words):
@@ -62,7 +86,7 @@ def test_what_is_no_progression_is_said_to_be_none(text: str, words: str) -> Non
 
 
 def test_beneath_a_chord_from_elsewhere_the_scale_gives_way() -> None:
-    (a_major,) = harmony.parse("A")
+    ((a_major,),) = harmony.parse("A")
     assert a_major is not None
     assert a_major.scale(D_MINOR) == D_MINOR.scale - {0} | {1}
 

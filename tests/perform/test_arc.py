@@ -94,6 +94,46 @@ def test_voices_of_one_progression_are_on_the_same_chord_in_every_bar() -> None:
     assert all(heard[bar] <= chords[bar] for bar in range(9))
 
 
+def progressions(scene: str, seed: int, bars: int) -> list[str]:
+    """Of each bar, the root that a voice at full pull begins it with."""
+    done = render(parse(scene), lambda _: FakeDecoder(), bars=bars, seed=seed)
+    first = {tick // BAR: data[1] % 12 for tick, data in reversed(done.messages) if data[0] & 0xF0 == 0x90}
+    return [
+        ["C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B"][first[bar]] for bar in range(bars)
+    ]
+
+
+def test_of_alternatives_another_is_played_the_second_time_round_and_voices_agree() -> None:
+    voice = "[voice.{}]\nbars = {}\npull = 1\nchannel = {}\n"
+    arc = "[arc]\nbeats = 16\nchords = ['D E F G or A B C D', 'Bb Ab or Eb Db']\n"
+    scene = arc + voice.format("a", 1, 1)
+    nights = [progressions(scene, seed, 32) for seed in range(12)]
+    for night in nights:
+        legs = [tuple(night[bar : bar + 4]) for bar in range(0, 32, 4)]
+        assert {legs[0], legs[2]} == {legs[4], legs[6]} == {tuple("DEFG"), tuple("ABCD")}
+        assert {legs[1], legs[3]} == {("Bb", "Ab") * 2, ("Eb", "Db") * 2}
+    assert len(set(map(tuple, nights))) > 6, "seeds play other ones"
+    assert progressions(scene, 3, 32) == nights[3]
+    assert progressions(arc + voice.format("b", 3, 2), 3, 30) == nights[3][:30], "whatever their riffs are"
+    alone = progressions("[voice.a]\nbars = 1\npull = 1\nchords = 'D E or F'", 1, 8)
+    assert [sorted(alone[bar : bar + 4]) for bar in (0, 4)] == [["D", "E", "F", "F"]] * 2
+
+
+def test_a_section_ends_at_rest_where_cadence_is_1_and_the_bass_keeps_within_its_notes_a_bar() -> None:
+    scene = parse(
+        "[arc]\nbeats = 8\nchords = ['Dm A', 'Bb C']\n[voice.a]\ncadence = 1\nkey = 'Dm'\n"
+        "[voice.b]\nchannel = 2\n[voice.b.arc]\nbeats = 8\nnotes_least = [7, 0]\nnotes_most = [0, 2]\n"
+    )
+    done = render(scene, lambda _: FakeDecoder(), bars=8)
+    ons = [(tick, data[0] & 0xF, data[1]) for tick, data in done.messages if data[0] & 0xF0 == 0x90]
+    a = [(tick, pitch % 12) for tick, channel, pitch in ons if channel == 0]
+    for leg, root in enumerate((9, 0, 9, 0)):
+        last = [one for one in a if one[0] < (2 * leg + 2) * BAR][-1]
+        assert last == ((2 * leg + 1) * BAR + BAR // 2, root)
+    b = [tick // BAR for tick, channel, _ in ons if channel == 1]
+    assert [b.count(bar) for bar in range(8)] == [7, 7, 2, 2] * 2
+
+
 def test_drums_fill_in_before_the_arcs_next_leg_and_a_crash_is_on_it() -> None:
     class Drummer(FakeDecoder):
         def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
