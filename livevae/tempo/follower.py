@@ -89,13 +89,19 @@ class ClockFollower:
         if anew:
             self._beginning.begin(best.number, time)
         elif (first := self._beginning.pulse(time, best.period, self._counter.jitter)) is not None:
-            self._counter.place(first)
             if uneven.line is None:
                 uneven.place(uneven.number + first - best.number)
+            if first != best.number:
+                self._counter.place(first)
         followed, number = uneven.line is not None, uneven.number
         uneven.pulse(time, best.period, best.number)
         if followed and uneven.line is None:
             self._counter.place(number)
+        elif uneven.line is not None and not followed:
+            # before steps are known the count goes astray, and with it where their strip begins
+            first = self._beginning.within(uneven.widest)
+            if first is not None:
+                uneven.place(first)
 
     # what is known
 

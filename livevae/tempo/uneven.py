@@ -43,6 +43,9 @@ COARSE, WIDEST = 0.12, 1.6
 """Of an interval: the jitter from which losses that were found cannot be trusted, and how wide a strip without any may
 be."""
 
+NARROW = 0.6
+"""Of an interval: a strip that is no wider has no lost pulse in it, wherever it were: that makes it one interval wide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -145,6 +148,11 @@ class Uneven:
         """Whether the line is through pulses enough to be played to."""
         return self.line is not None and len(self._strip) >= PENDING
 
+    @property
+    def widest(self) -> float:
+        """Seconds from one edge of its strip to the other, at most, as long as no pulse was lost."""
+        return self._step * (1 + SLACK + DEVIATIONS * self._rough)
+
     def place(self, number: int) -> None:
         """The last pulse is this one."""
         moved, line = number - self.number, self.line
@@ -191,14 +199,11 @@ class Uneven:
             self._odd.popleft()
         line, odd = self._strip.line(), [count for _, count in self._odd]
         hurried = min(odd) < 0 < max(odd)  # after a sender stood still
-        if line.width > self._widest() or hurried:
+        if line.width > self.widest or hurried:
             self._fresh(time, self._step, number)
         elif _likelier(self.number - first, abs(sum(odd))) > CERTAIN:
             self.line = line
             self._steady = 0
-
-    def _widest(self) -> float:
-        return self._step * (1 + SLACK + DEVIATIONS * self._rough)
 
     def _fresh(self, time: float, step: float, number: int) -> None:
         self._step, self.number = step, number
@@ -224,7 +229,7 @@ class Uneven:
         beyond = abs(time - line.time(self.number)) - line.width / 2
         self._strip.add(self.number, time)
         wider = self._strip.line()
-        if wider.width <= self._widest():
+        if wider.width <= self.widest:
             self.line = wider
             return
         self._strip.points.pop()  # the hulls are made anew when it is decided what to go on with
@@ -234,7 +239,7 @@ class Uneven:
     def _resume(self, line: Line) -> None:
         """The strip was left: for a lost pulse, or for another tempo."""
         pending, self._pending = self._pending, []
-        room = self._widest() / 2
+        room = self.widest / 2
         off = [time - line.time(number) for number, time in pending]
         if self._sudden or max(off) - min(off) > line.width / 2:
             for lost in range(1, MOST_LOST + 1):
@@ -270,15 +275,25 @@ class Beginning:
 
     def pulse(self, time: float, period: float, jitter: float) -> int | None:
         """The next pulse; its number, where the one of a finer estimate is not to be trusted."""
-        if not 0 < len(self._strip) <= CHECKED[-1]:
+        if not self._counts:
             return None
         self._number += 1
         self._strip.add(self._number, time)
-        if len(self._strip) not in CHECKED or jitter < COARSE * period:
+        if len(self._strip) not in CHECKED:
             return None
         line = self._strip.line()
         along = line.width < WIDEST * line.slope and abs(line.slope - period) < SAME * period
-        return self._number if along else None
+        coarse = jitter >= COARSE * period
+        return self._number if line.width < NARROW * line.slope or (coarse and along) else None
+
+    def within(self, widest: float) -> int | None:
+        """The last pulse's number, where all since the beginning are in a strip of so many seconds: none was lost."""
+        known = self._counts and len(self._strip) > 1
+        return self._number if known and self._strip.line().width <= widest else None
+
+    @property
+    def _counts(self) -> bool:
+        return 0 < len(self._strip) <= CHECKED[-1]
 
 
 def _likelier(pulses: int, odd: int) -> float:

@@ -41,10 +41,17 @@ def test_a_clock_of_100_over_long_periods_of_jack_is_not_one_of_117():
 
 @settings(max_examples=60, deadline=None)
 @given(st.floats(30, 300), st.integers(0, 1500), st.sampled_from(("card", "spread")), st.integers(0, 10**6))
-def test_the_tempo_is_the_clocks_own_however_it_arrives(bpm, thousandths, kind, seed):
+@example(
+    50.0, 580, "card", 779158
+)  # what was miscounted before the steps were known was counted on from there
+@example(278.0, 856, "card", 304245)
+@example(89.0, 1500, "card", 660062)
+@example(30.0, 370, "card", 21118)  # late pulses of a slow clock were taken for losses
+def test_tempo_and_place_are_the_clocks_own_however_it_arrives(bpm, thousandths, kind, seed):
     """In steps, or each pulse late by anything, up to one and a half intervals; nothing is lost.
 
-    Steps of nearly the interval are found late, and the place is put right then.
+    The place is behind by as much as pulses come late, and no more. Steps of nearly the interval are found late, and
+    the place is put right then.
     """
     part = thousandths / 1000
     wide = part * 60 / (bpm * PULSES_PER_BEAT)
@@ -53,7 +60,8 @@ def test_the_tempo_is_the_clocks_own_however_it_arrives(bpm, thousandths, kind, 
     tempos = sorted(abs(tempo - 1) for tempo, _ in settled)
     assert tempos[len(tempos) // 2] < (0.015 if kind == "spread" or part > 0.55 else 0.08)
     places = [ahead for _, ahead in settled]
-    assert part > 1.3 or max(places) - min(places) < 8
+    nearly = kind == "card" and 0.98 < part < 1
+    assert -part - 0.5 < min(places) <= max(places) < (8 if nearly else 0.5)
 
 
 @settings(max_examples=30, deadline=None)
