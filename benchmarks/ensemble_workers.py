@@ -35,6 +35,7 @@ async def workers(count: int, broker: Broker) -> int:
     from livevae.edges.mqtt.workers import SharedEngine, naming
     from livevae.ensemble import speaking
     from livevae.latent.recipe import Recipe
+    from livevae.models.fingerprint import fingerprint
     from livevae.perform.engine import Engine
 
     ours, theirs = cores()
@@ -57,7 +58,7 @@ async def workers(count: int, broker: Broker) -> int:
             engine = SharedEngine(models.load)
             await engine.warm()
             engine.patience = 30.0
-            async with asking(engine, naming(speaking(book), book.personas)):
+            async with asking(engine, naming(speaking({"": fingerprint("")}), book.personas)):
                 await _woken(engine, recipes[0], number)
                 for at_once in AT_ONCE:
                     await _compare(alone, engine, recipes, at_once, number)

@@ -19,10 +19,12 @@ from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import Recipe
 from livevae.models.checkpoints import shelf
-from livevae.models.midime import fitting
+from livevae.models.fingerprint import Fingerprint
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
+from livevae.perform.protocols import Decoder
 from livevae.perform.session import Session
+from livevae.played_models import PlayedModels
 from livevae.player.client.process import PlayerProcess
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ async def joined(
     session: Session,
     player: PlayerProcess,
     book: Book | None,
+    played: PlayedModels,
     log: LogWriter | None,
     say: Callable[[str], None],
 ) -> AsyncIterator[Room]:
@@ -95,7 +98,7 @@ async def joined(
     )
     room = Room(setup, session, connection)
     if isinstance(session.engine, SharedEngine) and book is not None:
-        session.engine.join(place, connection, naming(speaking(book), book.personas), say)
+        session.engine.join(place, connection, naming(speaking(played.known), book.personas), say)
         room.on_decoded = session.engine.arrived
     changed = player.on_timeline
 
@@ -130,20 +133,18 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
     book = models.personas
     if book is None:
         raise LivevaeError("a worker needs to know its models' identities")
-    engine = Engine(models.load)
-    found: dict[str, str | None] = {}
-    ours = speaking(book)
+    ours = await asyncio.to_thread(_fingerprints, models)
 
-    def find(whose: str) -> str | None:
-        """Our model that says this of itself, the default one first."""
-        if whose not in found:
-            found[whose] = next(
-                (name for name in ("", *shelf.with_latent()) if _or_nothing(ours, name) == whose), None
-            )
-        return found[whose]
+    def load(name: str) -> Decoder:
+        if models.fingerprint is None or models.fingerprint(name) != ours[name]:
+            raise LivevaeError(f"{name or models.title} is another one than when this worker began")
+        return models.load(name)
 
+    engine = Engine(load)
+    # of two that are the same the first, which is the default one
+    found = {one.digest: name for name, one in reversed(ours.items())}
     known = book.personas
-    named = naming(ours, known)
+    named = naming(speaking(ours), known)
 
     def names(recipe: Recipe) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         for name, _ in recipe.blend:
@@ -155,32 +156,28 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
     try:
         await engine.warm()
         connection = Connection(address, f"livevae-worker-{secrets.token_hex(6)}", ca=ca, say=say)
-        worker = Worker(address.place, engine, connection, find, names)
+        worker = Worker(address.place, engine, connection, found.get, names)
         say(f"worker  {models.title}: {engine.times.p50 * 1000:.1f} ms a riff. Ctrl-C stops.")
         await connection.keep(worker)
     finally:
         await engine.close()
 
 
-def speaking(book: Book) -> Callable[[str], str]:
-    """What a model by name says of itself, as it was when it was first asked for: decoders keep what they loaded.
+def speaking(known: Mapping[str, Fingerprint]) -> Callable[[str], str]:
+    """What a model by name says of itself to other machines; "" where it is not known, or has no latent space."""
 
-    It is the model's identity and a digest of the prior and the directions that belong to it here: the same recipe
-    gives the same riff where these are the same.
-    """
-    known: dict[str, str] = {}
+    def words(name: str) -> str:
+        found = known.get(name)
+        return found.digest if found is not None and found.identity else ""
 
-    def ours(name: str) -> str:
-        if name not in known:
-            identity = book.identity(name)
-            known[name] = f"{identity}+{fitting.attached_to(identity)}"
-        return known[name]
-
-    return ours
+    return words
 
 
-def _or_nothing(ours: Callable[[str], str], name: str) -> str:
-    try:
-        return ours(name)
-    except LivevaeError:
-        return ""
+def _fingerprints(models: "Models") -> dict[str, Fingerprint]:
+    """Of the models that can decode for others, the default one first, which is called ""; broken ones are left out."""
+    found: dict[str, Fingerprint] = {}
+    for name in ("", *shelf.with_latent()):
+        if models.fingerprint is not None:
+            with contextlib.suppress(LivevaeError):
+                found[name] = models.fingerprint(name)
+    return found

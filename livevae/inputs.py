@@ -7,7 +7,7 @@ Law: a log that is written and read is the same log; so reader and writer share 
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from itertools import chain, count, islice, takewhile
 from pathlib import Path
@@ -18,6 +18,7 @@ from livevae.edges.osc.limits import full
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LimitError, LivevaeError
 from livevae.latent.recipe import NORMAL, PRIORS
+from livevae.models.fingerprint import Fingerprint
 from livevae.perform.disk import PATIENCE, Writer
 from livevae.perform.timing import MOST_LEAD, Timing
 from livevae.player.clocks.clock import INTERNAL
@@ -43,6 +44,9 @@ MAX_TICK = 1e12
 """On either side; a year at 999 beats a minute has 5.1e11."""
 
 MAX_PORTS = 64
+MAX_NAME = 4096
+"""Characters that a model's name has: it may be a path."""
+
 MAX_SEED = 1 << 64
 
 PART = 64 * 2**20
@@ -60,8 +64,8 @@ MOST_WAITING = 8 * 2**20
 FLOODING = ("osc", "midi")
 """Kinds that others can send without end; what is too much of them is left out, and that is said."""
 
-KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "trained", "left", "end")
-SPEAKING = ("line", "transport", "left")
+KINDS = ("osc", "midi", "clock", "line", "transport", "lost", "back", "trained", "model", "left", "end")
+SPEAKING = ("line", "transport", "model", "left")
 """Kinds whose data says something of ours."""
 
 OnMessage = Callable[[bytes, float], None]
@@ -75,9 +79,11 @@ class Input:
         time: when, in seconds since the log began.
         kind: `osc` (a packet), `midi` (a message of an input), `clock` (a byte of a MIDI clock that is followed),
             `line` (where the music is, once another clock has led), `transport` (others begin to play, or stop),
-            `lost` and `back` (a port, by livevae's name), `trained` (a persona, by name, now ready), `left` (how many
-            inputs before this one were left out, for there were too many), `end`.
-        data: its bytes; of a line JSON `[tick, bpm]`, of transport `[playing, tick]`, of left a number.
+            `lost` and `back` (a port, by livevae's name), `trained` (a persona, by name, now ready), `model` (one
+            that plays from now on), `left` (how many inputs before this one were left out, for there were too many),
+            `end`.
+        data: its bytes; of a line JSON `[tick, bpm]`, of transport `[playing, tick]`, of a model `[what voices call
+            it, the fields of its fingerprint ...]`, of left a number.
         when: the moment that it says of itself, where that is another than `time`: a MIDI message's, a line's anchor.
     """
 
@@ -109,6 +115,18 @@ class Input:
         """
         playing, tick = json_value(self.data, 1)
         return bool(playing), _within(tick, MAX_TICK)
+
+    @property
+    def model(self) -> tuple[str, Fingerprint]:
+        """What voices call a model, and what it is, of a `model`.
+
+        Raises:
+            ValueError: its data says nothing of the kind.
+        """
+        called, *facts = json_value(self.data, 1)
+        if not all(isinstance(fact, str) and len(fact) <= MAX_NAME for fact in (called, *facts)):
+            raise ValueError(f"a model is told by texts of {MAX_NAME} characters at most")
+        return called, Fingerprint(*facts)
 
     @property
     def left(self) -> int:
@@ -380,6 +398,10 @@ class LogWriter:
         """Something came in now."""
         own_time = None if when is None else when - self._begun
         self._write(Input(self._clock() - self._begun, kind, data, own_time))
+
+    def model(self, called: str, found: Fingerprint) -> None:
+        """A model plays from now on."""
+        self.came("model", json.dumps([called, *astuple(found)]).encode())
 
     def request(self, data: bytes) -> None:
         """An OSC message, as a packet, is done now."""

@@ -1,12 +1,15 @@
 """Replaying: a log of what came in, played again under virtual time. The same log gives the same bytes."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import UdpEdge
+from livevae.errors import LivevaeError
 from livevae.inputs import Log
+from livevae.models.fingerprint import Fingerprint, differences
 from livevae.perform.crib import Crib, MemoryCrib
 from livevae.perform.engine import Engine
 from livevae.perform.personas import Book
@@ -26,6 +29,8 @@ from livevae.scene_files import Overlay
 from livevae.tempo.timeline import Timeline
 from livevae.trainings import TrainedAgain
 from livevae.virtual_time import virtual_time
+
+logger = logging.getLogger(__name__)
 
 SOURCE = ("log", 1)
 """Where OSC packets of a log come from; nobody is answered."""
@@ -74,6 +79,8 @@ def replay(
     on_report: Callable[[Report], object] | None = None,
     strict: bool = False,
     file: MidiFile | None = None,
+    fingerprint: Callable[[str], Fingerprint] | None = None,
+    say: Callable[[str], object] = logger.warning,
 ) -> Replayed:
     """Play a log's night again: `scene` from tick 0 on, and all that came in at its time.
 
@@ -91,7 +98,22 @@ def replay(
         on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.
         file: gets all that is sent as it is sent, so that a night of weeks needs no more memory than its music.
+        fingerprint: what a model is here, by name; None where nobody can say.
+        say: hears of each model that was another one in that night.
     """
+    compared: set[str] = set()
+
+    def compare(called: str, there: Fingerprint) -> None:
+        if fingerprint is None or called in compared:
+            return
+        compared.add(called)
+        try:
+            other = differences(there, fingerprint(called))
+        except LivevaeError:
+            other = f"{there.name}, which is not here"
+        if other:
+            say(f"this night was played with {other}: riffs differ")
+
     with virtual_time() as loop:
         return loop.run_until_complete(
             _replay(
@@ -106,6 +128,7 @@ def replay(
                 on_report,
                 strict=strict,
                 file=file,
+                compare=compare,
             )
         )
 
@@ -123,6 +146,7 @@ async def _replay(
     *,
     strict: bool,
     file: MidiFile | None,
+    compare: Callable[[str, Fingerprint], None],
 ) -> Replayed:
     shelf = Overlay(scenes)
     head, loop = log.head, asyncio.get_running_loop()
@@ -185,6 +209,8 @@ async def _replay(
             case "trained":
                 trainings.ready(one.data.decode())
                 await asyncio.sleep(0)
+            case "model":
+                compare(*one.model)
             case "back":
                 player.bring_port_back(one.data.decode())
     await session.close()

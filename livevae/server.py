@@ -22,6 +22,7 @@ from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import LEARNED
+from livevae.models.fingerprint import Fingerprint
 from livevae.perform.crib import Crib
 from livevae.perform.disk import Disk, Writer
 from livevae.perform.engine import Engine
@@ -32,6 +33,7 @@ from livevae.perform.scene import Scene
 from livevae.perform.session import Session
 from livevae.perform.settings import LATENT
 from livevae.perform.timing import EARLIEST, MOST_LEAD, Timing
+from livevae.played_models import PlayedModels
 from livevae.player.client.process import PlayerProcess
 from livevae.player.clocks.clock import INTERNAL
 from livevae.player.clocks.opening import why_not
@@ -124,6 +126,7 @@ class Models:
         title: what to call the default model.
         personas: those that voices can blend, and who trains more.
         takes: the parts of a recipe that have an effect on a model, by its name.
+        fingerprint: what a model is, by name; slow. None where nobody can say.
     """
 
     load: Callable[[str], Decoder]
@@ -131,6 +134,7 @@ class Models:
     title: str
     personas: Book | None = None
     takes: Callable[[str], Container[str]] = lambda _: LATENT
+    fingerprint: Callable[[str], Fingerprint] | None = None
 
 
 def lead_for(p99: float, lookahead: float = LOOKAHEAD) -> float:
@@ -192,8 +196,12 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
             say(line)
 
     specs = [PortSpec(name, target) for name, target in zip(names, options.midi, strict=True)]
-    shared = SharedEngine(models.load) if options.mqtt is not None and options.mqtt.decode else None
-    engine = shared or Engine(models.load)
+    decodes_elsewhere = options.mqtt is not None and options.mqtt.decode
+    played = PlayedModels(
+        models.load, models.fingerprint if decodes_elsewhere or options.log is not None else None
+    )
+    shared = SharedEngine(played.load) if decodes_elsewhere else None
+    engine = shared or Engine(played.load)
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         # what has to be on the disk is waited for last, when nothing sounds any more
@@ -244,6 +252,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         player.on_timeline = session.timeline_changed
         if log is not None:
             log.head(options.seed, session.cast.timing, player.timeline, names, options.prior)
+            played.tell(log.model)
 
         def reported(report: Report) -> None:
             if log is not None:
@@ -275,7 +284,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         session.cast.incoming.open = options.mqtt is not None
         session.load(options.scene)
         if options.mqtt is not None:
-            ensemble = joined(options.mqtt, session, player, models.personas, log, say)
+            ensemble = joined(options.mqtt, session, player, models.personas, played, log, say)
             await stack.enter_async_context(ensemble)
         stack.push_async_callback(inputs.close)
         await inputs.open()

@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
+import json
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import mido
@@ -18,6 +19,7 @@ from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.errors import LivevaeError
 from livevae.inputs import Head, Input, Log, LogWriter, line_of, load, read
 from livevae.latent.personas import Persona, Personas, layer_shapes
+from livevae.models.fingerprint import Fingerprint
 from livevae.perform.scene import parse
 from livevae.perform.timing import Timing
 from livevae.player.recorder.smf import MidiFile
@@ -456,3 +458,54 @@ def test_a_night_with_a_training_in_it_is_replayed_and_the_persona_is_ready_when
     early = [item for item in script if item.kind != "trained"]
     done = replay(Log(HEAD, tuple(early)), SCENES["four"], lambda _: FakeDecoder(), personas=Book())
     assert done.refused == 0  # a log that says nothing of trainings
+
+
+OURS = Fingerprint("cat-mel_2bar_small", "z" * 16, "w" * 16, "p" * 16)
+
+
+def test_a_model_that_plays_is_in_the_log_after_its_head(tmp_path):
+    writer = LogWriter(tmp_path / "night.log", lambda: 0.0)
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.2, 97.0), PORTS)
+    writer.model("", OURS)
+    writer.close()
+    model, end = load(tmp_path / "night.log").inputs
+    assert model.model == ("", OURS)
+    assert end.kind == "end"
+
+
+@pytest.mark.parametrize(
+    "data", ["", "[]", "[1]", '["", "a"]', '["", "a", "b", "c", "d", "e", "f"]', '[["a"]]']
+)
+def test_a_line_that_tells_no_model_is_refused(data):
+    line = f'[1,"model","{data.encode().hex()}",null]\n'
+    with pytest.raises(LivevaeError, match="line 2 of the log is none"):
+        read(["{}\n", line])
+
+
+@pytest.mark.parametrize(
+    ("here", "words"),
+    [
+        (OURS, []),
+        (replace(OURS, weights="x" * 16), ["another decoder of cat-mel_2bar_small"]),
+        (replace(OURS, prior=""), ["another learned prior of cat-mel_2bar_small"]),
+        (None, ["cat-mel_2bar_small, which is not here"]),
+    ],
+)
+def test_what_was_another_model_that_night_is_said_once_and_the_night_is_played(here, words):
+    log = log_of([(0.5, osc("/livevae/set", "a", "bars", 1))], 120)
+    data = json.dumps(["", *astuple(OURS)]).encode()
+    inputs = (Input(0.0, "model", data), Input(0.1, "model", data), *log.inputs)
+    said = []
+
+    def fingerprint(name):
+        assert name == ""
+        if here is None:
+            raise LivevaeError("there is no such model")
+        return here
+
+    def play(inputs, **options):
+        return replay(replace(log, inputs=inputs), SCENES["four"], lambda _: FakeDecoder(), **options)
+
+    done = play(inputs, fingerprint=fingerprint, say=said.append)
+    assert said == [f"this night was played with {one}: riffs differ" for one in words]
+    assert done == play(log.inputs)

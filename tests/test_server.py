@@ -18,6 +18,7 @@ from livevae.edges.osc.limits import network
 from livevae.edges.osc.udp import Door
 from livevae.errors import LivevaeError, RequestError
 from livevae.inputs import load
+from livevae.models.fingerprint import Fingerprint
 from livevae.perform.requests import Clock
 from livevae.perform.scene import parse
 from livevae.perform.timing import MOST_LEAD
@@ -148,7 +149,8 @@ async def test_what_is_saved_when_the_server_is_told_to_end_is_whole(
         if line == "disk    writing what was saved last":
             free.set()
 
-    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake")
+    fake = Fingerprint("fake", "", "w")
+    models = Models(lambda _: FakeDecoder(), lambda name: not name, "fake", fingerprint=lambda _: fake)
     log = tmp_path / "night.log"
     options = Options(SCENE, shelf.find, port=0, midi=("none",), writes=write, log=log)
     serving = asyncio.create_task(serve(options, models, say))
@@ -168,7 +170,9 @@ async def test_what_is_saved_when_the_server_is_told_to_end_is_whole(
     written = {path.name: parse(path.read_text()) for path in (tmp_path / "scenes").iterdir()}
     assert sorted(written) == ["evening.toml", "night.toml"]
     assert all(list(scene.voices) == ["a", "b"] for scene in written.values())
-    assert [item.kind for item in load(log).inputs] == ["osc", "osc", "end"]
+    model, *inputs = load(log).inputs
+    assert model.model == ("", fake)
+    assert [item.kind for item in inputs] == ["osc", "osc", "end"]
 
 
 async def test_two_servers_on_one_port_are_one_too_many() -> None:

@@ -117,6 +117,7 @@ def open_models(arguments: argparse.Namespace) -> "Models":
     """
     from livevae.models import stepwise
     from livevae.models.checkpoints import shelf
+    from livevae.models.fingerprint import fingerprint
     from livevae.models.live import LiveDecoder, chosen_device
     from livevae.models.midime.book import PersonaBook
     from livevae.perform.settings import LATENT
@@ -141,7 +142,9 @@ def open_models(arguments: argparse.Namespace) -> "Models":
     def takes(name: str) -> "Container[str]":
         return stepwise.takes(name or default) or LATENT
 
-    return Models(load, known, f"{default} on {device}", book, takes)
+    return Models(
+        load, known, f"{default} on {device}", book, takes, lambda name: fingerprint(name or default)
+    )
 
 
 def warn_of_drums(scene: "Scene", say: Callable[[str], None]) -> None:

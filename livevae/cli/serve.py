@@ -296,6 +296,8 @@ def _run_replay(arguments: argparse.Namespace) -> None:
         personas=models.personas,
         crib=crib.FileCrib(crib.folder()),
         file=file,
+        fingerprint=models.fingerprint,
+        say=lambda line: say(f"log     {line}"),
     )
     try:
         midi_file.write(arguments.out, file.encode())

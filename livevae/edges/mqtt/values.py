@@ -241,7 +241,7 @@ class Job:
     Attributes:
         number: of the asking room's jobs.
         recipe: what to decode.
-        model: identity of the model and of what belongs to it, so that no other one answers.
+        model: digest of the model, its decoder and what belongs to it, so that no other one answers.
         personas: (name, hash of its numbers) of each that the recipe blends.
     """
 

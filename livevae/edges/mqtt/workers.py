@@ -53,7 +53,7 @@ MOST_JOBS = 512
 SHARE = "$share/workers"
 
 Names = Callable[[Recipe], tuple[str, tuple[tuple[str, str], ...]] | None]
-"""The identity of a recipe's model, and the hash of each of its personas; None where they are not to be had."""
+"""The digest of a recipe's model, and the hash of each of its personas; None where they are not to be had."""
 
 
 def hash_of(persona: Persona) -> str:
@@ -65,13 +65,13 @@ def hash_of(persona: Persona) -> str:
     return digest.hexdigest()[:16]
 
 
-def naming(identity: Callable[[str], str], personas: Mapping[str, Persona]) -> Names:
-    """`Names` from a way to a model's identity, and the personas that are here."""
+def naming(digest: Callable[[str], str], personas: Mapping[str, Persona]) -> Names:
+    """`Names` from a model's digest by its name ("" where it is not known), and the personas that are here."""
     known: dict[str, tuple[Persona, str]] = {}
 
     def names(recipe: Recipe) -> tuple[str, tuple[tuple[str, str], ...]] | None:
         try:
-            model = identity(recipe.model)
+            model = digest(recipe.model)
         except LivevaeError:
             return None
         pairs = []
@@ -302,7 +302,7 @@ class Worker(Visitor):
         place: the ensemble.
         engine: decodes.
         sender: the connection.
-        find: the name of our model with an identity; "" where there is none.
+        find: the name of our model with a digest; None where there is none.
         names: the hashes of our personas, by the recipe that blends them.
 
     Attributes:
@@ -370,7 +370,7 @@ class Worker(Visitor):
     async def _decode(self, job: Job) -> Decoded:
         name = self._find(job.model)
         if name is None:
-            return Decoded(job.number, None, f"no model of identity {job.model[:40]} is here")
+            return Decoded(job.number, None, f"no model with the digest {job.model[:40]} is here")
         recipe = replace(job.recipe, model=name)
         ours = self._names(recipe)
         if ours is None or ours != (job.model, job.personas):

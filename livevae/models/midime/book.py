@@ -17,7 +17,7 @@ from livevae.latent.personas import Persona, Personas
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_at
 from livevae.models.midime import files as persona_files, fitting
-from livevae.models.musicvae import directions
+from livevae.models.musicvae import directions, prior as priors
 from livevae.music.notes import Riff
 
 LONGEST_LINE = 1 << 16
@@ -81,7 +81,7 @@ class PersonaBook:
         Raises:
             ModelError: there is no such model, or its prior is broken.
         """
-        return fitting.prior_of(self.identity(model))
+        return priors.digest_of(self.identity(model))
 
     def describe(self, name: str) -> Mapping[str, Any]:
         """What a persona on disk says of its training.

@@ -1,36 +1,10 @@
 """Whether a persona can be played here: whether its model is here, and for one in u also its prior. No torch."""
 
-import hashlib
-
 from livevae.latent.personas import Persona, U
 from livevae.models.checkpoints import shelf
 from livevae.models.checkpoints.identity import identity_of
 from livevae.models.midime.files import Card
-from livevae.models.musicvae import directions, prior as priors
-
-_digests: dict[tuple[str, int], str] = {}
-
-
-def prior_of(model: str) -> str:
-    """The digest of the learned prior that the model with this identity has here; "" where it has none.
-
-    Raises:
-        ModelError: the prior's file is broken.
-    """
-    path = priors.KIND.find(model)
-    if path is None:
-        return ""
-    key = (str(path), path.stat().st_mtime_ns)
-    if key not in _digests:
-        _digests[key] = priors.read(path, model).digest
-    return _digests[key]
-
-
-def attached_to(model: str) -> str:
-    """A digest of the prior and the directions that the model with this identity has here; "" where it has none."""
-    paths = [path for kind in (priors.KIND, directions.KIND) if (path := kind.find(model)) is not None]
-    data = b"".join(path.parent.name.encode() + path.read_bytes() for path in paths)
-    return hashlib.sha256(data).hexdigest()[:16] if data else ""
+from livevae.models.musicvae import prior as priors
 
 
 def prior_trouble(persona: Persona | Card) -> str:
@@ -39,7 +13,7 @@ def prior_trouble(persona: Persona | Card) -> str:
     Raises:
         ModelError: the prior's file is broken.
     """
-    if persona.space != U or (here := prior_of(persona.model)) == persona.prior:
+    if persona.space != U or (here := priors.digest_of(persona.model)) == persona.prior:
         return ""
     there = "its model has another one" if here else "its model has none"
     return (

@@ -9,6 +9,7 @@ own. `training.prior` fits it; its file lies beside the model's weights, kept by
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,21 @@ def load(identity: str) -> Prior | None:
     """
     path = KIND.find(identity)
     return None if path is None else read(path, identity)
+
+
+def digest_of(identity: str) -> str:
+    """The digest of a model's learned prior, "" where there is none; kept while its file stays as it is.
+
+    Raises:
+        ModelError: its file is broken.
+    """
+    path = KIND.find(identity)
+    return "" if path is None else _digest(path, path.stat().st_mtime_ns, identity)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, _time: int, identity: str) -> str:
+    return read(path, identity).digest
 
 
 def read(path: Path, identity: str) -> Prior:
