@@ -78,10 +78,10 @@
 --   /livevae/persona/undo
 --   names of a voice's settings:
 --   model port channel from bars quantum temp follow top drift
---   prior seed notes_least notes_most key chords pull cadence
---   transpose low high velocity program bank level gate swing
---   swing_at humanise touch shift fill density height
---   syncopation range
+--   prior seed form notes_least notes_most key chords pull
+--   cadence transpose low high velocity accent program bank
+--   level gate swing swing_at humanise touch shift fill density
+--   height syncopation range
 
 import Sound.Tidal.Context
 
@@ -134,6 +134,7 @@ top = pI "top"
 drift = pF "drift"
 prior = pS "prior"
 seed = pI "seed"
+form = pS "form"
 notes_least = pI "notes_least"
 notes_most = pI "notes_most"
 key = pS "key"
@@ -144,6 +145,7 @@ transpose = pI "transpose"
 low = pI "low"
 high = pI "high"
 velocity = pI "velocity"
+accent = pI "accent"
 program = pI "program"
 bank = pI "bank"
 level = pI "level"

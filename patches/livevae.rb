@@ -49,10 +49,10 @@
 #   /livevae/persona/undo
 #   names of a voice's settings:
 #   model port channel from bars quantum temp follow top drift
-#   prior seed notes_least notes_most key chords pull cadence
-#   transpose low high velocity program bank level gate swing
-#   swing_at humanise touch shift fill density height
-#   syncopation range
+#   prior seed form notes_least notes_most key chords pull
+#   cadence transpose low high velocity accent program bank
+#   level gate swing swing_at humanise touch shift fill density
+#   height syncopation range
 
 use_osc "127.0.0.1", 7770
 

@@ -14,10 +14,10 @@ What there is to say (`livevae osc` explains it):
 /dirt/play voice name value ...
 names of a voice's settings:
 model port channel from bars quantum temp follow top drift
-prior seed notes_least notes_most key chords pull cadence
-transpose low high velocity program bank level gate swing
-swing_at humanise touch shift fill density height
-syncopation range
+prior seed form notes_least notes_most key chords pull
+cadence transpose low high velocity accent program bank
+level gate swing swing_at humanise touch shift fill density
+height syncopation range
 */
 
 Pattern.prototype.livevae = function (settings = {}) {

@@ -1,4 +1,4 @@
-"""Pace: how many notes a bar has, held between two bounds. Pure.
+"""Pace: how many notes a bar has, held between two bounds; and which of them are accented. Pure.
 
 Laws:
 
@@ -37,9 +37,23 @@ def paced(riff: Riff, least: int, most: int, meter: Meter) -> Riff:
     return replace(riff, notes=(*tune, *(note for note in riff.notes if note.part == DRUMS)))
 
 
+ACCENTS = (1.0, 0.6, 0.4, -0.2, -0.6)
+"""How much of an accent a note gets, by the weight of its place."""
+
+
+def accented(riff: Riff, amount: int, meter: Meter) -> Riff:
+    """Notes up to `amount` harder on strong places, and softer on weak ones; a negative one, the other way round."""
+
+    def struck(note: Note) -> Note:
+        more = round(amount * ACCENTS[weight(note.start % meter.bar, meter)])
+        return replace(note, velocity=min(127, max(1, note.velocity + more)))
+
+    return riff.map(struck)
+
+
 def weight(place: int, meter: Meter) -> int:
     """How weak a place in a bar is: 0 is the downbeat, then the bar's middle, beats, eighths, and all others."""
-    place = (place + EARLY) // TICKS_PER_STEP * TICKS_PER_STEP
+    place = (place + EARLY) // TICKS_PER_STEP * TICKS_PER_STEP % meter.bar
     levels = (meter.bar, middle(meter), meter.beat, 2 * TICKS_PER_STEP)
     found = (
         level for level, ticks in enumerate(levels) if (place == ticks if level == 1 else place % ticks == 0)

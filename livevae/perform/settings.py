@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from livevae.errors import MusicError, RequestError
 from livevae.latent.names import ATTRIBUTES
 from livevae.latent.recipe import PRIORS
-from livevae.music import general_midi, harmony, keys
+from livevae.music import form, general_midi, harmony, keys
 from livevae.music.meter import Meter
 from livevae.perform.arc import STILL, Arc
 from livevae.perform.blend import BASE_ALONE, WALKING, Blend, Place, Tour
@@ -148,6 +148,7 @@ class VoiceSettings:
     drift: float = _setting(0.5, "how far from riff to riff: 0 repeats it note for note, 1 forgets it", 0.0, 1.0)
     prior: str = _setting("", "what riffs are drawn from: learned or normal; empty: the server's")
     seed: int = _setting(0, "the same seed plays the same music; 0 leaves the choice to the server", 0, 2**31 - 1)
+    form: str = _setting("", "which riffs come back: a letter for each in turn, such as AABA; empty: none does")
     notes_least: int = _setting(0, "with fewer notes a bar, the last one is struck again", 0, 16, "notes a bar")
     notes_most: int = _setting(0, "with more notes a bar, the weakest are left out; 0: no bound", 0, 64, "notes a bar")
     key: str = _setting("", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them")
@@ -168,6 +169,7 @@ class VoiceSettings:
     )
     high: int = _setting(108, "the register's highest note; notes above are folded down", 0, 127, "MIDI pitch")
     velocity: int = _setting(96, "how hard notes are played where the model does not say; 0 mutes", 0, 127)
+    accent: int = _setting(0, "how much harder strong places are played; negative: those off the beat", -40, 40)
     program: int = _setting(
         -1, "the sound, by its General MIDI name or number from 0; -1 leaves it as it is", -1, 127,
         names=general_midi.program,
@@ -247,6 +249,10 @@ class VoiceSettings:
                 harmony.parse(new.chords)
             except MusicError as error:
                 raise RequestError(f"chords: {error}") from None
+        try:
+            form.parse(new.form)
+        except MusicError as error:
+            raise RequestError(f"form: {error}") from None
         return new
 
     def pairs(self) -> tuple[tuple[str, int | float | str], ...]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from livevae.errors import LivevaeError
 from livevae.latent.recipe import NORMAL, Recipe
+from livevae.music import form
 from livevae.music.meter import COMMON, Meter
 from livevae.music.notes import Riff
 from livevae.perform.clock import TickClock
@@ -38,8 +39,12 @@ def recipe(
     beside: Played = (),
 ) -> Recipe:
     """What the voice's riff at a tick is made from. Seed 0 is the session's choice, by the voice's name."""
+    seed = settings.seed or derived_seed(session_seed, voice)
+    if form.parse(settings.form):
+        place = form.place(settings.form, int(tick // (settings.bars * meter.bar)))
+        seed, index = derived_seed(seed, f"{place.letter}/{place.round}"), place.before
     return Recipe(
-        seed=settings.seed or derived_seed(session_seed, voice),
+        seed=seed,
         temperature=settings.temp,
         bars=settings.bars * meter.model_bars,
         index=index,

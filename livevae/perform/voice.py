@@ -77,6 +77,8 @@ def shaped(
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     if settings.cadence >= cadence.LEADS:
         riff = _cadenced(riff, settings, meter, start, chord_of, key)
+    if settings.accent:
+        riff = pace.accented(riff, settings.accent, meter)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
 
 

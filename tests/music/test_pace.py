@@ -1,13 +1,14 @@
 """Pace: bars within their bounds, by leaving out what is weak and striking again what sounds."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
 
 from livevae.music.meter import COMMON, EARLY, Meter
 from livevae.music.notes import TICKS_PER_STEP, Note, Riff
-from livevae.music.pace import middle, paced, weight
+from livevae.music.pace import accented, middle, paced, weight
 
 BAR = 3840
 meters = st.sampled_from([COMMON, Meter(3, 4), Meter(6, 8), Meter(7, 8)])
@@ -113,3 +114,22 @@ def test_the_middle_of_a_bar_is_a_beat(meter: str, tick: int) -> None:
 def test_a_riff_of_drums_alone_is_left_as_it_is() -> None:
     riff = Riff((Note(0, 240, 36, part=2),), BAR)
     assert paced(riff, 4, 8, COMMON) == riff
+
+
+@given(lines(), st.integers(-40, 40))
+def test_accents_are_as_strong_as_their_places_and_change_nothing_else(
+    line: tuple[Riff, Meter], amount: int
+) -> None:
+    riff, meter = line
+    done = accented(riff, amount, meter)
+    assert [replace(n, velocity=96) for n in done.notes] == list(riff.notes)
+    places = sorted((weight(n.start % meter.bar, meter), n.velocity) for n in done.notes)
+    louder = [velocity for _, velocity in places]
+    assert louder == sorted(louder, reverse=amount > 0)
+    assert all(abs(n.velocity - 96) <= abs(amount) for n in done.notes)
+    assert accented(riff, 0, meter) == riff
+
+
+def test_in_six_eight_two_beats_a_bar_are_accented() -> None:
+    jig = Riff(tuple(Note(480 * i, 480, 60, 90) for i in range(6)), 2880)
+    assert [n.velocity for n in accented(jig, 10, Meter(6, 8)).notes] == [100, 88, 88, 96, 88, 88]
