@@ -2,9 +2,14 @@
 
 import json
 import pickle
+import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, strategies as st
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from livevae.errors import ModelError
@@ -50,6 +55,38 @@ def test_half_precision_is_half_the_size_and_loads_as_float32(tmp_path, path, mo
     loaded, _ = assembling.load(tmp_path / "half.safetensors")
     assert all(value.dtype == torch.float32 for value in loaded.state_dict().values())
     assert (tmp_path / "half.safetensors").stat().st_size < 0.7 * path.stat().st_size
+
+
+def test_the_same_model_is_the_same_bytes_each_time(tmp_path, path, model):
+    """The library writes metadata in any order."""
+    for _ in range(8):
+        assembling.save(tmp_path / "again.safetensors", model, {"origin": "a test"})
+        assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    st.dictionaries(TEXTS, TEXTS, max_size=8),
+    st.dictionaries(
+        TEXTS.filter(lambda name: name != "__metadata__"), st.integers(0, 3), min_size=1, max_size=5
+    ),
+)
+def test_a_file_in_order_holds_what_it_held_and_is_one_whatever_the_order_was(metadata, sizes):
+    tensors = {name: np.arange(size, dtype=np.float16) for name, size in sizes.items()}
+    ours = checkpoint_files.to_bytes(tensors, metadata)
+    assert checkpoint_files.to_bytes(tensors, dict(reversed(metadata.items()))) == ours
+    assert checkpoint_files.in_order(ours) == ours
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.safetensors"
+        path.write_bytes(ours)
+        with safe_open(str(path), framework="np") as file:
+            assert (file.metadata() or {}) == metadata
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    assert held.keys() == tensors.keys()
+    for name, value in tensors.items():
+        np.testing.assert_array_equal(held[name], value)
 
 
 def test_describe_reads_no_weights(path):

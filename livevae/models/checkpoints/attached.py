@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from livevae.errors import ModelError
 from livevae.home import home
-from livevae.models.checkpoints.files import Tensors, write_whole
+from livevae.models.checkpoints.files import Tensors, to_bytes, write_whole
 from livevae.models.checkpoints.shelf import BUNDLED, SUFFIX
 
 
@@ -70,5 +68,4 @@ class Attached:
         Raises:
             ModelError: the folder cannot be written.
         """
-        held = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-        write_whole(path, to_bytes(held, {"format": self.format, "model": identity, **facts}))
+        write_whole(path, to_bytes(tensors, {"format": self.format, "model": identity, **facts}))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import save
 
 from livevae import whole_files
 from livevae.budget import json_value
@@ -45,8 +45,28 @@ def write(path: Path, config: Config, tensors: Mapping[str, NDArray[Any]], about
         "config": config.to_json(),
         "about": json.dumps(dict(about), sort_keys=True),
     }
-    whole = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    write_whole(path, to_bytes(whole, metadata))
+    write_whole(path, to_bytes(tensors, metadata))
+
+
+def to_bytes(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file: the same bytes for the same numbers and metadata."""
+    return in_order(
+        save({name: np.ascontiguousarray(value) for name, value in tensors.items()}, dict(metadata))
+    )
+
+
+def in_order(data: bytes) -> bytes:
+    """A safetensors file's bytes with its metadata in alphabetical order; the library writes it in any.
+
+    The file begins with the size of its header (8 bytes, little-endian). Then come the header, JSON that is filled up
+    with spaces, and the tensors, whose places count from there (https://github.com/huggingface/safetensors#format).
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def write_whole(path: Path, data: bytes) -> None:

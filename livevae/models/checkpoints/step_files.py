@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save as to_bytes
 
 from livevae.budget import json_value
 from livevae.errors import LimitError, ModelError
 from livevae.models import families
 from livevae.models.checkpoints import files as checkpoint_files
-from livevae.models.checkpoints.files import Tensors, write_whole
+from livevae.models.checkpoints.files import Tensors, to_bytes, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,7 @@ def write(path: Path, held: StepFile) -> None:
         "config": held.config.to_json(),
         "about": json.dumps(held.about, sort_keys=True),
     }
-    write_whole(
-        path, to_bytes({name: np.ascontiguousarray(value) for name, value in held.tensors.items()}, metadata)
-    )
+    write_whole(path, to_bytes(held.tensors, metadata))
 
 
 def _described(path: Path, metadata: Mapping[str, str]) -> StepFile:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
 
 from livevae.budget import json_value, reading
 from livevae.errors import LimitError, ModelError
@@ -188,7 +187,7 @@ def write(path: Path, persona: Persona) -> None:
     }
     if persona.space == U:
         metadata["prior"] = persona.prior
-    checkpoint_files.write_whole(path, to_bytes(tensors, metadata))
+    checkpoint_files.write_whole(path, checkpoint_files.to_bytes(tensors, metadata))
 
 
 def read(path: Path) -> Persona:

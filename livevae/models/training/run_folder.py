@@ -16,7 +16,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from livevae.errors import ModelError
-from livevae.models.checkpoints.files import write_whole
+from livevae.models.checkpoints.files import in_order, write_whole
 from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.training.options import RunOptions
@@ -59,7 +59,7 @@ def save_state(run: Path, state: RunState, tensors: Mapping[str, Tensor]) -> dic
     about = {"step": state.step, "seconds": round(state.seconds, 3), "wide": state.wide}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"format": FORMAT, "state": json.dumps(about)}
-    write_whole(run / "state.safetensors", to_bytes(plain, metadata))
+    write_whole(run / "state.safetensors", in_order(to_bytes(plain, metadata)))
     return about
 
 
