@@ -93,7 +93,7 @@ def replay(
         scenes: finds a scene by name.
         has_model: whether a model of that name can be loaded.
         takes: the parts of a recipe that have an effect on a model, by its name.
-        personas: those that voices can blend.
+        personas: those that voices can blend; nothing is written to them.
         crib: riffs that were kept before; nothing is written to it.
         on_report: hears what the player reports, when it does.
         strict: raise what a voice could not do.

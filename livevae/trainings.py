@@ -1,10 +1,10 @@
 """Trainings of personas in the log of a night, and in its replay: ready at the same moment."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from livevae.inputs import Log, LogWriter
 from livevae.latent.personas import Persona
@@ -49,8 +49,34 @@ def logged(book: Book, log: LogWriter) -> OtherTraining:
     return OtherTraining(book, train)
 
 
+class Overlay(OtherTraining):
+    """A book whose saved personas are forgotten: for nights that are played again.
+
+    Args:
+        book: does all the rest.
+        train: takes what `Book.train` takes.
+    """
+
+    def __init__(self, book: Book, train: Train) -> None:
+        super().__init__(book, train)
+        saved: dict[str, Persona] = {}
+
+        def keep(persona: Persona) -> None:
+            saved[persona.name] = persona
+
+        def find(name: str) -> Persona:
+            return saved.get(book.checked_name(name)) or book.find(name)
+
+        def describe(name: str) -> Mapping[str, Any]:
+            there = saved.get(book.checked_name(name))
+            return book.describe(name) if there is None else there.about
+
+        self.keep, self.find, self.describe = keep, find, describe
+        self.names = lambda: tuple(sorted({*book.names(), *saved}))
+
+
 class TrainedAgain:
-    """The trainings of a night that is replayed: done again, and ready when they were.
+    """The trainings of a night that is replayed: done again, and ready when they were; nothing is written.
 
     A training takes real time, and virtual time stands still for it; then the persona waits for its moment in the log.
 
@@ -79,7 +105,7 @@ class TrainedAgain:
                 await event.wait()
             return persona
 
-        return OtherTraining(book, train)
+        return Overlay(book, train)
 
     def ready(self, name: str) -> None:
         """The log says that the persona was trained at this moment."""

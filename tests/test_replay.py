@@ -404,7 +404,7 @@ def test_a_flood_is_left_out_of_the_log_within_its_budget_and_the_log_is_replaye
 
 
 def test_a_night_with_a_training_in_it_is_replayed_and_the_persona_is_ready_when_it_was():
-    """It ended in `every task waits, and no timer is set`."""
+    """It ended in `every task waits, and no timer is set`; and a save wrote over the performer's persona of today."""
     asked = []
 
     class Book:
@@ -450,6 +450,8 @@ def test_a_night_with_a_training_in_it_is_replayed_and_the_persona_is_ready_when
         Input(9.0, *osc("/livevae/blend", "a", "eve", 1.0)),
         Input(20.0, "trained", b"eve"),
         Input(30.0, *osc("/livevae/blend", "a", "eve", 1.0)),
+        # what is saved is there again, and nothing is written: this book's `keep` raises
+        *(Input(31.0, *osc(f"/livevae/persona/{act}", "eve")) for act in ("save", "remove", "load")),
         Input(40.0, "end"),
     ]
     done = replay(Log(HEAD, tuple(script)), SCENES["four"], lambda _: FakeDecoder(), personas=Book())
