@@ -87,6 +87,17 @@ def test_it_computes_what_was_trained() -> None:
     assert float(torch.linalg.slogdet(jacobian)[1]) == pytest.approx(float(logdet[0].detach()), abs=1e-3)
 
 
+def test_directions_that_were_rounded_in_a_file_cost_no_exactness_on_the_way_back() -> None:
+    held = tensors() | {"axes": tensors()["axes"].astype(np.float16)}
+    prior = Prior(held, ABOUT)
+    u = np.random.default_rng(2).normal(size=(50, 10))
+    transposed = (prior.z(u) - held["mean"]) @ held["axes"].T / prior.spread / prior._temper
+    assert np.abs(transposed - u)[:, 6:].max() > 1e-4  # what the flow leaves alone
+    np.testing.assert_allclose(prior.u(prior.z(u))[:, 6:], u[:, 6:], atol=1e-5)
+    with pytest.raises(ModelError, match="no way back"):
+        Prior(tensors() | {"axes": np.ones((10, 10), np.float32)}, ABOUT)
+
+
 def test_a_file_is_read_back_and_a_broken_one_is_refused(tmp_path) -> None:
     path = tmp_path / "prior.safetensors"
     priors.save(path, tensors(), ABOUT, "0" * 16)
@@ -289,4 +300,4 @@ def test_every_prior_that_ships_is_of_a_model_that_ships_and_comes_back_from_z()
         assert path.stem in bundled
         prior = priors.read(path, path.stem)
         u = np.random.default_rng(0).normal(size=(4, prior.latent))
-        np.testing.assert_allclose(prior.u(prior.z(u)), u, atol=0.02)
+        np.testing.assert_allclose(prior.u(prior.z(u)), u, atol=1e-4)

@@ -102,8 +102,10 @@ class Prior:
             raise ModelError("this prior is broken: its directions are of other shapes")
         try:
             self._back = [_columns(np.linalg.inv(layer[0])) for layer in self._layers]
+            # not the transpose: rows that were rounded to float16 are not quite orthonormal
+            self._into = np.ascontiguousarray(np.linalg.inv(self.axes.astype(np.float64)), np.float32)
         except np.linalg.LinAlgError:
-            raise ModelError("this prior is broken: a layer has no way back") from None
+            raise ModelError("this prior is broken: a layer or its directions have no way back") from None
         # scale and shift in one product: what a z costs is reading the weights, and calls
         self._layers = [
             (
@@ -112,7 +114,7 @@ class Prior:
             )
             for layer in self._layers
         ]
-        self._into, self._from = _columns(self.axes), _columns(self.axes.T)
+        self._from = _columns(self.axes.T)
         self._temper = np.concatenate(
             [np.full(self.dim, temper[0]), np.full(latent - self.dim, temper[1])]
         ).astype(np.float32)
