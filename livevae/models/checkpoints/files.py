@@ -5,9 +5,9 @@ from). Nothing in a checkpoint is ever executed. Nothing here imports torch.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,8 +181,22 @@ def _metadata(path: Path, metadata: Mapping[str, str] | None) -> tuple[Config, d
     if found != FORMAT:
         said = f"its format is {found!r}" if found else "it says no format"
         raise ModelError(f"{path} is not a livevae checkpoint of this version: {said}, expected {FORMAT!r}")
+    return described(path, held, Config.from_json)
+
+
+C = TypeVar("C")
+
+
+def described(
+    path: Path, held: Mapping[str, str], read_config: Callable[[str], C]
+) -> tuple[C, dict[str, Any]]:
+    """The configuration in a checkpoint's metadata, and what is known about it.
+
+    Raises:
+        ModelError: they are none.
+    """
     try:
-        config = Config.from_json(held.get("config", ""))
+        config = read_config(held.get("config", ""))
         about = json_value(held.get("about", "{}"))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from livevae.budget import json_value
-from livevae.errors import LimitError, ModelError
+from livevae.errors import ModelError
 from livevae.models import families
 from livevae.models.checkpoints import files as checkpoint_files
 from livevae.models.checkpoints.files import Tensors, to_bytes, write_whole
@@ -90,17 +89,7 @@ def _described(path: Path, metadata: Mapping[str, str]) -> StepFile:
     family = families.of_format(metadata.get("format", ""))
     if family is None:
         raise ModelError(f"{path} is not a model that goes on step by step")
-    try:
-        config, about = (
-            family.read_config(metadata.get("config", "")),
-            json_value(metadata.get("about", "{}")),
-        )
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
-    except (ValueError, LimitError):
-        raise ModelError(f"{path}: what is known about it is not JSON") from None
-    if not isinstance(about, dict):
-        raise ModelError(f"{path}: what is known about it is not a JSON object")
+    config, about = checkpoint_files.described(path, metadata, family.read_config)
     return StepFile(family.NAME, config, about, {})
 
 

@@ -5,14 +5,14 @@ names are kept so that its checkpoints find theirs.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from livevae.budget import json_value, reading, shown
+from livevae.budget import shown
 from livevae.errors import ModelError
+from livevae.models.step_model import StoredConfig
 
 FORMAT = "livevae melody-rnn 1"
 """What the metadata of a checkpoint says first."""
@@ -28,7 +28,7 @@ MAX_ATTENTION = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(StoredConfig):
     """Everything that decides a step-wise RNN's shape.
 
     Attributes:
@@ -44,6 +44,8 @@ class Config:
         key: pitch class of the major key that melodies are transposed to; None leaves them.
         keep: share of each layer's outputs that survives dropout while training, as published.
     """
+
+    WHOSE: ClassVar[str] = "a step-wise RNN's"
 
     name: str
     family: Family = "melody"
@@ -109,24 +111,12 @@ class Config:
         """The same with some values changed."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
-    def to_json(self) -> str:
-        """As one JSON object; `from_json` gives it back."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
-
     @classmethod
-    def from_json(cls, text: str) -> "Config":
-        """A configuration from a checkpoint's metadata.
-
-        Raises:
-            ModelError: it is none.
-        """
-        with reading("its configuration", "a step-wise RNN's", ModelError):
-            held = json_value(text)
-            names = {field.name for field in dataclasses.fields(cls)}
-            if not isinstance(held, dict) or set(held) - names:
-                raise ModelError("its configuration is not a step-wise RNN's")
-            held["layers"] = tuple(int(units) for units in held["layers"])
-            found = cls(**held)
+    def from_table(cls, held: Mapping[str, Any]) -> "Config":
+        """A configuration from a checkpoint's values."""
+        if set(held) - {field.name for field in dataclasses.fields(cls)}:
+            raise ModelError(f"its configuration is not {cls.WHOSE}")
+        found = cls(**{**held, "layers": tuple(int(units) for units in held["layers"])})
         kinds = {"family": Family, "encoding": Encoding, "control": Control, "attention": Attention}
         for name, allowed in kinds.items():
             if getattr(found, name) not in get_args(allowed):

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from livevae.latent import chance
 from livevae.latent.recipe import Recipe
@@ -18,6 +17,7 @@ from livevae.models.melody_rnn import chord_inputs
 from livevae.models.melody_rnn.events import NO_EVENT, NOTE_OFF, squashed, transposed
 from livevae.models.melody_rnn.model import Model, Reading, Way
 from livevae.models.melody_rnn.network import Floats
+from livevae.models.step_model import ModelDecoder
 from livevae.music import chords, drums
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT, TICKS_PER_STEP, Note, Riff
 
@@ -56,7 +56,7 @@ class Task:
     amount: int
 
 
-class MelodyDecoder:
+class MelodyDecoder(ModelDecoder[Model]):
     """One model, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it.
 
     Args:
@@ -65,29 +65,18 @@ class MelodyDecoder:
     """
 
     def __init__(self, model: Model, *, keep: bool = True) -> None:
-        self.model = model
+        super().__init__(model)
         self._keep = keep
         self._readings: OrderedDict[tuple[int, ...], Reading] = OrderedDict()
-        self._threads = ThreadpoolController()
-
-    @property
-    def bars(self) -> int:
-        """Bars that a riff is a multiple of."""
-        return self.model.bars
 
     @property
     def memory(self) -> int:
         """Bars of context that are read."""
         return self.model.memory
 
-    @property
-    def takes(self) -> tuple[str, ...]:
-        """The fields of a recipe that have an effect."""
-        return self.model.takes
-
     def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
         """One riff a recipe, in order, in one batch."""
-        with self._threads.limit(limits=1, user_api="blas"):
+        with self.threads.limit(limits=1, user_api="blas"):
             tasks = [self._task(recipe) for recipe in recipes]
             readings = self._read(tasks)
             new = self.model.go_on(readings, [task.way for task in tasks])

@@ -153,6 +153,15 @@ def read(
                 report.windows += 1
         if cut.error:
             report.left_out[cut.error] += 1
+    return _imported(kept, reports)
+
+
+def _imported(kept: Mapping[bytes, tuple[Window, int]], reports: Sequence[FileReport]) -> Imported:
+    """All windows that were kept, each with the number of its source.
+
+    Raises:
+        MusicError: there are none.
+    """
     if not kept:
         raise MusicError(_nothing(reports))
     return Imported(
@@ -192,13 +201,7 @@ def from_takes(takes: Sequence[Riff], config: Config) -> Imported:
         for window in _riff_windows(take, config, Choice(), report.left_out):
             if kept.setdefault(window.tobytes(), (window, number - 1))[1] == number - 1:
                 report.windows += 1
-    if not kept:
-        raise MusicError(_nothing(reports))
-    return Imported(
-        np.stack([window for window, _ in kept.values()]),
-        tuple(reports),
-        np.array([source for _, source in kept.values()], np.int64),
-    )
+    return _imported(kept, reports)
 
 
 def _digest(path: Path) -> str:

@@ -1,14 +1,14 @@
 """The Music Transformer's configurations (Huang et al. 2018): layers before which values are normalised, ReLU."""
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, ClassVar
 
-from livevae.budget import json_value, reading, shown
+from livevae.budget import shown
 from livevae.errors import ModelError
 from livevae.models.music_transformer import grid, performance
+from livevae.models.step_model import StoredConfig
 
 FORMAT = "livevae music-transformer 1"
 
@@ -24,7 +24,7 @@ SIZES: Mapping[str, int] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(StoredConfig):
     """Everything that decides a transformer's shape.
 
     Attributes:
@@ -37,6 +37,8 @@ class Config:
         span: tokens that an attention sees, itself included.
         relative: whether attention knows distances (Huang et al. 2018); else sinusoids are added to what is read.
     """
+
+    WHOSE: ClassVar[str] = "a transformer's"
 
     name: str = "music_transformer"
     vocabulary: str = "grid"
@@ -68,23 +70,11 @@ class Config:
         """Tokens of the vocabulary."""
         return self.features[0]
 
-    def to_json(self) -> str:
-        """As one JSON object; `from_json` gives it back."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
-
     @classmethod
-    def from_json(cls, text: str) -> "Config":
-        """A configuration from a checkpoint's metadata.
-
-        Raises:
-            ModelError: it is none.
-        """
-        with reading("its configuration", "a transformer's", ModelError):
-            held = json_value(text)
-            if not isinstance(held, dict):
-                raise ModelError("its configuration is not a transformer's")
-            sizes = {name: int(held[name]) for name in SIZES}
-            return cls(str(held["name"]), str(held["vocabulary"]), relative=bool(held["relative"]), **sizes)
+    def from_table(cls, held: Mapping[str, Any]) -> "Config":
+        """A configuration from a checkpoint's values."""
+        sizes = {name: int(held[name]) for name in SIZES}
+        return cls(str(held["name"]), str(held["vocabulary"]), relative=bool(held["relative"]), **sizes)
 
 
 CONFIGS: Mapping[str, Config] = MappingProxyType(

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from livevae.latent import chance
 from livevae.latent.recipe import Recipe
@@ -16,6 +15,7 @@ from livevae.models.melody_rnn.decode import FIRST_NOTES, VELOCITY, Played, prim
 from livevae.models.music_transformer import grid, performance
 from livevae.models.music_transformer.model import STEP_TICKS, Model, chosen, cut, drawn, inside, performed
 from livevae.models.music_transformer.network import Floats, State
+from livevae.models.step_model import ModelDecoder
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_BAR, TICKS_PER_STEP, Riff
 from livevae.music.piano_roll import LOWEST, TWELFTHS, velocity_bin
 
@@ -28,7 +28,7 @@ EVENTS_A_BAR = 160
 Notes = list[tuple[int, int, int, int]]
 
 
-class TransformerDecoder:
+class TransformerDecoder(ModelDecoder[Model]):
     """A transformer, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it.
 
     Args:
@@ -37,20 +37,9 @@ class TransformerDecoder:
     """
 
     def __init__(self, model: Model, *, keep: bool = True) -> None:
-        self.model = model
+        super().__init__(model)
         self._keep = keep
         self._readings: OrderedDict[tuple[int, ...], State] = OrderedDict()
-        self._threads = ThreadpoolController()
-
-    @property
-    def bars(self) -> int:
-        """Bars that a riff is a multiple of."""
-        return self.model.bars
-
-    @property
-    def takes(self) -> tuple[str, ...]:
-        """The fields of a recipe that have an effect."""
-        return self.model.takes
 
     def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
         """One riff a recipe, in order; each by itself, so that none feels its neighbours."""
@@ -65,7 +54,7 @@ class TransformerDecoder:
         A note may be longer than its bar, or sound into another of its key; `decode` cuts them. Of a performance all
         bars come together.
         """
-        with self._threads.limit(limits=1, user_api="blas"):
+        with self.threads.limit(limits=1, user_api="blas"):
             if self.model.config.vocabulary == "performance":
                 yield self._performance(recipe)
             else:

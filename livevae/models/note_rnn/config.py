@@ -5,18 +5,18 @@ with one change: there, step and duration are regressed, and a regression answer
 they are counted in sixteenths and put in bins, so that the network can say "either 1 or 4".
 """
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
-from livevae.budget import json_value, reading, shown
+from livevae.budget import shown
 from livevae.errors import ModelError
 from livevae.models.melody_rnn.config import MAX_LAYERS, MAX_UNITS
+from livevae.models.step_model import StoredConfig
 from livevae.music.notes import STEPS_PER_BAR
 
 FORMAT = "livevae note-rnn 1"
@@ -38,7 +38,7 @@ INPUTS = sum(WIDTHS) + STEPS_PER_BAR
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class Config(StoredConfig):
     """Everything that decides a note RNN's shape.
 
     Attributes:
@@ -47,6 +47,8 @@ class Config:
         window: notes that are read before it goes on.
         weights: of the losses of step, pitch and duration while training; the tutorial's are (1, 0.05, 1).
     """
+
+    WHOSE: ClassVar[str] = "a note RNN's"
 
     name: str = "note_rnn"
     layers: tuple[int, ...] = (192,)
@@ -61,24 +63,12 @@ class Config:
         if not 1 <= self.window <= 1024:
             raise ModelError(f"a note RNN reads 1 to 1024 notes, not {self.window}")
 
-    def to_json(self) -> str:
-        """As one JSON object; `from_json` gives it back."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
-
     @classmethod
-    def from_json(cls, text: str) -> "Config":
-        """A configuration from a checkpoint's metadata.
-
-        Raises:
-            ModelError: it is none.
-        """
-        with reading("its configuration", "a note RNN's", ModelError):
-            held = json_value(text)
-            if not isinstance(held, dict):
-                raise ModelError("its configuration is not a note RNN's")
-            layers = tuple(int(units) for units in held["layers"])
-            step, pitch, duration = (float(weight) for weight in held["weights"])
-            return cls(str(held["name"]), layers, int(held["window"]), (step, pitch, duration))
+    def from_table(cls, held: Mapping[str, Any]) -> "Config":
+        """A configuration from a checkpoint's values."""
+        layers = tuple(int(units) for units in held["layers"])
+        step, pitch, duration = (float(weight) for weight in held["weights"])
+        return cls(str(held["name"]), layers, int(held["window"]), (step, pitch, duration))
 
 
 CONFIGS: Mapping[str, Config] = MappingProxyType(

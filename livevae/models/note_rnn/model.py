@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import ThreadpoolController
 
 from livevae.errors import ModelError
 from livevae.latent import chance
@@ -20,6 +19,7 @@ from livevae.models.melody_rnn.model import MEMORY, MOST_STEPS, limited, log_sof
 from livevae.models.melody_rnn.network import Floats
 from livevae.models.note_rnn.config import DURATIONS, INPUTS, LOWEST, PITCHES, STEPS, WIDTHS, Config, binned
 from livevae.models.note_rnn.network import Network, State, encoded
+from livevae.models.step_model import ModelDecoder
 from livevae.music.notes import STEPS_PER_BAR, TICKS_PER_STEP, Note, Riff
 
 TAKES = ("seed", "temperature", "bars", "context", "call", "distance", "top")
@@ -167,26 +167,12 @@ class Model:
         return found
 
 
-class NoteDecoder:
+class NoteDecoder(ModelDecoder[Model]):
     """A note RNN, ready to decode: `perform.protocols.Decoder`. Not thread-safe: one worker thread owns it."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self._threads = ThreadpoolController()
-
-    @property
-    def bars(self) -> int:
-        """Bars that a riff is a multiple of."""
-        return self.model.bars
-
-    @property
-    def takes(self) -> tuple[str, ...]:
-        """The fields of a recipe that have an effect."""
-        return self.model.takes
 
     def decode(self, recipes: Sequence[Recipe]) -> list[Riff]:
         """One riff a recipe, in order; each by itself, so that none feels its neighbours."""
-        with self._threads.limit(limits=1, user_api="blas"):
+        with self.threads.limit(limits=1, user_api="blas"):
             return [self._riff(recipe) for recipe in recipes]
 
     def _riff(self, recipe: Recipe) -> Riff:
