@@ -92,7 +92,7 @@ async def joined(
         playing=lambda: player.playing,
         say=say,
         identity=identity,
-        describe=lambda: {"personas": list(book.names()) if book is not None else []},
+        describe=lambda: {"personas": list(session.desk.on_disk) if book is not None else []},
         topics=mqtt.topics,
         log=keep,
     )

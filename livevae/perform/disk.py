@@ -1,4 +1,4 @@
-"""The disk, beside the music: a thread writes files one after the other, in the order that they were asked for.
+"""The disk, beside the music: a thread reads and writes one file after the other, as they were asked for.
 
 Law: who asked for a file is answered when the disk has it, or with the reason why not; the session's loop never waits.
 """
@@ -66,7 +66,7 @@ class Writer:
 
 
 class Disk:
-    """What a session writes. Lives on the session's loop; not thread-safe.
+    """What a session writes, and looks at again and again. Lives on the session's loop; not thread-safe.
 
     Args:
         writer: writes beside the loop; None writes at once, where nobody waits: in tests and under virtual time.
@@ -113,6 +113,22 @@ class Disk:
 
         asyncio.wrap_future(self._writer.submit(work)).add_done_callback(over)
         return PENDING
+
+    def look(self, read: Callable[[], T], found: Callable[[T], None]) -> None:
+        """Read something from the disk, and tell what was found; a fault is logged, and `found` is not called."""
+        if self._writer is None:
+            found(read())
+            return
+
+        def over(future: "asyncio.Future[T]") -> None:
+            if future.cancelled():
+                return
+            if (fault := future.exception()) is not None:
+                logger.warning("the disk cannot be read: %s", fault)
+                return
+            found(future.result())
+
+        asyncio.wrap_future(self._writer.submit(read)).add_done_callback(over)
 
     async def close(self, patience: float = PATIENCE) -> int:
         """Wait until all is written, but not for ever; gives how much is not."""

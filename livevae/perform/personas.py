@@ -111,6 +111,7 @@ class Desk:
         self._on_disk: tuple[str, ...] = ()
         self._cards: dict[str, Mapping[str, Any]] = {}
         self._next_card = 0
+        self._reading = False
         self._looked = -LOOK_AGAIN
 
     @property
@@ -121,14 +122,9 @@ class Desk:
     @property
     def states(self) -> tuple[PersonaState, ...]:
         """Every persona: those that are here, those in training, those on disk; `MOST_STATES` of them."""
-        here = self._book.personas
-        now = self._clock.now()
-        if now >= self._looked + LOOK_AGAIN:
-            self._looked, self._on_disk = now, self._book.names()
+        here, on_disk = self._book.personas, self.on_disk
         found = [
-            persona_state(
-                name, "here", one.about, saved=name in self._on_disk, voices=tuple(self._users(name))
-            )
+            persona_state(name, "here", one.about, saved=name in on_disk, voices=tuple(self._users(name)))
             for name, one in here.items()
             if name not in self._training
         ]
@@ -137,25 +133,45 @@ class Desk:
             for name in self._training
         ]
         known = {one.name for one in found}
-        there = [name for name in self._on_disk if name not in known][: max(0, MOST_STATES - len(found))]
+        there = [name for name in on_disk if name not in known][: max(0, MOST_STATES - len(found))]
         self._read_card(there)
         return (*found, *(persona_state(name, "on disk", self._cards.get(name, {})) for name in there))[
             :MOST_STATES
         ]
 
+    @property
+    def on_disk(self) -> tuple[str, ...]:
+        """Names of those on disk, as they were a few seconds ago."""
+        now = self._clock.now()
+        if now >= self._looked + LOOK_AGAIN:
+            self._looked = now
+            self._disk.look(self._book.names, self._seen)
+        return self._on_disk
+
+    def _seen(self, names: tuple[str, ...]) -> None:
+        self._on_disk = names
+        for gone in self._cards.keys() - set(names):
+            del self._cards[gone]
+
     def _read_card(self, names: Sequence[str]) -> None:
-        """Read what one persona on disk says of itself, another at each call: the loop never waits for many files."""
-        if not names:
+        """Read what one persona on disk says of itself, another at each call: many files are never waited for."""
+        if not names or self._reading:
             return
         self._next_card = (self._next_card + 1) % len(names)
         unread = next((name for name in names if name not in self._cards), None)
         name = names[self._next_card] if unread is None else unread
-        try:
-            self._cards[name] = self._book.describe(name)
-        except LivevaeError:
-            self._cards[name] = {}
-        for gone in self._cards.keys() - set(self._on_disk):
-            del self._cards[gone]
+
+        def read() -> Mapping[str, Any]:
+            try:
+                return self._book.describe(name)
+            except (LivevaeError, OSError):
+                return {}
+
+        def found(card: Mapping[str, Any]) -> None:
+            self._cards[name], self._reading = card, False
+
+        self._reading = True
+        self._disk.look(read, found)
 
     def do(self, request: Request, later: Later = nobody) -> Reply:
         """Answer one of the personas' requests; how a training goes, and whether one is saved, is for `later`.

@@ -208,3 +208,22 @@ def test_an_import_for_which_there_is_no_room_leaves_the_shelf_as_it_was(model, 
     with pytest.raises(ModelError, match="No space left"):
         foreign_import.import_model(theirs, name)
     assert {path: path.read_bytes() for path in shelf.place("mine").parent.iterdir()} == before
+
+
+def test_a_model_is_found_by_its_name_in_the_one_folder_or_the_other_and_nowhere_else():
+    there = shelf.entries()
+    assert {name: shelf.find(name) for name in there} == {name: entry.path for name, entry in there.items()}
+    kept(SMALL, shelf.DEFAULT)
+    assert shelf.find() == shelf.place(shelf.DEFAULT)
+    assert shelf.find("cat-mel_2bar_12") == shelf.BUNDLED / "cat-mel_2bar_12.safetensors"
+    aside = Path("priors") / next((shelf.BUNDLED / "priors").iterdir()).stem
+    for name in (
+        str(aside),
+        f"../weights/{shelf.DEFAULT}",
+        f"{shelf.BUNDLED / shelf.DEFAULT}",
+        "a\0b",
+        "..",
+        "nothing",
+    ):
+        with pytest.raises(ModelError, match="there is no model"):
+            shelf.find(name)

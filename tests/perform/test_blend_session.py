@@ -1,6 +1,7 @@
 """Blending, gliding, training and taking back, under virtual time, with personas that are fakes."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from livevae.errors import ModelError, SceneError
 from livevae.latent.personas import Persona, Personas, U, layer_shapes
 from livevae.latent.recipe import BASE
 from livevae.perform import requests as ask
+from livevae.perform.disk import Disk, Writer
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
@@ -86,12 +88,12 @@ class FakeBook:
 
 
 class Stand:
-    def __init__(self) -> None:
+    def __init__(self, book: FakeBook, disk: Disk | None = None) -> None:
         self.player = LocalPlayer(120.0)
         self.decoder = FakeDecoder()
-        self.book = FakeBook()
+        self.book = book
         self.session = Session(
-            self.player, Engine(lambda _: self.decoder, inline=True), strict=True, personas=self.book
+            self.player, Engine(lambda _: self.decoder, inline=True), strict=True, personas=book, disk=disk
         )
         self.player.on_timeline = self.session.timeline_changed
         self.do = self.session.do
@@ -108,11 +110,11 @@ class Stand:
             self.session.receive_midi(bytes((0x80, pitch, 0)), begin + each * 0.8)
 
 
-def perform(line: Callable[[Stand], Any]) -> Stand:
+def perform(line: Callable[[Stand], Any], book: FakeBook | None = None, disk: Disk | None = None) -> Stand:
     with virtual_time() as loop:
 
         async def main() -> Stand:
-            stand = Stand()
+            stand = Stand(book or FakeBook(), disk)
             stand.do(ask.Set("lead", {"drift": 0}, new=True))
             await line(stand)
             await stand.session.close()
@@ -138,6 +140,34 @@ def test_a_blend_is_heard_from_the_next_riff_on_and_glides_over_its_beats() -> N
     assert 0 < shares[1] < 1
     assert dict(blends[1])[BASE] == pytest.approx(1 - shares[1])
     assert blends[-1] == (("nora", 1.0),)
+
+
+def test_a_folder_of_personas_that_hangs_holds_nothing_up() -> None:
+    free, writer, book = threading.Event(), Writer("test"), FakeBook()
+    really = book.names
+
+    def names() -> tuple[str, ...]:
+        assert free.wait(60)
+        return really()
+
+    book.names = names  # type: ignore[method-assign]
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.PersonaLoad("nora"))
+        stand.do(ask.Play("lead"))
+        for _ in range(8):
+            assert [one.name for one in stand.session.snapshot().personas] == ["nora"]
+            assert stand.do(ask.PersonaSave("nora")).pending
+            await asyncio.sleep(4)
+        assert len(stand.recipes) >= 8
+        free.set()
+        assert writer.close()
+        await asyncio.sleep(0.1)
+        found = {one.name: one for one in stand.session.snapshot().personas}
+        assert found.keys() >= {"nora", "petra"}
+        assert found["nora"].saved
+
+    perform(line, book, Disk(writer))
 
 
 def test_a_blend_in_the_future_waits_for_its_timetag() -> None:

@@ -73,11 +73,12 @@ def find(name: str = "") -> Path:
         if not Path(name).is_file():
             raise ModelError(f"there is no checkpoint at {name}")
         return Path(name)
-    there = entries()
     for called in (name or DEFAULT, ALIASES.get(name, name)):
-        if called in there:
-            return there[called].path
-    known = ", ".join(there) or "none at all"
+        file = Path(f"{called}{SUFFIX}")
+        for folder in (home() / "models", BUNDLED):  # a performer's own first, as in `entries`
+            if file.name == str(file) and (folder / file).is_file():
+                return folder / file
+    known = ", ".join(entries()) or "none at all"
     raise ModelError(f"there is no model {name or DEFAULT!r}; there are: {known}")
 
 
