@@ -44,7 +44,7 @@ COARSE, WIDEST = 0.12, 1.6
 be."""
 
 NARROW = 0.6
-"""Of an interval: a strip that is no wider has no lost pulse in it, wherever it were: that makes it one interval wide."""
+"""Of an interval: a strip that is no wider has no lost pulse in it, for a loss anywhere makes it one interval wide."""
 
 
 @dataclass(frozen=True, slots=True)
