@@ -55,6 +55,9 @@ PART = 64 * 2**20
 MOST = 2**30
 """Characters of packets and MIDI in a whole log. A night of a thousand requests an hour has 2 MB."""
 
+MOST_EARLY = 10_000
+"""Inputs that are kept for a log before it has a head, while the first downbeat waits."""
+
 RATE, BURST = 262_144.0, 16 * 2.0**20
 """Characters a second of packets and MIDI, and at once: two thousand requests a second."""
 
@@ -382,22 +385,30 @@ class LogWriter:
         self._writer, self._queued, self._written = Writer("log"), 0, 0
         self._over = self._fails = False
         self._led = False
+        self._early: list[Input] | None = []
 
     def head(
         self, seed: int, timing: Timing, timeline: Timeline, ports: tuple[str, ...], prior: str = NORMAL
     ) -> None:
-        """The first line."""
+        """The first line. What came before goes after it."""
         wall = Timetags(self._clock).offset() + self._begun
         zero = timeline.time_at(0) - self._begun
         head = Head(
             seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior, set_makes=False
         )
+        early, self._early = self._early or [], None
         self._write(head)
+        for item in early:
+            self._write(item)
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:
         """Something came in now."""
         own_time = None if when is None else when - self._begun
-        self._write(Input(self._clock() - self._begun, kind, data, own_time))
+        item = Input(self._clock() - self._begun, kind, data, own_time)
+        if self._early is None:
+            self._write(item)
+        elif len(self._early) < MOST_EARLY:
+            self._early.append(item)
 
     def model(self, called: str, found: Fingerprint) -> None:
         """A model plays from now on."""

@@ -23,6 +23,7 @@ from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
 from livevae.latent.recipe import LEARNED
 from livevae.models.fingerprint import Fingerprint
+from livevae.perform import downbeat
 from livevae.perform.crib import Crib
 from livevae.perform.disk import Disk, Writer
 from livevae.perform.engine import Engine
@@ -251,7 +252,6 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         stack.push_async_callback(session.close)
         player.on_timeline = session.timeline_changed
         if log is not None:
-            log.head(options.seed, session.cast.timing, player.timeline, names, options.prior)
             played.tell(log.model)
 
         def reported(report: Report) -> None:
@@ -282,7 +282,12 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         if options.clock.source != INTERNAL and not (followed := session.do(options.clock)).ok:
             raise LivevaeError(f"--clock: {followed.text}")
         session.cast.incoming.open = options.mqtt is not None
-        session.load(options.scene)
+        first = session.load(options.scene)
+        line = player.timeline
+        if options.clock.source == INTERNAL:
+            line = await downbeat.settled(session, first, player.begin)
+        if log is not None:
+            log.head(options.seed, session.cast.timing, line, names, options.prior)
         if options.mqtt is not None:
             ensemble = joined(options.mqtt, session, player, models.personas, played, log, say)
             await stack.enter_async_context(ensemble)

@@ -171,8 +171,9 @@ class Supply:
         if found is not None:
             self.asked = None
             return found
-        self.counters.late += 1
-        self.counters.repeats += self.last is not None
+        if self.last is not None:  # before the first one, whether it is late is seen when it is there
+            self.counters.late += 1
+            self.counters.repeats += 1
         return None
 
     def _ask(self, now: VoiceSettings, start: int, meter: Meter) -> Decoding:

@@ -192,7 +192,9 @@ async def play(
                 fresh = await supply.fresh(now, start, meter)
                 if fresh is None and supply.last is None:
                     await supply.coming()
-                    start = next_grid(max(start, handed_over(stage.clock, ahead(now))), grid(now))
+                    soonest = next_grid(max(start, handed_over(stage.clock, ahead(now))), grid(now))
+                    counters.late += soonest > start
+                    start = soonest
                     continue
                 if (pinned := kept()) is not None:  # it was kept while the next one was decoded
                     walk.spare = fresh

@@ -170,6 +170,8 @@ class PlayerProcess(CommandSender):
         """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""
         self.timeline = Timeline(0, time, self._bpm)
         self._do(SetTimeline(self.timeline))
+        if self.on_timeline is not None:
+            self.on_timeline(self.timeline)
 
     def open_ports(self, ports: Sequence[PortSpec]) -> None:
         """The ports from now on; the answer comes as a report."""
