@@ -396,8 +396,12 @@ class LogWriter:
         head = Head(
             seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior, set_makes=False
         )
-        early, self._early = self._early or [], None
         self._write(head)
+        self._flush()
+
+    def _flush(self) -> None:
+        """What came before the head."""
+        early, self._early = self._early or [], None
         for item in early:
             self._write(item)
 
@@ -447,6 +451,7 @@ class LogWriter:
     def end(self) -> None:
         """The night is over; what comes now is not kept."""
         if not self._over:
+            self._flush()
             self.came("end")
             self._over = True
 

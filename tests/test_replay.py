@@ -317,6 +317,21 @@ def test_a_log_of_any_number_of_files_is_read_with_one_of_them_open(tmp_path, mo
     assert len(log.inputs) == 1001
 
 
+def test_what_comes_before_a_log_has_its_head_goes_after_it(tmp_path):
+    """The first downbeat waits for the first riffs, and the head says where it is."""
+    now = [5.0]
+    writer = LogWriter(tmp_path / "night.log", lambda: now[0])
+    now[0] = 5.2
+    writer.request(b"/a")
+    now[0] = 6.0
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 6.5, 97.0), PORTS)
+    writer.request(b"/b")
+    writer.close()
+    log = load(tmp_path / "night.log")
+    assert log.head.zero == pytest.approx(1.5)
+    assert [(round(one.time, 6), one.data) for one in log.inputs] == [(0.2, b"/a"), (1.0, b"/b"), (1.0, b"")]
+
+
 @pytest.mark.parametrize(("makes", "played"), [(True, True), (False, False)])
 def test_a_log_from_before_new_makes_the_voices_that_it_sets(makes, played):
     script = ((0.5, osc("/livevae/set", "late", "port", "drums")), (0.5, osc("/livevae/play", "late")))

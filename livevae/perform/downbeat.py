@@ -13,6 +13,9 @@ LONGEST = 2.0
 STEP, LOOK = 0.05, 0.005
 """Seconds by which it is put off at a time, and after which we look again whether all riffs are there."""
 
+SPARE = 0.03
+"""Seconds before the downbeat by which its notes should be with the player, beside those by which they come early."""
+
 OURS = "internal"
 
 
@@ -56,4 +59,4 @@ def _waiting(session: Session) -> bool:
 def _needed(session: Session) -> float:
     """Seconds before the downbeat at which its notes should be with the player."""
     early = max((ahead(voice.settings) for voice in session.cast.players), default=0.0)
-    return session.cast.timing.lookahead + early
+    return SPARE + early

@@ -79,7 +79,7 @@ def test_on_a_busy_machine_all_voices_begin_together_as_soon_as_their_riffs_are_
     """They began two seconds later, and each was counted as late."""
     seconds = [0.7, 0.1]
     night = Night(lambda _: seconds.pop() if seconds else 0.02)
-    assert 0.7 < night.line.time_at(0) < 0.7 + 0.06 + 0.02 + 2 * downbeat.STEP
+    assert 0.7 < night.line.time_at(0) < 0.7 + 0.02 + downbeat.SPARE + 2 * downbeat.STEP
     assert [tick for tick, _ in night.firsts.values()] == [0, 0]
     assert night.late == {"lead": 0, "bass": 0}
 
