@@ -17,7 +17,7 @@ from livevae.edges.mqtt.workers import SharedEngine
 from livevae.edges.osc.limits import is_local
 from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.edges.osc.timetags import Timetags
-from livevae.edges.osc.udp import OPEN, Door, UdpEdge, open_udp
+from livevae.edges.osc.udp import OPEN, Door, UdpEdge, bound, open_udp
 from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
 from livevae.inputs import LogWriter
@@ -206,12 +206,12 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
     loop = asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
         # what has to be on the disk is waited for last, when nothing sounds any more
+        last = await stack.enter_async_context(contextlib.AsyncExitStack())
         disk = Disk(Writer("disk"))
-        stack.push_async_callback(_written, disk, say)
-        log = None
-        if options.log is not None:
-            log = LogWriter(options.log, loop.time)
-            stack.push_async_callback(asyncio.to_thread, log.close)
+        last.push_async_callback(_written, disk, say)
+        # where another server has the port, its recording and its log are not touched
+        sock = await bound(options.host, options.port)
+        stack.callback(sock.close)
         stack.push_async_callback(engine.close)
         warm = asyncio.ensure_future(engine.warm())
         player = await PlayerProcess.start(options.scene.tempo, specs, record=options.record, on_report=show)
@@ -227,6 +227,10 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
                 lead = max(lead, min(MOST_LEAD, ASKING + alone_for(batch)))
             # so that what nobody answers is decoded here in time, as it would have been without workers
             shared.patience = max(0.0, lead - alone_for(batch))
+        log = None
+        if options.log is not None:
+            log = LogWriter(options.log, loop.time)
+            last.push_async_callback(asyncio.to_thread, log.close)
         book = models.personas
         if log is not None and book is not None:
             book = logged(book, log)
@@ -263,8 +267,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         player.on_report = reported
         osc = await open_udp(
             session.do,
-            options.host,
-            options.port,
+            sock=sock,
             on_error=lambda text: say(f"osc: {text}"),
             on_request=None if log is None else log.request,
             door=options.door,

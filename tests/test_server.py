@@ -175,11 +175,19 @@ async def test_what_is_saved_when_the_server_is_told_to_end_is_whole(
     assert [item.kind for item in inputs] == ["osc", "osc", "end"]
 
 
-async def test_two_servers_on_one_port_are_one_too_many() -> None:
-    async with stage() as (server, _):
+async def test_two_servers_on_one_port_are_one_too_many_and_the_second_touches_no_file(
+    tmp_path: Path,
+) -> None:
+    """It emptied the first one's log, and the recording of the night before."""
+    night = {"log": tmp_path / "night.log", "record": tmp_path / "night.mid"}
+    async with stage(log=night["log"]) as (server, _):
+        night["record"].write_bytes(b"of the night before")
         with pytest.raises(LivevaeError, match="--osc"):
-            async with stage(port=server.osc.address[1]):
+            async with stage(port=server.osc.address[1], **night):
                 pass
+        await ask(server, "/livevae/tempo", 300)
+    assert night["record"].read_bytes() == b"of the night before"
+    assert [item.kind for item in load(night["log"]).inputs] == ["osc", "end"]
 
 
 async def test_a_model_that_does_not_load_ends_it_with_its_sentence() -> None:

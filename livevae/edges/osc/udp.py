@@ -315,6 +315,7 @@ async def open_udp(
     strict: bool = False,
     on_request: Callable[[bytes], None] | None = None,
     door: Door = OPEN,
+    sock: socket.socket | None = None,
 ) -> UdpEdge:
     """Listen for OSC on `host`:`port` (0 is any free port) until `close`.
 
@@ -327,19 +328,46 @@ async def open_udp(
         strict: let faults of `do` through (tests).
         on_request: told each message that is about to change something, as a packet, for a log.
         door: who is let in.
+        sock: from `bound`, in place of host and port.
 
     Raises:
         OscError: the port does not open; says why and what to do.
     """
     loop = asyncio.get_running_loop()
     clock = timetags or Timetags(loop.time)
+    _, edge = await loop.create_datagram_endpoint(
+        lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_request, door),
+        sock=await bound(host, port) if sock is None else sock,
+    )
+    return edge
+
+
+async def bound(host: str = HOST, port: int = PORT) -> socket.socket:
+    """A socket that has `host`:`port` (0 is any free port), for `open_udp`; what comes meanwhile waits in it.
+
+    Raises:
+        OscError: the port does not open; says why and what to do.
+    """
     try:
-        _, edge = await loop.create_datagram_endpoint(
-            lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_request, door), local_addr=(host, port)
-        )
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, OverflowError, UnicodeError) as wrong:
         raise OscError(_not_open(host, port, wrong)) from None
-    return edge
+    why: Exception | None = None
+    for family, kind, protocol, _, address in found:
+        try:
+            opened = socket.socket(family, kind, protocol)
+        except OSError as wrong:  # such as IPv6, where there is none
+            why = why or wrong
+            continue
+        try:
+            opened.setblocking(False)
+            opened.bind(address)
+        except (OSError, OverflowError) as wrong:
+            opened.close()
+            why = why or wrong
+        else:
+            return opened
+    raise OscError(_not_open(host, port, why or OSError(errno.EADDRNOTAVAIL, "no address")))
 
 
 def parse_endpoint(text: str) -> Source:
