@@ -34,6 +34,7 @@ BENCHES = (
     "benchmarks.persona_recognition",
     "benchmarks.prior",
     "benchmarks.tell_apart",
+    "benchmarks.music",
 )
 """Modules with a measurement each: `add_command(subparsers)`."""
 

@@ -8,7 +8,7 @@ a note that leads is a step from the one that follows, or, in a bass, a fifth ab
 a note that rests ends with its section
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from livevae.music import keys
@@ -89,6 +89,38 @@ def led(riff: Riff, harmony: Harmony) -> Riff:
         if target is not None and (leading := _leading(pitch, target, here, harmony)) is not None:
             notes[last] = replace(notes[last], pitch=leading)
     return replace(riff, notes=tuple(notes))
+
+
+def resolved(riff: Riff, harmony: Harmony, before: int | None) -> Riff:
+    """The first note, if the chord changes with the riff, resolves what led into it: to a chord's tone a step away.
+
+    A bass comes to the root that is nearest.
+
+    Args:
+        riff: that begins on a bar line of the session.
+        harmony: what it goes by.
+        before: the pitch of the note before it, see `last_pitch`; None where none led.
+    """
+    bar, rest = divmod(harmony.start, harmony.meter.bar)
+    here, there = harmony.chord_of(bar - 1), harmony.chord_of(bar)
+    tune = [i for i, note in enumerate(riff.notes) if note.part != DRUMS]
+    if before is None or here is None or there is None or here == there or rest or not tune:
+        return riff
+    first = riff.notes[tune[0]]
+    alone = len(tune) == 1 or riff.notes[tune[1]].start - first.start >= EARLY
+    pitch = harmony.nearest(before, {there.root} if harmony.bass else there.tones)
+    if pitch is None or not alone or first.start >= harmony.meter.beat:
+        return riff
+    if not harmony.bass and (abs(pitch - before) > STEP or abs(pitch - first.pitch) > FURTHEST):
+        return riff
+    notes = [replace(note, pitch=pitch) if note == first else note for note in riff.notes]
+    return replace(riff, notes=tuple(notes))
+
+
+def last_pitch(notes: Sequence[Note], length: int, meter: Meter) -> int | None:
+    """The pitch that leads out of a riff, of one that begins in its last beat; None where none or several do."""
+    last = _last(sorted(notes), length - meter.beat, length)
+    return None if last is None else sorted(notes)[last].pitch
 
 
 def rested(riff: Riff, harmony: Harmony, ends: Callable[[int], bool]) -> Riff:

@@ -152,7 +152,7 @@ class Supply:
             LivevaeError: the model gives none, and there is no last one.
         """
         spare, self.walk.spare = self.walk.spare, None
-        if spare is not None and spare.settings == now:
+        if spare is not None and spare.settings == now and not now.form:
             return spare
         if self.asked is None:
             self.asked = self._ask(now, start, meter)

@@ -54,9 +54,23 @@ class Stage(ModelStage, Protocol):
 
 
 def shaped(
-    riff: Riff, settings: VoiceSettings, meter: Meter = COMMON, start: int = 0, session_seed: int = 0
+    riff: Riff,
+    settings: VoiceSettings,
+    meter: Meter = COMMON,
+    start: int = 0,
+    session_seed: int = 0,
+    before: int | None = None,
 ) -> Riff:
-    """The decoded riff as the voice's settings want it where it begins, in so many bars of the meter."""
+    """The decoded riff as the voice's settings want it where it begins, in so many bars of the meter.
+
+    Args:
+        riff: as the model gave it.
+        settings: as they are at tick `start`.
+        meter: how long bars and beats are.
+        start: where it begins.
+        session_seed: what chooses among alternatives.
+        before: the pitch that led out of the voice's riff before it, if one did.
+    """
     riff = meters.fitted(riff, meter, settings.bars)
     seed, end = settings.seed or session_seed, start + riff.length
     if settings.fill:
@@ -76,7 +90,7 @@ def shaped(
         riff = harmony.fitted(riff, chord_of, settings.pull, start=start, meter=meter, key=key)
     riff = shape.folded(shape.transposed(riff, settings.transpose), settings.low, settings.high)
     if settings.cadence >= cadence.LEADS:
-        riff = _cadenced(riff, settings, meter, start, chord_of, key)
+        riff = _cadenced(riff, settings, meter, start, chord_of, key, before)
     if settings.accent:
         riff = pace.accented(riff, settings.accent, meter)
     return shape.gated(shape.dynamics(riff, settings.velocity), settings.gate)
@@ -89,6 +103,7 @@ def _cadenced(
     start: int,
     chord_of: Callable[[int], harmony.Chord | None],
     key: keys.Key | None,
+    before: int | None,
 ) -> Riff:
     """The riff with the cadences that its voice's settings ask for, at the pitches that are played."""
     up = settings.transpose
@@ -106,7 +121,7 @@ def _cadenced(
         tick = (bar + 1) * meter.bar
         return settings.arc.turns(tick) if settings.arc.values else tick == start + riff.length
 
-    riff = cadence.led(riff, ways)
+    riff = cadence.led(cadence.resolved(riff, ways, before), ways)
     return cadence.rested(riff, ways, ends) if settings.cadence >= cadence.RESTS else riff
 
 
@@ -173,6 +188,7 @@ async def play(
     now = settings()
     stage.sounds.forget(now.port or stage.ports[0], now.channel)
     supply = Supply(name, walk, stage, counters)
+    before: int | None = None
     try:
         while True:
             await stage.clock.until(start, before=stage.timing.lead + ahead(settings()))
@@ -203,11 +219,12 @@ async def play(
             else:
                 supply.last = decoded = fresh or supply.last
                 assert decoded is not None  # noqa: S101  (without a last one the loop has gone on above)
-                riff = shaped(decoded.riff, now, meter, start, stage.seed)
+                riff = shaped(decoded.riff, now, meter, start, stage.seed, before)
                 late = fresh is None
                 done = committed(riff, start, now, walk.index, name, stage, decoded, late=late)
             stage.commit(done)
             counters.riffs += 1
+            before = cadence.last_pitch(done.event.notes, done.event.length, meter)
             start += done.event.length
     finally:
         supply.leave()

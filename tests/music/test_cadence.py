@@ -5,7 +5,7 @@ import functools
 from hypothesis import given, strategies as st
 
 from livevae.music import harmony, keys
-from livevae.music.cadence import FIFTHS, Harmony, led, rested
+from livevae.music.cadence import FIFTHS, Harmony, last_pitch, led, resolved, rested
 from livevae.music.meter import COMMON, EARLY, Meter
 from livevae.music.notes import Note, Riff
 from livevae.music.pace import middle
@@ -147,3 +147,36 @@ def test_a_section_ends_on_its_root_and_nothing_begins_after(riff: Riff, way: Ha
 def test_resting_twice_is_resting_once(riff: Riff, way: Harmony) -> None:
     done = rested(riff, way, lambda bar: bar % 2 == 1)
     assert rested(done, way, lambda bar: bar % 2 == 1) == done
+
+
+def test_the_next_riff_takes_up_what_led_into_it() -> None:
+    melody, bass = over("Dm C", start=BAR), over("Dm C", start=BAR, bass=True)
+    assert pitches(resolved(line(67, 60), melody, 65)) == [64, 60], "E is a step from F"
+    assert pitches(resolved(line(72, 60), melody, 65)) == [72, 60], "E is far from C"
+    assert pitches(resolved(line(48, 60), bass, 62)) == [60, 60], "a root, an octave higher"
+    for none in (over("Dm", start=BAR), over("Dm C", start=BAR + 960), over("Dm -", start=BAR)):
+        assert pitches(resolved(line(67, 60), none, 65)) == [67, 60]
+    assert pitches(resolved(line(67, 60), melody, None)) == [67, 60]
+
+
+def test_what_leads_out_of_a_riff_begins_in_its_last_beat() -> None:
+    assert last_pitch(line(60, 62, 64, 65).notes, BAR, COMMON) == 65
+    assert last_pitch((Note(0, BAR, 60),), BAR, COMMON) is None
+    assert last_pitch((Note(2880, 960, 60), Note(2880, 960, 64)), BAR, COMMON) is None
+    assert last_pitch((Note(2880, 960, 36, part=2),), BAR, COMMON) is None
+
+
+@given(riffs, ways, st.one_of(st.none(), st.integers(50, 80)))
+def test_resolving_moves_the_first_note_alone_and_to_the_chord(
+    riff: Riff, way: Harmony, before: int | None
+) -> None:
+    done = resolved(riff, way, before)
+    moved = set(done.notes) - set(riff.notes)
+    assert len(moved) <= 1
+    for note in moved:
+        chord = way.chord_of(way.start // way.meter.bar)
+        assert chord is not None
+        assert before is not None
+        assert note.start < way.meter.beat
+        assert note.pitch % 12 in ({chord.root} if way.bass else chord.tones)
+        assert way.bass or abs(note.pitch - before) <= 2

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -132,6 +133,17 @@ def test_a_section_ends_at_rest_where_cadence_is_1_and_the_bass_keeps_within_its
         assert last == ((2 * leg + 1) * BAR + BAR // 2, root)
     b = [tick // BAR for tick, channel, _ in ons if channel == 1]
     assert [b.count(bar) for bar in range(8)] == [7, 7, 2, 2] * 2
+
+
+def test_from_riff_to_riff_a_voice_with_cadence_goes_by_steps_where_they_are_near() -> None:
+    def steps(cadence: str) -> int:
+        scene = parse(f"[voice.a]\nbars = 1\nkey = 'Dm'\nchords = 'Dm Bb C A'\n{cadence}")
+        done = render(scene, lambda _: FakeDecoder(), bars=64)
+        ons = [(tick, data[1]) for tick, data in done.messages if data[0] & 0xF0 == 0x90]
+        pairs = [(a, b[1]) for (tick, a), b in pairwise(ons) if b[0] % BAR == 0 and tick >= b[0] - 960]
+        return sum(1 <= abs(a - b) <= 2 for a, b in pairs)
+
+    assert steps("cadence = 0.5") > 2 * steps("")
 
 
 def test_drums_fill_in_before_the_arcs_next_leg_and_a_crash_is_on_it() -> None:
