@@ -154,6 +154,33 @@ def test_a_worker_without_the_model_says_so_and_the_riff_is_decoded_here() -> No
     assert engine.asked < 10
 
 
+def test_a_recipe_that_a_worker_stumbles_over_is_answered_and_decoded_here_at_once() -> None:
+    """It was not answered, and after three of them there was no worker, as far as the server knew."""
+
+    odd = [Recipe(seed, bars=2) for seed in range(3 * MISSES)]
+
+    async def run() -> None:
+        broker = FakeBroker(lambda: 0.002)
+        made, engine = asking(broker)
+        one = broker.connection()
+        theirs = Engine(
+            lambda _: FakeDecoder(fail=lambda recipe: ValueError("odd") if recipe in odd else None),
+            inline=True,
+        )
+        one.client = Worker(Place("trio"), theirs, one, {identity(""): ""}.get, naming(identity, {}))
+        one.connect()
+        await asyncio.sleep(20)
+        assert engine.answered > 0
+        engine.shares.here = 0.0  # all go to workers
+        riffs = [engine.submit(recipe) for recipe in odd]
+        await asyncio.sleep(engine.patience / 4)
+        assert [riff.result() for riff in riffs] == [fake_riff(recipe) for recipe in odd]
+        assert not any("no worker answers" in line for line in made.says)
+
+    with virtual_time() as loop:
+        loop.run_until_complete(run())
+
+
 def test_a_worker_slower_than_the_patience_changes_nothing() -> None:
     alone, _, _ = night(lambda _: None)
     slow, engine, _ = night(lambda broker: worker(broker, 0.5))

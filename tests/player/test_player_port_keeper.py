@@ -7,8 +7,9 @@ import pytest
 from livevae.player.client import port_keeper
 from livevae.player.client.mirror import Mirror
 from livevae.player.client.port_keeper import PortKeeper
-from livevae.player.wire.commands import LosePort, OpenPorts, PortSpec
+from livevae.player.wire.commands import LosePort, OpenPorts, PortSpec, Release
 from livevae.player.wire.reports import PortsOpened
+from livevae.tempo.events import PlayNote
 from livevae.virtual_time import virtual_time
 
 OURS, THEIRS = "livevae:livevae", "synth:in"
@@ -73,3 +74,19 @@ def test_whoever_was_taken_away_by_hand_is_not_connected_again(keeper):
     keeper.ports_opened(PortsOpened((("", "livevae (JACK)"),)))
     keeper._seen.sees({OURS: []})
     assert keeper._seen.connect == []
+
+
+def test_where_nobody_sees_who_is_connected_what_is_owed_is_sent_again_at_each_port(keeper, monkeypatch):
+    """One of two virtual ports had its turn, and the other none."""
+    keeper, given = keeper
+    keeper.specs = (PortSpec("", "virtual"), PortSpec("drums", "virtual"))
+    keeper.ports_opened(PortsOpened((("", "livevae (CoreMIDI)"), ("drums", "drums (CoreMIDI)"))))
+    notes = tuple(PlayNote(0, 960, port, 1, 60, 90, "lead") for port in ("", "drums"))
+    monkeypatch.setattr(
+        keeper._mirror, "owed", lambda ports: tuple(note for note in notes if note.port in ports)
+    )
+    given.clear()
+    keeper._seen.sees({OURS: []})
+    keeper._loop.run_until_complete(asyncio.sleep(sum(port_keeper.REPEATED) + 1))
+    ports = [note.port for command in given if isinstance(command, Release) for note in command.notes]
+    assert ports.count("") == ports.count("drums") == len(port_keeper.REPEATED)

@@ -95,8 +95,7 @@ class Publisher:
             known, since = self._voices.get(voice.name, (None, 0.0))
             if voice != known and now - since >= VOICES_EVERY:
                 self._voices[voice.name] = voice, now
-                payload = write(voice_table(voice), LONGEST_DOCUMENT)
-                self._sender.send(self._place.own("voice", voice.name), payload, 1, True)
+                self.send(self._place.own("voice", voice.name), voice_table(voice), 1, True)
         for gone in self._voices.keys() - {voice.name for voice in event.voices}:
             del self._voices[gone]
             self._sender.send(self._place.own("voice", gone), b"", 1, True)

@@ -379,3 +379,8 @@ class Worker(Visitor):
             return Decoded(job.number, await self._engine.submit(recipe))
         except LivevaeError as error:
             return Decoded(job.number, None, str(error)[:500])
+        except Exception as fault:  # answered, too: silence would mean that there is no worker
+            logger.exception("a fault while decoding for %s", job.recipe)
+            return Decoded(
+                job.number, None, f"livevae stumbled over this: {type(fault).__name__}: {fault}"[:500]
+            )

@@ -73,7 +73,7 @@ class PortKeeper:
         self._releases: dict[int, set[str]] = {}
         self._number = 0
         self._repeats: set[asyncio.Task[None]] = set()
-        self._repeating = False
+        self._repeating: set[str] = set()
         self._clock_gone = False
         self._clock_seen = False
         self._closed = False
@@ -180,7 +180,7 @@ class PortKeeper:
         for pause in REPEATED:
             await asyncio.sleep(pause)
             self._send_owed({port})
-        self._repeating = False
+        self._repeating.discard(port)
 
     def watch(self) -> None:
         """Watch the system's ports, where any of them is ours, and the clock that we go by."""
@@ -246,8 +246,8 @@ class PortKeeper:
             self._seen.ask(pairs)
 
     def _begin_repeating(self, port: str) -> None:
-        if self._mirror.owed({port}) and not self._repeating:
-            self._repeating = True
+        if self._mirror.owed({port}) and port not in self._repeating:
+            self._repeating.add(port)
             self._later(self._repeat(port))
 
     def _system_gone(self, system: str) -> None:
