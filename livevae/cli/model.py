@@ -229,8 +229,6 @@ def _prior(arguments: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    import json
-
     from livevae.models.checkpoints import step_files
     from livevae.models.musicvae import assemble as assembling
     from livevae.models.training import growth
@@ -239,15 +237,10 @@ def _export(args: argparse.Namespace) -> None:
         _export_steps(args)
         return
     model, about = assembling.load(args.model)
-    if args.evaluation is not None:
-        about = {**about, "evaluation": json.loads(args.evaluation.read_text())}
-    if args.licence:
-        about = {**about, "licence": args.licence}
-    assembling.save(args.file, growth.full_size(model), about, half=args.half)
+    assembling.save(args.file, growth.full_size(model), _told(about, args), half=args.half)
 
 
 def _export_steps(args: argparse.Namespace) -> None:
-    import json
     from dataclasses import replace
 
     import numpy as np
@@ -255,14 +248,24 @@ def _export_steps(args: argparse.Namespace) -> None:
     from livevae.models.checkpoints import step_files
 
     held = step_files.read(args.model)
-    about = dict(held.about)
-    if args.evaluation is not None:
-        about["evaluation"] = json.loads(args.evaluation.read_text())
-    if args.licence:
-        about["licence"] = args.licence
     kind = np.float16 if args.half else np.float32
     tensors = {name: value.astype(kind) for name, value in held.tensors.items()}
-    step_files.write(args.file, replace(held, about=about, tensors=tensors))
+    step_files.write(args.file, replace(held, about=_told(held.about, args), tensors=tensors))
+
+
+def _told(about: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
+    """What is known about a model, with what the command line adds."""
+    import json
+
+    told = dict(about)
+    if args.evaluation is not None:
+        try:
+            told["evaluation"] = json.loads(args.evaluation.read_text())
+        except ValueError as error:
+            raise LivevaeError(f"--evaluation: {args.evaluation} is not JSON: {error}") from None
+    if args.licence:
+        told["licence"] = args.licence
+    return told
 
 
 def _attributes(args: argparse.Namespace) -> None:

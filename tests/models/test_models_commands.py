@@ -166,3 +166,16 @@ def test_written_files_are_whole_midi_files():
     data = midi_riffs.to_bytes(Riff((Note(-30, 20, 36),), TICKS_PER_BAR), GROOVE)
     times = [m.time for m in mido.MidiFile(file=io.BytesIO(data)).tracks[0] if m.type.startswith("note")]
     assert times == [0, 1]
+
+
+def test_an_exported_model_has_its_evaluation_and_licence_and_what_is_no_evaluation_is_said(here, capsys):
+    (here / "evaluation.json").write_text('{"windows": 7}')
+    model, out = shelf.find(), here / "out.safetensors"
+    words = ("export", model, out, "--licence", "CC0", "--evaluation")
+    assert run("model", *words, here / "evaluation.json") == 0
+    _, about = assembling.describe(out)
+    assert about == {"origin": "a test", "evaluation": {"windows": 7}, "licence": "CC0"}
+    for text in (b"{", b"\xff"):
+        (here / "evaluation.json").write_bytes(text)
+        assert run("model", *words, here / "evaluation.json") == 1
+        assert "evaluation.json is not JSON" in capsys.readouterr().err
