@@ -68,9 +68,9 @@ async def _watching(address: Any, ca: Path | None, *, once: bool) -> None:
         if once:
             await _online(connection)
             await asyncio.sleep(1.5)
-            Console().print(_table(watcher))
+            Console(markup=False).print(_table(watcher))
             return
-        with Live(_table(watcher), auto_refresh=False) as live:
+        with Live(_table(watcher), console=Console(markup=False), auto_refresh=False) as live:
             while True:
                 live.update(_table(watcher, connection.why), refresh=True)
                 await asyncio.sleep(0.5)

@@ -136,7 +136,7 @@ def _evaluate_steps(args: argparse.Namespace, path: Path) -> None:
     table = Table("score", "held out")
     for name, value in (*found.scores.items(), *found.continuations.items()):
         table.add_row(name, f"{value:.4f}")
-    Console().print(table)
+    Console(markup=False).print(table)
     if args.out is not None:
         _keep(args.out, found.as_json())
         _draw_steps(args.out, found)
@@ -165,6 +165,6 @@ def _show_evaluation(found: "Evaluation") -> None:
     apart.add_row("distinct", *(f"{found.distinct[source]:.3f}" for source in found.distances))
     if found.copies:
         apart.add_row("copies of training", *(f"{found.copies[source]:.3f}" for source in found.distances))
-    console = Console()
+    console = Console(markup=False)
     console.print(scores)
     console.print(apart)

@@ -162,7 +162,12 @@ def _pull(arguments: argparse.Namespace) -> None:
 
     from livevae.models.foreign.pull import pull
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns) as bars:
         tasks: dict[str, Any] = {}
 
@@ -210,7 +215,9 @@ def _prior(arguments: argparse.Namespace) -> None:
     options = fitting.Options(
         **{one.name: given[one.name] for one in fields(fitting.Options) if one.name in given}
     )
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()) as progress:
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
+    ) as progress:
         task = progress.add_task("prior", total=1.0)
         tensors, about = fitting.train(
             model,

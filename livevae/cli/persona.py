@@ -102,7 +102,7 @@ def _add_train(verbs: Any) -> None:
 def _train(args: argparse.Namespace) -> None:
     name = persona_files.checked_name(args.name)
     alignment = alignment_of(args)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     with _progress(console) as progress:
         reading = progress.add_task("reading", total=None)
         base = midime_training.Base.open(args.model)
@@ -183,7 +183,7 @@ def _reasons(left_out: "Counter[str]") -> str:
 
 def _list(_: argparse.Namespace) -> None:
     entries = persona_files.entries()
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not entries:
         console.print("no persona yet: livevae persona train NAME FILES-or-FOLDERS...")
         return
@@ -208,7 +208,7 @@ def _list(_: argparse.Namespace) -> None:
 def _show(args: argparse.Namespace) -> None:
     path = Path(args.name) if args.name.endswith(persona_files.SUFFIX) else persona_files.find(args.name).path
     card = persona_files.describe(path)
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     about = card.about
     manner = _manner(card.space, crossed=card.crossed)
     console.print(
@@ -225,12 +225,10 @@ def _show(args: argparse.Namespace) -> None:
         if title in about:
             value = about[title]
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-            console.print(f"  {title:<8} {text}", markup=False)
+            console.print(f"  {title:<8} {text}")
     for riff in about.get("riffs", [])[:MOST_ROWS] if isinstance(about.get("riffs"), list) else []:
         row = _mapping(riff)
-        console.print(
-            f"  {row.get('sha256', ''):<16}  {row.get('windows', ''):>5}  {row.get('name', '')}", markup=False
-        )
+        console.print(f"  {row.get('sha256', ''):<16}  {row.get('windows', ''):>5}  {row.get('name', '')}")
 
 
 def _manner(space: str, *, crossed: bool) -> str:
@@ -242,11 +240,11 @@ def _manner(space: str, *, crossed: bool) -> str:
 
 def _rename(args: argparse.Namespace) -> None:
     path = persona_files.rename(args.name, args.new)
-    Console(highlight=False).print(f"{args.name} is {args.new} now: {path}")
+    Console(highlight=False, markup=False).print(f"{args.name} is {args.new} now: {path}")
 
 
 def _remove(args: argparse.Namespace) -> None:
-    Console(highlight=False).print(f"{persona_files.remove(args.name)} is gone")
+    Console(highlight=False, markup=False).print(f"{persona_files.remove(args.name)} is gone")
 
 
 def _export(args: argparse.Namespace) -> None:
@@ -254,7 +252,7 @@ def _export(args: argparse.Namespace) -> None:
     if args.file.is_dir():
         args.file /= f"{persona.name}{persona_files.SUFFIX}"
     persona_files.write(args.file, persona)
-    Console(highlight=False).print(f"{persona.name}: {args.file}")
+    Console(highlight=False, markup=False).print(f"{persona.name}: {args.file}")
 
 
 def _import(args: argparse.Namespace) -> None:
@@ -264,7 +262,7 @@ def _import(args: argparse.Namespace) -> None:
     if name in persona_files.entries() and not args.force:
         raise ModelError(f"there is a persona {name!r} already: choose another --name, or --force")
     path = persona_files.save(replace(persona, name=name))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(f"{name}: {path}")
     if words := fitting.trouble(replace(persona, name=name)):
         console.print(words)
@@ -276,5 +274,9 @@ def _mapping(value: object) -> dict[str, Any]:
 
 def _progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
     )

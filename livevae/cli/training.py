@@ -153,7 +153,7 @@ def _show_info(data: "Dataset") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False)
     info = data.info
     console.print(f"{data.path}: {info['counts']['train']:,} training windows of {info['steps']} steps,")
     console.print(f"{info['counts']['test']:,} of held-out songs")
@@ -174,14 +174,12 @@ def _show_info(data: "Dataset") -> None:
                 f"{name}: the file's beats in {len(beats) - len(found)} files, found in {len(found)}:"
             )
             for file, words in list(found.items())[:MOST_ROWS]:
-                console.print(f"  {file}: {words}", markup=False)
+                console.print(f"  {file}: {words}")
         unread = info["reports"][name].get("files_refused", [])
         for line in unread[:MOST_ROWS]:
-            console.print(f"  refused: {line}", markup=False)
+            console.print(f"  refused: {line}")
         if len(unread) > MOST_ROWS:
-            console.print(
-                f"  and {len(unread) - MOST_ROWS} more: see {data.path / 'info.json'}", markup=False
-            )
+            console.print(f"  and {len(unread) - MOST_ROWS} more: see {data.path / 'info.json'}")
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -251,7 +249,7 @@ def _train(args: argparse.Namespace) -> None:
     for other in others:
         other.wait()
     if training_crew.is_first():
-        Console().print(
+        Console(markup=False).print(
             f"{state.step:,} steps in {state.seconds / 3600:.2f} h of training: {args.run_folder}"
         )
 
@@ -267,7 +265,9 @@ def _lengths(text: str) -> tuple[tuple[int, float], ...]:
 def _progress(*, quiet: bool = False) -> "Progress":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    return Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), disable=quiet)
+    return Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), disable=quiet
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

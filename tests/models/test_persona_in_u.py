@@ -227,8 +227,17 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     assembling.save(model, MusicVAE(SMALL), {})
     notes = [(i * 480, bytes((0x90, 60 + i % 7, 90))) for i in range(32)]
     notes += [(i * 480 + 470, bytes((0x80, 60 + i % 7, 0))) for i in range(32)]
-    (tmp_path / "riffs.mid").write_bytes(midi_file.encode(notes, [(0, 120.0)]))
-    asked = ["persona", "train", "nora", str(tmp_path / "riffs.mid"), "--model", str(model), "--space", "u"]
+    (tmp_path / "riffs [b].mid").write_bytes(midi_file.encode(notes, [(0, 120.0)]))
+    asked = [
+        "persona",
+        "train",
+        "nora",
+        str(tmp_path / "riffs [b].mid"),
+        "--model",
+        str(model),
+        "--space",
+        "u",
+    ]
     assert main(asked) == 1
     assert "has no learned prior" in capsys.readouterr().err
     called = identity_of(str(model))
@@ -236,7 +245,9 @@ def test_the_command_trains_one_and_the_book_knows_whose_prior_it_speaks(
     priors.save(priors.KIND.place(called), *flow(0), called)
     assert main([*asked[:-2], "--beta", "0.5", "--epochs", "2"]) == 0
     assert persona_files.load("nora").space == Z
+    capsys.readouterr()
     assert main(asked[:-2]) == 0
+    assert "riffs [b].mid" in capsys.readouterr().out  # which is no mark-up
     assert main(["persona", "show", "nora"]) == 0
     assert "a Gaussian in u" in capsys.readouterr().out
     book = PersonaBook(str(model))

@@ -42,7 +42,7 @@ MOST_WINDOWS = 4000
 
 def main(arguments: list[str]) -> int:
     """Train all of them; the exit status."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     try:
         base = midime_training.Base.open()
         for folder in sorted(path for path in RIFFS.iterdir() if path.is_dir()):
