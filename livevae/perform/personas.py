@@ -111,7 +111,7 @@ class Desk:
         self._on_disk: tuple[str, ...] = ()
         self._cards: dict[str, Mapping[str, Any]] = {}
         self._next_card = 0
-        self._reading = False
+        self._reading = self._looking = False
         self._looked = -LOOK_AGAIN
 
     @property
@@ -143,13 +143,19 @@ class Desk:
     def on_disk(self) -> tuple[str, ...]:
         """Names of those on disk, as they were a few seconds ago."""
         now = self._clock.now()
-        if now >= self._looked + LOOK_AGAIN:
-            self._looked = now
-            self._disk.look(self._book.names, self._seen)
+        if now >= self._looked + LOOK_AGAIN and not self._looking:
+            self._looked, self._looking = now, True
+            self._disk.look(self._names, self._seen)
         return self._on_disk
 
+    def _names(self) -> tuple[str, ...]:
+        try:
+            return self._book.names()
+        except OSError:
+            return self._on_disk
+
     def _seen(self, names: tuple[str, ...]) -> None:
-        self._on_disk = names
+        self._on_disk, self._looking = names, False
         for gone in self._cards.keys() - set(names):
             del self._cards[gone]
 
