@@ -15,6 +15,7 @@ from livevae.edges.osc.limits import (
     is_local,
     network,
 )
+from livevae.edges.osc.subscriptions import Subscriptions
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.turns import (
     EACH,
@@ -26,7 +27,8 @@ from livevae.edges.osc.turns import (
     Turns,
 )
 from livevae.edges.osc.udp import MOST_MESSAGES, Door, UdpEdge
-from livevae.perform.requests import Ping, Reply
+from livevae.perform.hub import Hub
+from livevae.perform.requests import Ping, Reply, Subscribe
 from livevae.virtual_time import virtual_time
 
 HERE, THERE = ("127.0.0.1", 5), ("192.0.2.1", 5)
@@ -136,6 +138,40 @@ def test_this_machine_has_every_other_turn_however_many_machines_send():
     assert max(ours) < 60
 
 
+def test_known_sources_have_room_and_every_other_turn_beside_any_number_of_others():
+    async def run():
+        work = Work(0.001)
+        work.turns = Turns(work.open, work.work, work.now, {THERE, HERE}.__contains__)
+        for number in range(20_000):
+            work.turns.add(bytes([5]), elsewhere(number))
+        assert work.turns.add(bytes([20]), THERE)
+        while work.turns.waiting:
+            await asyncio.sleep(0.01)
+        return [index for index, (_, (addr, _)) in enumerate(work.done) if addr == THERE]
+
+    theirs = under_virtual_time(run)
+    assert len(theirs) == 20
+    assert theirs[-1] - theirs[0] <= 40
+
+
+def test_the_packets_of_a_source_that_becomes_known_stay_in_order():
+    async def run():
+        known = set()
+        work = Work(0.01)
+        work.open = lambda packet, addr: [packet[0]] if addr == THERE else []
+        work.turns = Turns(work.open, work.work, work.now, known.__contains__)
+        for number in range(40):
+            assert work.turns.add(bytes([number]), THERE)
+            work.turns.add(b"x", elsewhere(number))
+            if number == 20:
+                known.add(THERE)
+        while work.turns.waiting:
+            await asyncio.sleep(0.01)
+        return [piece for _, piece in work.done]
+
+    assert under_virtual_time(run) == list(range(40))
+
+
 class Edge(UdpEdge):
     """An edge without a socket, whose `do` takes `each` seconds."""
 
@@ -230,6 +266,34 @@ def test_few_bytes_from_elsewhere_bring_few_bytes_there_and_a_host_that_sends_as
     played = encode(Message("/livevae/sample", ("voice", "lead", "bars", 4, "temp", 0.5)))
     _, answered = under_virtual_time(lambda: run(THERE, 0.001, played))
     assert answered == 200
+
+
+@pytest.mark.parametrize("how", ["subscribed", "secret", "stranger"])
+def test_who_is_known_is_answered_beside_any_number_of_false_sources(how):
+    """A laptop whose subscription runs, or that knows the secret, found no room among 256 sources that are false."""
+    secret = "open sesame" if how == "secret" else ""
+    ping = encode(Message("/livevae/ping", ("secret", secret) if secret else ()))
+
+    async def run():
+        edge = Edge(0.01, door=Door(secret=secret))
+        hub = Hub()
+        subscriptions = Subscriptions(hub, Timetags(edge._clock), edge._clock)
+        edge._subscriptions = subscriptions
+        if how == "subscribed":
+            first = subscriptions.do(Subscribe(("beat",)), THERE)
+            assert not subscriptions.knows(THERE)
+            subscriptions.do(Subscribe(("beat",), token=dict(first.pairs)["token"]), THERE)
+        edge.datagram_received(ping, THERE)
+        await asyncio.sleep(1)
+        before = len(edge.sent)
+        for number in range(2_000):
+            edge.datagram_received(PING, elsewhere(number))
+        edge.datagram_received(ping, THERE)
+        await asyncio.sleep(10)
+        subscriptions.close()
+        return sum(addr == THERE for _, addr in edge.sent[before:])
+
+    assert under_virtual_time(run) == (how != "stranger")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 500), st.integers(1, 3000)), max_size=60))

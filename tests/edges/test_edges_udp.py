@@ -13,6 +13,7 @@ from livevae.edges.osc.codec import Message, OscError, decode, encode, encode_bu
 from livevae.edges.osc.limits import ERROR_BURST, ERRORS_PER_SECOND, SOURCES
 from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import (
+    AT_ONCE,
     HOST,
     PORT,
     Counts,
@@ -268,6 +269,23 @@ def test_the_next_error_says_how_many_were_held_back():
     edge.datagram_received(b"junk", ("127.0.0.1", 5))
     assert len(sent) == ERROR_BURST + 1
     assert sent[-1].args[-2:] == ("held_back", 7)
+
+
+@pytest.mark.real
+def test_what_came_meanwhile_is_read_at_once():
+    """One packet each time the loop came round, and in a flood the system dropped the others."""
+
+    async def play(edge, do, performer):
+        count = 2 * AT_ONCE
+        for _ in range(count):
+            performer.send(b"/livevae/ping\0\0\0,\0\0\0")
+        rounds = 0
+        while edge.counts.packets < count:
+            await asyncio.sleep(0)
+            rounds += 1
+        assert rounds < 8
+
+    performance(play)
 
 
 @pytest.mark.real

@@ -99,6 +99,10 @@ class Limits:
         self._source(addr, now).answers.fill(now, FAR_FACTOR * size)
         self._far.fill(now, FAR_FACTOR * size)
 
+    def knows(self, addr: Addr) -> bool:
+        """Whether a source has shown that it knows the secret."""
+        return bool(self._known) and _key(addr) in self._known
+
     def error(self, addr: Addr, now: float) -> bool:
         """Whether an error may be answered now; counted as held back where not."""
         source = self._source(addr, now)

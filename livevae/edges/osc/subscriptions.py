@@ -152,6 +152,10 @@ class Subscriptions:
         pairs = (("topics", topics), ("seconds", one.seconds), ("subscribers", len(self._subscribers)))
         return Reply(pairs=pairs)
 
+    def knows(self, source: Addr) -> bool:
+        """Whether a subscriber is there, who has shown that it hears us."""
+        return source in self._subscribers
+
     def seen(self, source: Addr) -> None:
         """A packet came from there: its lease begins anew."""
         for one in self._subscribers.values():

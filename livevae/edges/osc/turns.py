@@ -1,7 +1,7 @@
 """Whose turn it is: packets wait here, and are worked on a little at a time, so that the music has the loop between.
 
-Each source has a queue of its own, and they take turns. Programs on this machine, whose addresses nobody else can
-claim, have every other turn and room of their own, however many machines seem to send. The work takes at most `SHARE`
+Each source has a queue of its own, and they take turns. Those that cannot be false, such as programs on this machine,
+have every other turn and room of their own, however many machines seem to send. The work takes at most `SHARE`
 of the loop's time, and no more than `STRETCH` seconds at a stretch, however much comes in and whatever it asks for.
 """
 
@@ -28,13 +28,13 @@ MOST_BYTES = 131_072
 """Bytes of one source's packets that may wait."""
 
 MOST_WAITING = 1_048_576
-"""Bytes of all packets that may wait, from this machine and from all others, with `EACH` more for each packet."""
+"""Bytes of all packets that may wait, of sources that are known and of all others, with `EACH` more for each packet."""
 
 EACH = 64
 """Bytes that a packet takes beside its own."""
 
 MOST_SOURCES = 256
-"""Sources that may wait, on this machine and elsewhere: who sends from a false address can send from a million."""
+"""Sources that may wait, known and others: who sends from a false address can send from a million."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _Source(Generic[T]):
 
 @dataclass(slots=True)
 class _Side(Generic[T]):
-    """The sources on this machine, or all others, in the order of their turns; and the bytes of their packets."""
+    """The sources that are known, or all others, in the order of their turns; and the bytes of their packets."""
 
     sources: dict[Addr, _Source[T]] = field(default_factory=dict)
     bytes: int = 0
@@ -60,6 +60,7 @@ class Turns(Generic[T]):
         open_: takes a packet apart; gives its pieces, in order.
         work: works on one piece.
         clock: monotonic seconds. Where it stands still, as in virtual time, nothing waits.
+        is_known: whether a source cannot be false.
     """
 
     def __init__(
@@ -67,27 +68,28 @@ class Turns(Generic[T]):
         open_: Callable[[bytes, Addr], list[T]],
         work: Callable[[T, Addr], None],
         clock: Callable[[], float],
+        is_known: Callable[[Addr], bool] = is_local,
     ) -> None:
-        self._open, self._work, self._clock = open_, work, clock
+        self._open, self._work, self._clock, self._is_known = open_, work, clock, is_known
         self._time: Bucket = full(SHARE, STRETCH, clock())
-        self._here, self._elsewhere = _Side[T](), _Side[T]()
-        self._here_is_next = True
+        self._known, self._others = _Side[T](), _Side[T]()
+        self._known_is_next = True
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
         """How many packets and pieces wait."""
         return sum(
-            len(source.queue) for side in (self._here, self._elsewhere) for source in side.sources.values()
+            len(source.queue) for side in (self._known, self._others) for source in side.sources.values()
         )
 
     def waits(self, addr: Addr) -> bool:
         """Whether something of this source waits."""
-        return addr in self._here.sources or addr in self._elsewhere.sources
+        return addr in self._known.sources or addr in self._others.sources
 
     def add(self, packet: bytes, addr: Addr) -> bool:
         """Put a packet into its source's queue, and work on what there is time for; False where it has no room."""
-        side = self._here if is_local(addr) else self._elsewhere
+        side = self._side(addr)
         source = side.sources.get(addr)
         if side.bytes + len(packet) + EACH > MOST_WAITING:
             return False
@@ -114,7 +116,7 @@ class Turns(Generic[T]):
                 ready = self._time.filled + (STRETCH - self._time.tokens) / SHARE
                 self._alarm = asyncio.get_running_loop().call_later(max(ready - began, 0.0), self.work)
                 return
-            self._here_is_next = side is self._elsewhere
+            self._known_is_next = side is self._others
             addr = next(iter(side.sources))
             source = side.sources.pop(addr)
             try:
@@ -130,11 +132,18 @@ class Turns(Generic[T]):
         """Forget what waits."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._here, self._elsewhere = _Side[T](), _Side[T]()
+        self._known, self._others = _Side[T](), _Side[T]()
+
+    def _side(self, addr: Addr) -> _Side[T]:
+        """Where a source waits; one that became known meanwhile stays where it is until all of it is done."""
+        for side in (self._known, self._others):
+            if addr in side.sources:
+                return side
+        return self._known if self._is_known(addr) else self._others
 
     def _next_side(self) -> _Side[T] | None:
         """Whose turn it is; None where nothing waits."""
-        sides = (self._here, self._elsewhere) if self._here_is_next else (self._elsewhere, self._here)
+        sides = (self._known, self._others) if self._known_is_next else (self._others, self._known)
         return next((side for side in sides if side.sources), None)
 
     def _piece(self, source: _Source[T], side: _Side[T], addr: Addr) -> None:

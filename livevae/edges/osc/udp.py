@@ -35,6 +35,13 @@ MOST_MESSAGES = 128
 LONGEST_MESSAGE = 8_192
 """Bytes of one message: all settings of a voice have 500, a blend over 64 personas 5,000."""
 
+AT_ONCE = 64
+"""Packets that are read before the loop does something else. asyncio reads one, and in a flood the system drops the
+rest, of whoever they are."""
+
+LARGEST_PACKET = 65_536
+"""Bytes; UDP has room for 65,507."""
+
 KEPT_OUT_PER_SECOND = 0.2
 """Lines a second that tell the performer who was kept out or left out, after a burst of `KEPT_OUT_BURST`."""
 
@@ -123,8 +130,9 @@ class UdpEdge(asyncio.DatagramProtocol):
         self._on_error, self._strict, self._on_request = on_error, strict, on_request
         self._door = door
         self._transport: asyncio.DatagramTransport | None = None
+        self._socket: socket.socket | None = None
         self._limits = Limits(clock())
-        self._turns: Turns[Timed] = Turns(self._open, self._one, clock)
+        self._turns: Turns[Timed] = Turns(self._open, self._one, clock, self._is_known)
         self._complaints = full(KEPT_OUT_PER_SECOND, KEPT_OUT_BURST, clock())
         self._overrun: set[Addr] = set()
         self._packets = self._requests = self._errors = self._held_back = 0
@@ -149,10 +157,18 @@ class UdpEdge(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Stop listening; answers and packets that wait are dropped."""
         self._turns.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
         if self._subscriptions is not None:
             self._subscriptions.close()
         if self._transport is not None:
             self._transport.abort()
+
+    def attach(self, shared: socket.socket) -> None:
+        """Read more than one packet at a time from this socket, which the transport reads and closes."""
+        self._socket = socket.socket(fileno=os.dup(shared.fileno()))
+        self._socket.setblocking(False)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the socket is open."""
@@ -174,7 +190,30 @@ class UdpEdge(asyncio.DatagramProtocol):
             self._subscriptions.refused()
 
     def datagram_received(self, data: bytes, addr: Addr) -> None:
-        """asyncio: one packet came."""
+        """asyncio: one packet came, and others may have come with it."""
+        self._came(data, addr)
+        for _ in range(AT_ONCE - 1):
+            if self._socket is None:
+                return
+            try:
+                more, source = self._socket.recvfrom(LARGEST_PACKET)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as wrong:
+                self.error_received(wrong)
+            else:
+                self._came(more, source)
+
+    def _is_known(self, addr: Addr) -> bool:
+        """Whether a source cannot be false: it is on this machine, knows the secret, or has shown that it hears us."""
+        subscriptions = self._subscriptions
+        return (
+            is_local(addr)
+            or self._limits.knows(addr)
+            or (subscriptions is not None and subscriptions.knows(addr))
+        )
+
+    def _came(self, data: bytes, addr: Addr) -> None:
         self._packets += 1
         if not is_allowed(addr, self._door.allowed):
             self._keep_out(f"a packet from {addr[0]} was not read: it is in no network of --allow")
@@ -335,10 +374,11 @@ async def open_udp(
     """
     loop = asyncio.get_running_loop()
     clock = timetags or Timetags(loop.time)
-    _, edge = await loop.create_datagram_endpoint(
+    transport, edge = await loop.create_datagram_endpoint(
         lambda: UdpEdge(do, clock, loop.time, on_error, strict, on_request, door),
         sock=await bound(host, port) if sock is None else sock,
     )
+    edge.attach(transport.get_extra_info("socket"))
     return edge
 
 
