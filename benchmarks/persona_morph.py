@@ -103,7 +103,9 @@ def picture(found: Morph, names: tuple[str, str], path: Path) -> None:
     left.bar((weights[:-1] + weights[1:]) / 2, found.hops, 0.1, color="#4477aa", label="step to step")
     left.axhline(found.direct, color="#ee6677", label="direct hop")
     left.set(xlabel=f"weight of {names[1]}", ylabel="edit distance / window", ylim=(0, None))
-    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)  # beside all that is drawn
+    left.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False
+    )  # beside all that is drawn
     right.plot(weights, found.probability, "o-", color="#228833")
     right.set(xlabel=f"weight of {names[1]}", ylabel=f"P({names[1]})", ylim=(0, 1))
     figure.savefig(path, dpi=110)
