@@ -367,15 +367,14 @@ class LogWriter:
     """A log that grows while a server plays, within a budget. Used from the server's loop alone; a thread writes.
 
     Args:
-        path: the file, which is begun anew; those in which an earlier log of that name went on are removed.
+        path: the file. With its head it is begun anew, and those in which an earlier log of that name went on are
+            removed; a start that fails touches nothing.
         clock: monotonic seconds.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         try:
-            for part in list(_parts(path)):
-                part.unlink()
-            self._file: TextIO = path.open("w", buffering=1, encoding="utf-8")
+            self._file: TextIO = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise LivevaeError(f"--log: {path} cannot be written: {error.strerror}") from None
         self._path, self._number = path, 0
@@ -396,11 +395,8 @@ class LogWriter:
         head = Head(
             seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior, set_makes=False
         )
+        self._writer.submit(partial(self._do, self._empty))
         self._write(head)
-        self._flush()
-
-    def _flush(self) -> None:
-        """What came before the head."""
         early, self._early = self._early or [], None
         for item in early:
             self._write(item)
@@ -451,7 +447,6 @@ class LogWriter:
     def end(self) -> None:
         """The night is over; what comes now is not kept."""
         if not self._over:
-            self._flush()
             self.came("end")
             self._over = True
 
@@ -495,18 +490,30 @@ class LogWriter:
             part = _part(self._path, self._number)
         self._size += len(line)
         self._queued += len(line)
-        self._writer.submit(partial(self._append, line, part))
+        self._writer.submit(partial(self._do, partial(self._append, line, part)))
 
-    def _append(self, line: str, part: Path | None) -> None:
-        """In the writer's thread: add a line, to the next file where one is given."""
+    # in the writer's thread
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do something with the file, unless that failed before."""
         if self._fails:
             return
         try:
-            if part is not None:
-                self._file.close()
-                self._file = part.open("w", buffering=1, encoding="utf-8")
-            self._file.write(line)
+            work()
         except OSError as error:
             self._fails = True
             logger.error("--log: the log ends here: %s", error.strerror)  # noqa: TRY400  (the performer's disk, not our fault)
+
+    def _empty(self) -> None:
+        for part in list(_parts(self._path)):
+            part.unlink()
+        if self._path.is_file():
+            self._file.truncate(0)
+
+    def _append(self, line: str, part: Path | None) -> None:
+        """Add a line, to the next file where one is given."""
+        if part is not None:
+            self._file.close()
+            self._file = part.open("w", buffering=1, encoding="utf-8")
+        self._file.write(line)
         self._written += len(line)

@@ -149,6 +149,7 @@ def test_a_log_of_the_lines_that_a_clock_led_us_along_replays_as_the_clock_itsel
     with tempfile.TemporaryDirectory() as folder:
         clock = [0.0]
         writer = LogWriter(Path(folder) / "night.log", lambda: clock[0])
+        writer.head(0, Timing(), Timeline(0, 0.0, bpm), PORTS)
         came = [one for one in log.inputs if one.kind not in ("clock", "end")]
         for now, _, one in sorted(
             [*((one.time, 0, one) for one in came), *((now, 1, one) for now, one in reports)],
@@ -161,7 +162,7 @@ def test_a_log_of_the_lines_that_a_clock_led_us_along_replays_as_the_clock_itsel
                 writer.reported(one)
         clock[0] = log.inputs[-1].time
         writer.close()
-        lines = (Path(folder) / "night.log").read_text().splitlines(keepends=True)
+        _, *lines = (Path(folder) / "night.log").read_text().splitlines(keepends=True)
     led_along = read([line_of(log.head), *lines])
     assert "line" in {one.kind for one in led_along.inputs} or free in [act for _, act in script]
     again = play(led_along)
@@ -260,6 +261,24 @@ def test_a_writer_keeps_what_comes_with_its_time(tmp_path):
     assert log.inputs[3].transport == (True, 960.0)
     assert log.inputs[1].when == pytest.approx(0.99)
     assert heard == [(b"\x90\x40\x01", 5.99)]
+
+
+def test_a_start_that_fails_touches_no_log_of_the_night_before_and_one_that_does_not_begins_anew(tmp_path):
+    path, second = tmp_path / "night.log", tmp_path / "night.log.1"
+    path.write_text("{}\n")
+    second.write_text("of the night before\n")
+    failed = LogWriter(path, lambda: 5.0)
+    failed.model("", OURS)
+    failed.close()
+    assert path.read_text() == "{}\n"
+    assert second.exists()
+    writer = LogWriter(path, lambda: 5.0)
+    writer.model("", OURS)
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 5.0, 120.0), PORTS)
+    writer.close()
+    log = load(path)
+    assert (log.head.seed, [item.kind for item in log.inputs]) == (3, ["model", "end"])
+    assert not second.exists()
 
 
 def test_a_night_of_weeks_is_replayed_to_its_last_bar(tmp_path):
