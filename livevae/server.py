@@ -7,7 +7,7 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Container
+from collections.abc import AsyncIterator, Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -221,12 +221,7 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         # voices due on the same bar are one batch, which takes no longer than one after the other
         batch = max(times.p99, times.p50 * len(options.scene.voices))
         player.begin(loop.time() + prelude_for(batch))
-        lead = lead_for(batch) if options.lead is None else options.lead
-        if shared is not None:
-            if options.lead is None:
-                lead = max(lead, min(MOST_LEAD, ASKING + alone_for(batch)))
-            # so that what nobody answers is decoded here in time, as it would have been without workers
-            shared.patience = max(0.0, lead - alone_for(batch))
+        lead = _lead(options, batch, shared)
         log = None
         if options.log is not None:
             log = LogWriter(options.log, loop.time)
@@ -299,19 +294,35 @@ async def running(options: Options, models: Models, say: Callable[[str], None]) 
         say(
             f"model   {models.title}: {times.p50 * 1000:.1f} ms a riff, begun {lead * 1000:.0f} ms before it sounds"
         )
-        host, port = osc.address
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        say(f"osc     {where}; try: {_program()} send /livevae/status --osc {where}")
-        if not is_local((host,)) and options.door == OPEN:
-            say(
-                f"osc     {host} can be reached from other machines, and whoever reaches it plays:"
-                " --allow ADDRESS/PREFIX lets in a network alone, --secret-file FILE those who know a word"
-            )
-        playing = [name for name, voice in options.scene.voices.items() if voice.play]
-        what = f"{', '.join(playing)}" if playing else "no voice yet"
-        title = options.scene.title or "the scene"
-        say(f"playing {title}: {what}, at {options.scene.tempo:g} bpm. Ctrl-C stops. (livevae {__version__})")
+        for words in _opening(options, *osc.address):
+            say(words)
         yield Server(session, player, engine, osc)
+
+
+def _lead(options: Options, batch: float, shared: SharedEngine | None) -> float:
+    """How early riffs are begun where a batch takes so long here; and how long the engine waits for its workers."""
+    lead = lead_for(batch) if options.lead is None else options.lead
+    if shared is not None:
+        if options.lead is None:
+            lead = max(lead, min(MOST_LEAD, ASKING + alone_for(batch)))
+        # so that what nobody answers is decoded here in time, as it would have been without workers
+        shared.patience = max(0.0, lead - alone_for(batch))
+    return lead
+
+
+def _opening(options: Options, host: str, port: int) -> Iterator[str]:
+    """Where the server is, who reaches it, and what it plays."""
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    yield f"osc     {where}; try: {_program()} send /livevae/status --osc {where}"
+    if not is_local((host,)) and options.door == OPEN:
+        yield (
+            f"osc     {host} can be reached from other machines, and whoever reaches it plays:"
+            " --allow ADDRESS/PREFIX lets in a network alone, --secret-file FILE those who know a word"
+        )
+    playing = [name for name, voice in options.scene.voices.items() if voice.play]
+    title = options.scene.title or "the scene"
+    what = ", ".join(playing) or "no voice yet"
+    yield f"playing {title}: {what}, at {options.scene.tempo:g} bpm. Ctrl-C stops. (livevae {__version__})"
 
 
 async def _written(disk: Disk, say: Callable[[str], None]) -> None:
