@@ -148,8 +148,11 @@ def test_nobody_waits_for_workers_that_are_not_there() -> None:
 
 def test_a_worker_without_the_model_says_so_and_the_riff_is_decoded_here() -> None:
     alone, _, _ = night(lambda _: None)
-    refused, engine, _ = night(lambda broker: worker(broker, models=("other",)))
+    refused, engine, made = night(lambda broker: worker(broker, models=("other",)))
     assert refused == alone
+    assert [line for line in made.says if "worker" in line] == [
+        "mqtt    a worker refuses riffs of the model: it has another one, or other personas; they are decoded here"
+    ]
     assert engine.answered == 0
     assert engine.asked < 10
 

@@ -135,7 +135,7 @@ class SharedEngine(Engine):
         self._misses = 0
         self._probe_at = 0.0
         self._refused: dict[object, float] = {}
-        self._there = False
+        self._there = self._helped = False
 
     def join(self, place: Place, sender: Sender, names: Names, say: Callable[[str], None]) -> None:
         """Ask the workers of this ensemble from now on."""
@@ -168,12 +168,12 @@ class SharedEngine(Engine):
             PayloadError: it is none.
         """
         answer = Answer.read(table)
-        if not self._there:
-            self._there = True
-            self._say("mqtt    workers decode for this room")
-        self._misses = 0
+        self._there, self._misses = True, 0
         done = sum(one.riff is not None for one in answer.decoded)
         if done:
+            if not self._helped:
+                self._helped = True
+                self._say("mqtt    workers decode for this room")
             now = asyncio.get_running_loop().time()
             self.shares.decoded_there(answer.worker, len(answer.decoded), answer.seconds, now)
         for decoded in answer.decoded:
@@ -185,6 +185,12 @@ class SharedEngine(Engine):
             return
         if decoded.riff is None or decoded.riff.length != waiting.recipe.bars * decoded.riff.bar:
             logger.debug("mqtt: a worker refused: %s", decoded.why)
+            if waiting.what not in self._refused:
+                model = waiting.recipe.model or "the model"
+                self._say(
+                    f"mqtt    a worker refuses riffs of {model}: it has another one, or other personas;"
+                    " they are decoded here"
+                )
             self._refused[waiting.what] = asyncio.get_running_loop().time() + REFUSED
             if waiting.timer is not None:
                 waiting.timer.cancel()
@@ -255,7 +261,7 @@ class SharedEngine(Engine):
         if self._there:
             self._misses += 1
             if self._misses >= MISSES:
-                self._there = False
+                self._there = self._helped = False
                 self._say("mqtt    no worker answers: riffs are decoded here")
         self._here(number)
 
