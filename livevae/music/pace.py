@@ -7,6 +7,7 @@ a riff that keeps within the bounds is left as it is, and so are drums
 what is left out is off the beat rather than on it; what is struck again, on the beat rather than off it
 """
 
+from collections import Counter
 from dataclasses import replace
 
 from livevae.music.meter import EARLY, Meter
@@ -30,11 +31,13 @@ def paced(riff: Riff, least: int, most: int, meter: Meter) -> Riff:
     if not tune:
         return riff
     least = min(least, most) if most else least
-    for bar in range(-(-riff.length // meter.bar)):
-        if most:
-            _thin(tune, bar, most, meter)
-        _fill(tune, bar, least, riff.length, meter)
-    return replace(riff, notes=(*tune, *(note for note in riff.notes if note.part == DRUMS)))
+    bars = _thinned(tune, most, meter) if most else _by_bar(tune, meter)
+    done: list[Note] = []
+    whole = range(-(-riff.length // meter.bar))
+    for bar in sorted({*whole, *bars}):
+        later = next((bars[i][0] for i in range(bar + 1, whole.stop) if i in bars), None)
+        done += _filled(done, bars.get(bar, []), later, bar, least, riff.length, meter)
+    return replace(riff, notes=(*done, *(note for note in riff.notes if note.part == DRUMS)))
 
 
 ACCENTS = (1.0, 0.6, 0.4, -0.2, -0.6)
@@ -66,49 +69,56 @@ def middle(meter: Meter) -> int:
     return meter.bar // 2 // meter.beat * meter.beat
 
 
-def _inside(tune: list[Note], bar: int, meter: Meter) -> list[int]:
-    begin = bar * meter.bar - EARLY
-    return [i for i, note in enumerate(tune) if begin <= note.start < begin + meter.bar]
+def _by_bar(tune: list[Note], meter: Meter) -> dict[int, list[Note]]:
+    bars: dict[int, list[Note]] = {}
+    for note in tune:
+        bars.setdefault((note.start + EARLY) // meter.bar, []).append(note)
+    return bars
 
 
-def _thin(tune: list[Note], bar: int, most: int, meter: Meter) -> None:
-    while len(inside := _inside(tune, bar, meter)) > most:
+def _thinned(tune: list[Note], most: int, meter: Meter) -> dict[int, list[Note]]:
+    """The notes by bar, without the weakest of those that are too many."""
 
-        def weakness(i: int) -> tuple[int, int, int]:
-            note = tune[i]
-            return weight(note.start - bar * meter.bar, meter), -note.length, note.start
+    def weakness(note: Note) -> tuple[int, int, int]:
+        return weight(note.start % meter.bar, meter), -note.length, note.start
 
-        gone = tune.pop(weakest := max(inside, key=weakness))
-        if weakest and (before := tune[weakest - 1]).end >= gone.start - EARLY:
-            tune[weakest - 1] = replace(before, length=max(before.length, gone.end - before.start))
+    kept: list[Note] = []
+    for notes in _by_bar(tune, meter).values():
+        strong = Counter(sorted(notes, key=weakness)[:most])
+        for note in notes:
+            if strong[note]:
+                strong[note] -= 1
+                kept.append(note)
+            elif kept and kept[-1].end >= note.start - EARLY:
+                kept[-1] = replace(kept[-1], length=max(kept[-1].length, note.end - kept[-1].start))
+    return _by_bar(kept, meter)
 
 
-def _fill(tune: list[Note], bar: int, least: int, end: int, meter: Meter) -> None:
+def _filled(
+    before: list[Note], inside: list[Note], later: Note | None, bar: int, least: int, end: int, meter: Meter
+) -> list[Note]:
+    """The notes of a bar, with more where they are too few; one before it, that sounds on, may be cut."""
     begin = bar * meter.bar
-    places = sorted(
-        range(begin, min(end, begin + meter.bar), TICKS_PER_STEP),
-        key=lambda tick: (weight(tick - begin, meter), tick),
-    )
-    missing = least - len(_inside(tune, bar, meter))
+    end = min(end, begin + meter.bar)
+    places = sorted(range(begin, end, TICKS_PER_STEP), key=lambda tick: (weight(tick - begin, meter), tick))
+    inside = list(inside)
     for tick in places:
-        if missing <= 0:
-            return
-        if any(abs(note.start - tick) <= EARLY for note in tune):
-            continue
-        _strike(tune, tick, min(end, begin + meter.bar), meter)
-        missing -= 1
-
-
-def _strike(tune: list[Note], tick: int, end: int, meter: Meter) -> None:
-    """A note on a tick: the one that sounds there, again; or the last one, or the first."""
-    earlier = [i for i, note in enumerate(tune) if note.start < tick]
-    last = earlier[-1] if earlier else 0
-    note = tune[last]
-    if note.start < tick < note.end:
-        tune[last] = replace(note, length=tick - note.start)
-        length = note.end - tick
-    else:
-        later = (other.start for other in tune if other.start > tick)
-        length = min(meter.beat, end - tick, min(later, default=end) - tick)
-    tune.append(replace(note, start=tick, length=length))
-    tune.sort()
+        if len(inside) >= least:
+            break
+        near = [*before[-1:], *inside, *([later] if later else [])]
+        if all(abs(note.start - tick) > EARLY for note in near):
+            earlier = [note for note in near if note.start < tick]
+            last = earlier[-1] if earlier else near[0]
+            if last.start < tick < last.end:
+                cut = replace(last, length=tick - last.start)
+                if last in inside:
+                    inside[inside.index(last)] = cut
+                else:
+                    before[-1] = cut
+                length = last.end - tick
+            else:
+                length = min(
+                    [meter.beat, end - tick, *(note.start - tick for note in near if note.start > tick)]
+                )
+            inside = sorted([*inside, replace(last, start=tick, length=length)])
+    return inside

@@ -133,3 +133,15 @@ def test_accents_are_as_strong_as_their_places_and_change_nothing_else(
 def test_in_six_eight_two_beats_a_bar_are_accented() -> None:
     jig = Riff(tuple(Note(480 * i, 480, 60, 90) for i in range(6)), 2880)
     assert [n.velocity for n in accented(jig, 10, Meter(6, 8)).notes] == [100, 88, 88, 96, 88, 88]
+
+
+def test_a_note_just_before_the_end_is_of_the_bar_that_comes_and_stays() -> None:
+    riff = Riff((Note(0, 480, 60), Note(BAR - 50, 480, 62)), BAR)
+    assert paced(riff, 1, 1, COMMON) == riff
+    assert [n.start for n in paced(riff, 3, 0, COMMON).notes] == [0, 960, 1920, BAR - 50]
+
+
+def test_many_notes_at_once_are_thinned_and_none_is_lost_twice() -> None:
+    chord = Riff(tuple(Note(480 * i, 480, pitch) for i in range(8) for pitch in (60, 64, 64)), BAR)
+    assert len(paced(chord, 0, 5, COMMON).notes) == 5
+    assert len(paced(chord, 30, 0, COMMON).notes) == 24 + 6, "as many as there are steps"
