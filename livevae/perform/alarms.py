@@ -1,9 +1,24 @@
-"""What is done at the time of a timetag."""
+"""What is done at the time of a timetag.
+
+Law: what waits for one moment is done in the order in which it was asked for. asyncio's timers alone keep no order
+among those of one time.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 from livevae.perform.clock import TickClock
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarm:
+    """The timer of one moment, and what is to be done then, in order."""
+
+    timer: asyncio.TimerHandle
+    acts: deque[Callable[[], None]] = field(default_factory=deque)
 
 
 class Alarms:
@@ -15,7 +30,7 @@ class Alarms:
 
     def __init__(self, clock: TickClock) -> None:
         self._clock = clock
-        self._waiting: set[asyncio.TimerHandle] = set()
+        self._waiting: dict[float, _Alarm] = {}
 
     def at(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         """Do it at the time of a timetag; now, where that is past or none."""
@@ -26,17 +41,27 @@ class Alarms:
 
     def when(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         """Do it at the time of a timetag, from the loop."""
-        alarm: asyncio.TimerHandle
-
-        def run() -> None:
-            self._waiting.discard(alarm)
-            act(*args)
-
-        alarm = asyncio.get_running_loop().call_at(at or 0.0, run)
-        self._waiting.add(alarm)
+        time = at or 0.0
+        alarm = self._waiting.get(time)
+        if alarm is None:
+            timer = asyncio.get_running_loop().call_at(time, self._ring, time)
+            alarm = self._waiting[time] = _Alarm(timer)
+        alarm.acts.append(partial(act, *args))
 
     def clear(self) -> None:
         """What waits is not done."""
-        for alarm in self._waiting:
-            alarm.cancel()
+        for alarm in self._waiting.values():
+            alarm.timer.cancel()
+            alarm.acts.clear()
         self._waiting.clear()
+
+    def _ring(self, time: float) -> None:
+        """Do what this moment is for; a fault of one act is logged, and the others are done."""
+        alarm, loop = self._waiting[time], asyncio.get_running_loop()
+        while alarm.acts:
+            try:
+                alarm.acts.popleft()()
+            except Exception as fault:  # noqa: BLE001  (as of any callback of the loop)
+                loop.call_exception_handler({"message": "a fault at a timetag", "exception": fault})
+        if self._waiting.get(time) is alarm:
+            del self._waiting[time]

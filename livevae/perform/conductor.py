@@ -131,11 +131,7 @@ class Conductor:
 
     def _tempo(self, request: ask.Tempo) -> Reply:
         bpm = checked_bpm(request.bpm)
-        if self._led and self.followed.source == "mqtt":
-            raise RequestError(
-                f"{self.followed.conductor} conducts this ensemble: ask it for the tempo, or take its place with"
-                " /livevae/clock mqtt conduct 1"
-            )
+        self._check_ours()
         tick = self._clock.future_tick(request.at)
         self._player.set_tempo(bpm, tick=tick, over=round(request.over * TICKS_PER_BEAT))
         self._hub.log("tempo", f"{bpm:g} bpm" + (f" over {request.over:g} beats" if request.over else ""))
@@ -154,7 +150,20 @@ class Conductor:
         self._later(request.at, self._player.nudge, ticks, round(request.over * TICKS_PER_BEAT))
         return Reply(pairs=(("beats", ticks / TICKS_PER_BEAT),), beat=self._clock.beat_at(request.at))
 
+    def _check_ours(self) -> None:
+        """See that the tempo is ours to change.
+
+        Raises:
+            RequestError: another room conducts.
+        """
+        if self._led and self.followed.source == "mqtt":
+            raise RequestError(
+                f"{self.followed.conductor} conducts this ensemble: ask it for the tempo, or take its place with"
+                " /livevae/clock mqtt conduct 1"
+            )
+
     def _tap(self, request: ask.Tap) -> Reply:
+        self._check_ours()
         self._taps = self._taps.tapped(self._clock.now() if request.at is None else request.at)
         bpm = self._taps.bpm
         if bpm is not None:

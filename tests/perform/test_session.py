@@ -10,6 +10,7 @@ import pytest
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
 from livevae.perform import requests as ask
+from livevae.perform.alarms import Alarms
 from livevae.perform.engine import Engine
 from livevae.perform.scene import parse
 from livevae.perform.session import Session
@@ -332,6 +333,42 @@ def test_what_cannot_be_done_is_answered_with_a_sentence_and_changes_nothing(req
         assert stand.session.snapshot().voices == before
 
     perform(line)
+
+
+def test_what_is_asked_for_one_moment_is_done_in_the_order_of_asking() -> None:
+    """asyncio's timers of one time come in any order: of four changes in a bundle the last was not the last."""
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", new=True))
+        later, temps = stand.loop.time() + 1, [0.1 * number for number in range(1, 12)]
+        for temp in temps:
+            assert stand.do(ask.Set("a", {"temp": temp}, at=later)).ok
+        change, done = stand.session.cast.change, []
+        stand.session.cast.change = lambda name, settings: (
+            done.append(settings.temp),
+            change(name, settings),
+        )
+        await asyncio.sleep(1.1)
+        assert done == pytest.approx(temps)
+
+    perform(line)
+
+
+def test_a_fault_at_a_moment_keeps_nothing_else_from_it(caplog: pytest.LogCaptureFixture) -> None:
+    async def line(stand: Stand) -> None:
+        alarms, done = Alarms(stand.session.clock), []
+        alarms.when(1.0, done.append, 1)
+        alarms.when(1.0, int, "no number")
+        alarms.when(1.0, done.append, 2)
+        alarms.when(2.0, done.append, 3)
+        alarms.when(2.0, alarms.clear)
+        alarms.when(2.0, done.append, 4)
+        alarms.when(3.0, done.append, 5)
+        await asyncio.sleep(4)
+        assert done == [1, 2, 3]
+
+    perform(line)
+    assert "a fault at a timetag" in caplog.text
 
 
 def test_new_makes_a_voice_at_once_and_changes_one_that_is_there_when_it_is_due() -> None:
