@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 NAMES = ("lead", "bass", "drone", "pad", "bells", "voice.six", "a", "Z-9")
 KEYS = ("", "C", "F#", "Bbm", "Am")
+FORMS = ("", "A", "AABA", "ABAC")
 METERS = ("4/4", "3/4", "7/8", "6/8", "5/4")
 STEADY = ("model", "port", "from", "follow", "seed", "prior", "top")
 """Settings that a scene of ours leaves alone, or gives only what is there."""
@@ -93,7 +94,7 @@ def _voice(dice: random.Random) -> dict[str, Any]:
 
 def _value(dice: random.Random, one: Setting) -> int | float | str:
     if one.kind is str:
-        return dice.choice(KEYS)
+        return dice.choice(FORMS if one.name == "form" else KEYS)
     if one.choices:
         return dice.choice(one.choices)
     low, high = one.low or 0, one.high or 0
