@@ -32,6 +32,10 @@ from livevae.testing import FakeDecoder
 BAR = 3840
 SCENES = {
     "four": parse("tempo = 120\n[voice.a]\nbars = 1\n[voice.b]\nport = 'drums'\nhumanise = 8\nquantum = 1"),
+    "verses": parse(
+        "[arc]\nbeats = 4\nchords = ['Dm or Bb', 'F or C or Gm']\n[voice.a]\nbars = 1\nkey = 'Dm'\ncadence = 1\nform = 'AAB'\n"
+        "[voice.c]\npull = 1\ncadence = 0.5\nnotes_least = 3\nnotes_most = 3\naccent = 9"
+    ),
     "three": parse("tempo = 140\nmeter = '3/4'\n[voice.a]\nswing = 0.6\n[voice.c]\nport = 'drums'"),
 }
 PORTS = ("livevae", "drums")
@@ -62,7 +66,7 @@ acts = st.one_of(
     st.builds(lambda c: osc("/livevae/clock", c), st.sampled_from(["internal", "midi"])),
     st.builds(lambda v, s: in_a_while(s, "/livevae/sample", v, "quantum", 1), voices, st.floats(0.01, 1)),
     st.builds(lambda v, n: osc("/livevae/set", v, "bars", n, "port", "drums"), voices, st.integers(1, 3)),
-    st.builds(lambda n: osc("/livevae/scene", n), st.sampled_from(["four", "three", "none"])),
+    st.builds(lambda n: osc("/livevae/scene", n), st.sampled_from(["four", "three", "verses", "none"])),
     st.builds(lambda p: ("lost", p.encode()), st.sampled_from(PORTS)),
     st.builds(lambda p: ("back", p.encode()), st.sampled_from(PORTS)),
     st.builds(lambda b: ("clock", bytes([b])), st.sampled_from([0xFA, 0xFB, 0xFC])),
@@ -96,17 +100,17 @@ def scene_of(name):
 
 
 @settings(max_examples=40)
-@given(scripts, st.sampled_from([90, 120, 131]))
-def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, bpm):
+@given(scripts, st.sampled_from([90, 120, 131]), st.sampled_from(["four", "verses"]))
+def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, bpm, name):
     log = log_of(script, bpm)
     one, two = (
-        replay(copy, SCENES["four"], lambda _: FakeDecoder(), scenes=scene_of, strict=True)
+        replay(copy, SCENES[name], lambda _: FakeDecoder(), scenes=scene_of, strict=True)
         for copy in (log, read([line_of(item) for item in (log.head, *log.inputs)]))
     )
     assert one.midi() == two.midi()
     assert one.sent == two.sent
     file = MidiFile()
-    streamed = replay(log, SCENES["four"], lambda _: FakeDecoder(), scenes=scene_of, strict=True, file=file)
+    streamed = replay(log, SCENES[name], lambda _: FakeDecoder(), scenes=scene_of, strict=True, file=file)
     assert file.encode() == one.midi()
     assert (streamed.sent, streamed.tempos, streamed.notes) == ((), (), one.notes)
     assert one.notes == sum(message.data[0] & 0xF0 == 0x90 for message in one.sent)

@@ -149,8 +149,8 @@ class VoiceSettings:
     prior: str = _setting("", "what riffs are drawn from: learned or normal; empty: the server's")
     seed: int = _setting(0, "the same seed plays the same music; 0 leaves the choice to the server", 0, 2**31 - 1)
     form: str = _setting("", "which riffs come back: a letter for each in turn, such as AABA; empty: none does")
-    notes_least: int = _setting(0, "with fewer notes a bar, the last one is struck again", 0, 16, "notes a bar")
-    notes_most: int = _setting(0, "with more notes a bar, the weakest are left out; 0: no bound", 0, 64, "notes a bar")
+    notes_least: int = _setting(0, "with fewer notes a bar, the last one is struck again", 0, 16, "a bar")
+    notes_most: int = _setting(0, "with more notes a bar, the weakest are left out; 0: no bound", 0, 64, "a bar")
     key: str = _setting("", "riffs are moved into this key, such as C, F# or Bbm; empty leaves them")
     chords: str = _setting(
         "", "a chord a bar in turn, from the session's first, such as Dm Bb F C; or stands between alternatives"
