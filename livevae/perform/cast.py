@@ -14,7 +14,7 @@ from livevae.errors import LivevaeError, RequestError
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Riff
 from livevae.perform import voice as voices
-from livevae.perform.clock import TickClock
+from livevae.perform.clock import SLACK, TickClock
 from livevae.perform.engine import Engine
 from livevae.perform.events import RiffEvent
 from livevae.perform.hub import Hub
@@ -30,9 +30,6 @@ from livevae.perform.voice import Committed
 from livevae.tempo.timeline import next_grid
 
 logger = logging.getLogger(__name__)
-
-SLACK = 0.005
-"""Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
 
 MOST_ONE_SHOTS = 256
 """Samples that may wait at once; beyond it the oldest would sound when nobody remembers asking."""

@@ -5,6 +5,9 @@ import asyncio
 from livevae.music.meter import COMMON, Meter
 from livevae.tempo.timeline import Timeline, next_grid
 
+SLACK = 0.005
+"""Seconds by which a timetag may miss the grid point that it means; clocks of two programs differ by less."""
+
 
 class TickClock:
     """The server's last copy of the player's timeline, and a way to wait on it.
@@ -44,6 +47,10 @@ class TickClock:
     def tick_of(self, at: float | None) -> float:
         """The tick of a timetag (seconds); of now, where there is none."""
         return self._timeline.tick_at(self.now() if at is None else at)
+
+    def line_of(self, at: float | None) -> float:
+        """The tick of a timetag, or of now, from which a bar line is looked for: a hair past one means that one."""
+        return self.tick_of(at) - SLACK / self._timeline.seconds_per_tick
 
     def future_tick(self, at: float | None) -> int | None:
         """The tick of a timetag (seconds) that is still to come; None for now."""

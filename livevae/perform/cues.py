@@ -94,7 +94,7 @@ class Cues:
         cue, house = self.cues[number], self._house
         clock, cast = house.clock, house.cast
         early = cast.timing.lead + AHEAD + max((ahead(voice.settings) for voice in cast), default=0.0)
-        soonest = max(clock.timeline.tick_at(clock.now() + early), clock.tick_of(request.at))
+        soonest = max(clock.timeline.tick_at(clock.now() + early), clock.line_of(request.at))
         bar = next_grid(soonest, clock.meter.bar)
         self.stop()
         self._here = number

@@ -62,13 +62,10 @@ class Samples:
         voice = self._cast[request.voice] if request.voice else self._cast.get(ONE_SHOT)
         settings = voice.settings if voice is not None and request.voice else ONE_SHOT_SETTINGS
         settings = self._checks.changed(settings, request.settings)
-        if voice is None:
-            voice = self._cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
-        self._shots += 1
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seeded = settings if "seed" in request.settings else replace(settings, seed=0)
         start = self._cast.first(self._clock.tick_of(request.at), settings)
-        called = f"{voice.name}#{self._shots}"
+        called = f"{request.voice or ONE_SHOT}#{self._shots + 1}"
         recipe = recipe_of(
             seeded,
             voice=called,
@@ -83,7 +80,10 @@ class Samples:
             recipe = self._checks.known(recipes.parse(request.recipe))
             if "bars" not in request.settings:
                 settings = replace(settings, bars=-(-recipe.bars // self._clock.meter.model_bars))
+        if voice is None:
+            voice = self._cast.change(ONE_SHOT, ONE_SHOT_SETTINGS, only_shots=True)
         self._cast.shoot(voice, start, settings, recipe)
+        self._shots += 1
         return Reply(
             pairs=(("voice", voice.name), ("seed", _shown(recipe.seed))), beat=start / TICKS_PER_BEAT
         )

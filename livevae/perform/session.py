@@ -274,7 +274,7 @@ class Session:
             raise RequestError(
                 "there is no MIDI input to record: start with --midi-in NAME, or --midi-in virtual"
             )
-        reply = self.recording.do(request, self.clock.tick_of(request.at), self.beat)
+        reply = self.recording.do(request, self.clock.line_of(request.at), self.beat)
         if request.clear:
             self.hub.log("take", "all takes are forgotten")
         elif request.stop:

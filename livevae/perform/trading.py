@@ -92,6 +92,7 @@ class Trading:
             voice=f"{name}/{self._answers}",
             index=0,
             session_seed=self._seed,
+            prior=self._cast.prior,
             tick=start,
             meter=self._cast.clock.meter,
         )

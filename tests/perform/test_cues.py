@@ -68,6 +68,20 @@ def test_a_cue_takes_effect_on_the_next_bar_line_and_not_before():
     assert_each_on_has_its_off(cued.player.sent)
 
 
+@pytest.mark.parametrize(("past", "beat"), [(-0.001, 16.0), (0.0, 16.0), (0.003, 16.0), (0.02, 20.0)])
+def test_a_timetag_a_hair_past_a_bar_line_means_that_line(past, beat):
+    """The clocks of two programs never quite agree, and the cue came a whole bar late."""
+
+    async def line(stand):
+        await stand.until(BAR)
+        at = stand.player.timeline.time_at(4 * BAR) + past
+        assert stand.do(ask.GoCue(at=at)).beat == beat
+        assert stand.do(ask.PersonaRecord(2, at=at)).ok
+        assert stand.session.recording.open.start == beat * 960
+
+    played(line, SET)
+
+
 def test_cues_are_gone_to_by_next_back_name_and_number():
     async def line(stand):
         where = lambda to: dict(stand.do(ask.GoCue(to)).pairs).get("cue")  # noqa: E731

@@ -143,7 +143,10 @@ def test_fours_are_traded_until_stopped_and_a_rest_is_answered_by_a_rest():
         await asyncio.sleep(4)
         stand.first = first
 
-    stand = perform(line, takes=lambda _: TAKES)
+    stand = perform(line, takes=lambda _: TAKES, prior="learned")
+    assert {recipe.prior for recipe in asked(stand)} == {
+        "learned"
+    }  # as that of a call, and of the voice's own riffs
     calls = [recipe.call for recipe in asked(stand)]
     assert [starts(call) for call in calls] == [[(960, 60)], [(960, 62)]]
     bars = {(tick - stand.first) // BAR for tick, *_ in stand.ons()}

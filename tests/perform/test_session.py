@@ -101,6 +101,26 @@ def test_a_timetag_a_hair_past_a_grid_point_means_that_point() -> None:
     perform(line)
 
 
+def test_a_sample_that_is_refused_is_not_counted() -> None:
+    """The samples after it were others, and there was a voice more."""
+
+    async def line(stand: Stand) -> None:
+        if stand.faulty:
+            assert not stand.do(ask.Sample(recipe="{")).ok
+            assert stand.session.cast.names == ()
+        stand.seed = dict(stand.do(ask.Sample()).pairs)["seed"]
+
+    async def faulty(stand: Stand) -> None:
+        stand.faulty = True
+        await line(stand)
+
+    async def plain(stand: Stand) -> None:
+        stand.faulty = False
+        await line(stand)
+
+    assert perform(faulty).seed == perform(plain).seed
+
+
 def test_quantum_zero_plays_at_the_timetag_itself() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Sample(settings={"quantum": 0, "bars": 1}, at=0.7))
@@ -309,6 +329,7 @@ def test_a_fault_comes_out_of_a_strict_session() -> None:
         (ask.Set("x", {"temp": 1}), "there is no voice 'x'; there are: a, bass (new 1 makes one)"),
         (ask.Blend("bas", (("base", 1.0),)), "there is no voice 'bas'; did you mean bass?"),
         (ask.Sample("bas"), "there is no voice 'bas'; did you mean bass?"),
+        (ask.Sample(recipe="{"), "this is no recipe"),
         (ask.Set("a", {"bars": 0}), "bars must be a whole number from 1 to 32, not 0"),
         (ask.Set("a", {"temp": "hot"}), "temp must be a number from 0 to 4, not 'hot'"),
         (ask.Set("a", {"temp": float("nan")}), "temp must be a number from 0 to 4, not nan"),
