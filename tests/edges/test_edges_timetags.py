@@ -6,7 +6,7 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
-from livevae.edges.osc.timetags import FARTHEST, STEP, Timetags
+from livevae.edges.osc.timetags import FARTHEST, RECENT, STEP, Timetags
 from livevae.errors import RequestError
 
 
@@ -59,6 +59,30 @@ def test_a_timetag_absurdly_far_ahead_is_refused_with_a_sentence(ahead, sentence
 def test_a_timetag_at_the_limit_is_taken():
     world = World()
     assert world.timetags().at(world.wall() + FARTHEST - 0.001) is not None
+
+
+@given(st.floats(-5e-4, 5e-4), st.integers(0, 10**6))
+def test_one_timetag_is_one_moment_while_the_wall_clock_is_slewed(slew, seed):
+    """What came a moment later for the same time had an earlier one, and was done first."""
+    chance = random.Random(seed)
+    world = World(takes=lambda: chance.random() * 2e-6)
+    timetags, tags, moments = world.timetags(), [world.wall() + ahead for ahead in (1.0, 2.0, 3.0)], []
+    for _ in range(5):
+        moments.append([timetags.at(tag) for tag in tags])
+        world.true += 0.1
+        world.ahead += 0.1 * slew
+    assert all(found == moments[0] for found in moments)
+    assert moments[0] == pytest.approx([51.0, 52.0, 53.0], abs=1e-4)
+    world.ahead -= 3.0
+    assert timetags.at(tags[0]) == pytest.approx(54.0, abs=1e-3)
+
+
+def test_few_timetags_are_remembered():
+    world = World()
+    timetags = world.timetags()
+    for number in range(10 * RECENT):
+        timetags.at(world.wall() + 1 + number * 1e-3)
+    assert len(timetags._recent) == RECENT
 
 
 @given(st.floats(1e-3, FARTHEST - 1e-3))

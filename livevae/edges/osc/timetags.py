@@ -9,6 +9,9 @@ It is measured at each timetag. A reading is the wall clock between two readings
 distance bounds its error, so one that the scheduler tore apart is known and left out. What remains is
 smoothed over a second, which follows the slewing of NTP (at most 0.5 ms a second); a difference beyond `STEP`
 is the clock being set, and is taken whole.
+
+Law: one timetag is one moment, so that what a bundle asks for is done in its order, however the clocks' readings
+tremble.
 """
 
 import math
@@ -29,6 +32,9 @@ SMOOTHING = 1.0
 READINGS = 3
 """How often a torn reading is tried again."""
 
+RECENT, SAME = 64, 1e-3
+"""Timetags whose moments are remembered, and seconds by which a new reading may differ and change none of them."""
+
 Clock = Callable[[], float]
 
 
@@ -40,12 +46,13 @@ class Timetags:
         wall: CLOCK_REALTIME, Unix seconds.
     """
 
-    __slots__ = ("_measured", "_offset", "_session", "_wall")
+    __slots__ = ("_measured", "_offset", "_recent", "_session", "_wall")
 
     def __init__(self, session: Clock = time.monotonic, wall: Clock = time.time) -> None:
         self._session, self._wall = session, wall
         self._offset = math.nan
         self._measured = -math.inf
+        self._recent: dict[float, float] = {}
 
     def at(self, timetag: float | None) -> float | None:
         """When, in session seconds, a message with `timetag` (Unix seconds) should sound; None is now.
@@ -57,7 +64,7 @@ class Timetags:
         """
         if timetag is None:
             return None
-        at = timetag - self.offset()
+        at = self._moment(timetag)
         ahead = at - self._session()
         if ahead > FARTHEST:
             raise RequestError(
@@ -65,6 +72,17 @@ class Timetags:
                 " the computer that sent it, or at the latency set there"
             )
         return at if ahead > 0 else None
+
+    def _moment(self, timetag: float) -> float:
+        """When a timetag is, in session seconds: what it was before, unless the clock was set."""
+        at = timetag - self.offset()
+        before = self._recent.pop(timetag, at)
+        if abs(at - before) < SAME:
+            at = before
+        self._recent[timetag] = at
+        if len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
+        return at
 
     def timetag(self, at: float) -> float:
         """The timetag (Unix seconds) of session time `at`: the inverse of `at`."""
