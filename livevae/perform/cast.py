@@ -372,9 +372,9 @@ class Cast:
             return self.played(start), beside
         return self.memory.before(settings.follow, start, meter), beside
 
-    def remove(self, voice: Voice) -> None:
-        """Stop a voice, and forget it."""
-        self.end(voice)
+    def remove(self, voice: Voice, tick: int | None = None) -> None:
+        """Stop a voice, at once or from `tick` on, and forget it."""
+        self.end(voice, tick)
         self._voices.pop(voice.name, None)
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from livevae.perform.conductor import OURSELVES
 from livevae.perform.session import Session
 from livevae.perform.timing import ahead
 from livevae.tempo.timeline import TICKS_PER_BEAT, Timeline
@@ -15,8 +16,6 @@ STEP, LOOK = 0.05, 0.005
 
 SPARE = 0.03
 """Seconds before the downbeat by which its notes should be with the player, beside those by which they come early."""
-
-OURS = "internal"
 
 
 async def settled(session: Session, first: float, begin: Callable[[float], object]) -> Timeline:
@@ -36,7 +35,11 @@ async def settled(session: Session, first: float, begin: Callable[[float], objec
     loop, clock = asyncio.get_running_loop(), session.clock
     line = clock.timeline
     known, end = [line], loop.time() + LONGEST
-    while _waiting(session) and session.conductor.followed.source == OURS and clock.timeline in known:
+    while (
+        _waiting(session)
+        and session.conductor.followed.source == OURSELVES.source
+        and clock.timeline in known
+    ):
         now, zero, tick = loop.time(), line.time_at(0), first * TICKS_PER_BEAT
         if line.time_at(tick) - now - LOOK < _needed(session):
             if zero + STEP > end or now >= line.time_at(tick):

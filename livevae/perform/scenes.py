@@ -119,8 +119,9 @@ class Scenes:
     def load(self, scene: Scene, *, at: float | None = None) -> float:
         """Make the session play `scene`; gives the beat on which its first voice begins.
 
-        Voices that play and are in both scenes go on, with their new settings from the next riff; others stop. In
-        another meter they go on from its first bar line, where what they play is cut.
+        Voices that play and are in both scenes go on, with their new settings from the next riff; others stop, at the
+        time of a timetag what they have begun. In another meter they go on from its first bar line, where what they
+        play is cut.
 
         Raises:
             RequestError: the scene names a model or port that is not there. Nothing is changed.
@@ -134,7 +135,7 @@ class Scenes:
             self._checks.look_for_personas(name, planned.settings)
         for voice in house.cast:
             if voice.name not in scene.voices:
-                house.cast.remove(voice)
+                house.cast.remove(voice, house.clock.future_tick(at))
         house.history.forget()
         house.cues.use(scene.cues)
         self.title, self._mqtt = scene.title, scene.mqtt
@@ -154,5 +155,5 @@ class Scenes:
             if planned.play and not voice.playing:
                 starts.append(house.cast.begin(voice, tick))
             elif not planned.play and voice.playing:
-                house.cast.end(voice)
+                house.cast.end(voice, house.clock.future_tick(at))
         return min(starts) / TICKS_PER_BEAT if starts else house.clock.tick() / TICKS_PER_BEAT

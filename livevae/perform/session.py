@@ -266,6 +266,8 @@ class Session:
             self._alarms.at(request.at, self.cast.end, voice, tick)
             if voice.name == self._trading.voice:
                 self._alarms.at(request.at, self._trading.end)
+        if not request.voice:  # also what voices play to its end that another scene has taken away
+            self._alarms.at(request.at, self.player.cancel, "", tick)
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
         return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
 

@@ -82,6 +82,31 @@ def test_a_timetag_a_hair_past_a_bar_line_means_that_line(past, beat):
     played(line, SET)
 
 
+def test_a_voice_that_another_scene_does_not_have_plays_until_the_scenes_timetag():
+    """Hosts send ahead: it was silent from the sending on."""
+
+    async def line(stand):
+        await stand.until(BAR // 2)
+        assert stand.do(ask.LoadScene("next", at=stand.player.timeline.time_at(BAR))).ok
+        assert "lead" not in stand.session.cast
+        await stand.until(4 * BAR)
+
+    async def stopped(stand):
+        await stand.until(BAR // 2)
+        assert stand.do(ask.LoadScene("next", at=stand.player.timeline.time_at(BAR))).ok
+        assert stand.do(ask.Stop()).ok
+        assert not stand.player.counters.sounding
+        await stand.until(4 * BAR)
+
+    following = parse("tempo = 120\n[voice.other]\nchannel = 3")
+    assert max(tick for tick, *_ in played(stopped, SET, scenes=lambda _: following).sent) <= BAR // 2
+    stand = played(line, SET, scenes=lambda _: following)
+    lead = [tick for tick, channel, _ in stand.sent if channel == 1]
+    assert max(lead) // (BAR // 4) == 3
+    assert min(tick for tick, channel, _ in stand.sent if channel == 3) == BAR
+    assert_each_on_has_its_off(stand.player.sent)
+
+
 def test_cues_are_gone_to_by_next_back_name_and_number():
     async def line(stand):
         where = lambda to: dict(stand.do(ask.GoCue(to)).pairs).get("cue")  # noqa: E731
