@@ -31,13 +31,21 @@ U = "u"
 CROSSINGS = "crossings"
 """The parameters of a persona in u of many riffs that are points between two of them."""
 
+DRAW = "draw"
+"""The parameter of a persona with crossings that says its own sharpness and looseness."""
+
 MOST_CROSSINGS = 1024
 
 KEYS = 56
 """Directions in which the base model's u chooses among crossings; in the others riffs hardly differ."""
 
 SHARPNESS = 25.0
-"""How much one crossing is preferred to the next, on the scale of a standard normal: mostly one is heard."""
+"""How much one crossing is preferred to the next, on the scale of a standard normal: mostly one is heard.
+
+Of personas that do not say it themselves, as the looseness.
+"""
+
+SHARPEST = 1000.0
 
 LOOSENESS = 0.1
 """Deviation around a crossing, as a share of the riffs' own."""
@@ -69,7 +77,8 @@ class Persona:
     A MidiMe turns a few dimensions of its own into z. The Gaussian moves the base model's own u: `map.weight`
     [dim, dim] has its principal directions as rows, longest first, each as long as the deviation along it, and
     `map.bias` [dim] is its mean. Of many riffs there are `crossings` [count, k] too: points between two riffs each, as
-    distances from the mean along the first k of those directions; the base model's u chooses among them.
+    distances from the mean along the first k of those directions; the base model's u chooses among them, and
+    `draw` [2] says how sharply and how loosely, where it is not as `SHARPNESS` and `LOOSENESS` say.
 
     Attributes:
         name: what the performer calls it.
@@ -106,6 +115,8 @@ class Persona:
         if self.space == U and CROSSINGS in self.weights:
             count, kept = (*self.weights[CROSSINGS].shape, 0, 0)[:2]
             wanted[CROSSINGS] = (min(max(count, 1), MOST_CROSSINGS), min(max(kept, 1), self.dim))
+            if DRAW in self.weights:
+                wanted[DRAW] = (2,)
         if set(wanted) != set(self.weights):
             odd = min(set(wanted) ^ set(self.weights))
             raise ModelError(f"persona {self.name}: its parameters are not a persona's, first {odd[:60]!r}")
@@ -117,6 +128,12 @@ class Persona:
                 )
             if not np.isfinite(found).all():
                 raise ModelError(f"persona {self.name}: {name} holds values that are not finite")
+        sharpness, looseness = self._draw
+        if not (0 < sharpness <= SHARPEST and 0 <= looseness <= 1):
+            raise ModelError(
+                f"persona {self.name}: its sharpness is {sharpness:g}, not up to {SHARPEST:g}, or its looseness"
+                f" {looseness:g}, not 0 to 1"
+            )
         rows = self.weights["map.weight"].astype(np.float64) if self.space == U else np.zeros((0, self.dim))
         directions = rows / np.maximum(np.linalg.norm(rows, axis=1), 1e-9)[:, None]
         keys = self.weights[CROSSINGS][:, :KEYS].astype(np.float64) if CROSSINGS in self.weights else rows[:0]
@@ -145,13 +162,14 @@ class Persona:
         if not len(self._keys):
             return self.moved(u)
         along = np.asarray(u, np.float64) @ self._directions.T
-        scores = SHARPNESS * along[..., : self._keys.shape[1]] @ self._keys.T
+        sharpness, looseness = self._draw
+        scores = sharpness * along[..., : self._keys.shape[1]] @ self._keys.T
         shares = np.exp(scores - scores.max(-1, keepdims=True))
         shares /= shares.sum(-1, keepdims=True)
         crossings = self.weights[CROSSINGS]
         middle = shares @ crossings @ self._directions[: crossings.shape[1]]
         loose = along @ self.weights["map.weight"]
-        return np.asarray((1 - LOOSENESS**2) ** 0.5 * middle + LOOSENESS * loose + self.weights["map.bias"])
+        return np.asarray((1 - looseness**2) ** 0.5 * middle + looseness * loose + self.weights["map.bias"])
 
     def moved(self, u: ArrayLike) -> Vector:
         """The base model's u in this performer's Gaussian, `[..., dim]`: of all maps between the two, the nearest.
@@ -160,6 +178,14 @@ class Persona:
         """
         along = np.asarray(u, np.float64) @ self._directions.T
         return np.asarray(along @ self.weights["map.weight"].astype(np.float64) + self.weights["map.bias"])
+
+    @property
+    def _draw(self) -> tuple[float, float]:
+        """Sharpness and looseness."""
+        if DRAW not in self.weights:
+            return SHARPNESS, LOOSENESS
+        sharpness, looseness = self.weights[DRAW].tolist()
+        return sharpness, looseness
 
     def encode(self, z: ArrayLike) -> Gaussian:
         """Where a z lies in the persona's own space: `[..., dim]` to a Gaussian of `[..., latent]`."""

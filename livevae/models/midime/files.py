@@ -20,7 +20,7 @@ from livevae.budget import json_value, reading
 from livevae.errors import LimitError, ModelError
 from livevae.home import home
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import CROSSINGS, MAX_DIM, MOST_CROSSINGS, Persona, U, Z, layer_shapes
+from livevae.latent.personas import CROSSINGS, DRAW, MAX_DIM, MOST_CROSSINGS, Persona, U, Z, layer_shapes
 from livevae.models.checkpoints import files as checkpoint_files
 
 FORMAT = "livevae persona 1"
@@ -29,6 +29,9 @@ FORMAT_U = "livevae persona 2"
 
 FORMAT_CROSSED = "livevae persona 3"
 """Of personas in u that have crossings."""
+
+FORMAT_DRAW = "livevae persona 4"
+"""Of those that say how sharply and how loosely these are drawn."""
 
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
@@ -78,6 +81,7 @@ class Card:
         space: `z` or `u`, see `latent.personas.Persona`.
         prior: of a persona in u, the digest of its prior.
         crossed: of a persona in u, whether it has crossings.
+        draws: whether it says how those are drawn.
     """
 
     name: str
@@ -88,6 +92,7 @@ class Card:
     space: str = Z
     prior: str = ""
     crossed: bool = False
+    draws: bool = False
 
 
 def checked_name(name: str) -> str:
@@ -205,6 +210,8 @@ def read(path: Path) -> Persona:
         }
         if card.crossed and CROSSINGS in file.keys():  # noqa: SIM118  (not a dict)
             wanted[CROSSINGS] = _crossings_shape(path, file.get_slice(CROSSINGS).get_shape(), card.dim)
+        if card.draws:
+            wanted[DRAW] = [2]
         if set(file.keys()) != set(wanted) or card.crossed != (CROSSINGS in wanted):
             raise ModelError(f"{path.name} does not hold a persona's parameters")
         weights = {}
@@ -272,6 +279,8 @@ def rename(old: str, new: str) -> Path:
 def _format(persona: Persona) -> str:
     if persona.space != U:
         return FORMAT
+    if DRAW in persona.weights:
+        return FORMAT_DRAW
     return FORMAT_CROSSED if CROSSINGS in persona.weights else FORMAT_U
 
 
@@ -298,7 +307,7 @@ def _opened(path: Path) -> Any:
 
 
 def _card(path: Path, held: Mapping[str, str]) -> Card:
-    if (found := held.get("format")) not in (FORMAT, FORMAT_U, FORMAT_CROSSED):
+    if (found := held.get("format")) not in (FORMAT, FORMAT_U, FORMAT_CROSSED, FORMAT_DRAW):
         version = f"its format is {found[:40]!r}" if found else "it says no format"
         raise ModelError(f"{path.name} is not a persona of this version: {version}, expected {FORMAT!r}")
     text = held.get("about", "{}")
@@ -317,5 +326,6 @@ def _card(path: Path, held: Mapping[str, str]) -> Card:
         or not all(re.fullmatch(r"[0-9a-f]{16}", one) for one in digests)
     ):
         raise ModelError(f"{path.name} is broken: what it says of itself is no persona's")
-    space, crossed = U if in_u else Z, found == FORMAT_CROSSED
-    return Card(checked_name(name), model, dim, latent, about, space, prior if in_u else "", crossed)
+    space, draws = U if in_u else Z, found == FORMAT_DRAW
+    crossed = draws or found == FORMAT_CROSSED
+    return Card(checked_name(name), model, dim, latent, about, space, prior if in_u else "", crossed, draws)

@@ -2,9 +2,10 @@
 
 Of few riffs it is their Gaussian: where the base model's u is N(0, 1), theirs is N(mean, covariance). A draw of it is a
 draw of the base moved and stretched, so every direction in which the riffs differ comes along, and not the few that a
-MidiMe keeps. But riffs are in one key each, and their Gaussian is in none. So of many riffs there are crossings too,
-points between a riff and one of those most like it, as far from the riff as is needed not to be its copy (as SMOTE
-makes new examples, Chawla and others 2002).
+MidiMe keeps. But riffs are in one key each, and their Gaussian is in none. So of many riffs there are crossings too: of
+melodies the u of new riffs that have the rhythm of one and the pitches of another (`exchange`); of all else, and where
+melodies are too few for that, points between a riff and one of those most like it, as far from the riff as is needed
+not to be its copy (as SMOTE makes new examples, Chawla and others 2002).
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from livevae.errors import ModelError
 from livevae.latent.names import MAX_LATENT
-from livevae.latent.personas import CROSSINGS, MOST_CROSSINGS
+from livevae.latent.personas import CROSSINGS, DRAW, MOST_CROSSINGS
 
 WHOLE = MAX_LATENT
 """Directions along which samples differ as much as the riffs do."""
@@ -40,16 +41,22 @@ NEAREST = 1.6
 PAIRS = 256
 """Pairs of riffs that are crossed, at least: of fewer, samples would repeat."""
 
+EXCHANGED_DRAW = (300.0, 0.05)
+"""How sharply and how loosely exchanged riffs are drawn: what is between or around them is less like the performer."""
+
 KEPT = 96
 """Directions that crossings have: riffs differ by less than a hundredth of their variance in all others together."""
 
 
-def parameters(u: NDArray[np.float64], seed: int = 1) -> dict[str, NDArray[np.float32]]:
+def parameters(
+    u: NDArray[np.float64], seed: int = 1, exchanged: NDArray[np.float64] | None = None
+) -> dict[str, NDArray[np.float32]]:
     """All parameters of a persona in u, as `latent.personas.Persona` has them.
 
     Args:
         u: `[N, dim]`, of the performer's windows.
         seed: of which riffs are crossed.
+        exchanged: `[M, dim]`, of the riffs that `exchange` makes of them.
 
     Raises:
         ModelError: no windows, or values that are not finite.
@@ -59,7 +66,12 @@ def parameters(u: NDArray[np.float64], seed: int = 1) -> dict[str, NDArray[np.fl
     if len(u) >= MANY:
         lengths = np.maximum(np.linalg.norm(weight, axis=1), 1e-9)
         directions = (weight / lengths[:, None])[:KEPT]
-        found[CROSSINGS] = ((crossed(u, seed) - bias) @ directions.T).astype(np.float32)
+        if exchanged is None or not len(exchanged):
+            points = crossed(u, seed)
+        else:
+            found[DRAW] = np.array(EXCHANGED_DRAW, np.float32)
+            points = np.concatenate([exchanged, crossed(u, seed)[: max(0, PAIRS - len(exchanged))]])
+        found[CROSSINGS] = ((points - bias) @ directions.T).astype(np.float32)
     return found
 
 

@@ -15,7 +15,7 @@ from livevae.latent.personas import Persona, U, Z
 from livevae.latent.vectors import Gaussian
 from livevae.models.checkpoints import files as checkpoint_files, shelf
 from livevae.models.checkpoints.identity import identity
-from livevae.models.midime import gaussian, network as midime_network
+from livevae.models.midime import exchange, gaussian, network as midime_network
 from livevae.models.midime.network import Losses, Options
 from livevae.models.midime.windows import Imported
 from livevae.models.musicvae import prior as priors
@@ -106,9 +106,13 @@ def train(
         ModelError: the training ran away; or a persona in u of a model that has no learned prior.
     """
     if options.space == U:
-        prior = base.prior
-        u = prior.u(base.encode(spread(riffs.windows)).mu)
-        weights, said = gaussian.parameters(u, options.seed), about(riffs, base, options, None)
+        prior, windows = base.prior, spread(riffs.windows)
+        u, exchanged = prior.u(base.encode(windows).mu), None
+        if base.config.music == "melody" and len(windows) >= gaussian.MANY:
+            new = exchange.exchanged(windows, u, base.config.bar, options.seed)
+            exchanged = prior.u(base.encode(new).mu) if len(new) else None
+        weights = gaussian.parameters(u, options.seed, exchanged)
+        said = about(riffs, base, options, None)
         return Persona(name, base.identity, u.shape[1], options.latent, weights, said, U, prior.digest)
     known = base.encode(riffs.windows)
     net, losses = midime_network.train(known.mu, options, sigma=known.sigma, progress=progress)

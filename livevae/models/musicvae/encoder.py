@@ -15,7 +15,7 @@ from livevae.models.musicvae.config import Config
 from livevae.models.musicvae.packed import Weights
 from livevae.models.musicvae.packed_layers import HALF, Floats
 
-TOGETHER = 64
+TOGETHER = 128
 """Windows that are encoded at once: enough for matrix products, few enough to show progress."""
 
 
@@ -58,7 +58,7 @@ class PackedEncoder:
         mu, raw = (last @ weight.T + bias for weight, bias in self._heads)
         return Gaussian(mu, np.logaddexp(np.float32(0), raw))
 
-    def _input(self, windows: NDArray[Any]) -> Floats:
+    def _input(self, windows: NDArray[Any]) -> NDArray[Any]:
         config = self.config
         if config.roll_input:
             rows = windows
@@ -70,6 +70,8 @@ class PackedEncoder:
             return rows
         if config.head != "categorical":
             return windows.astype(np.float32)
+        if windows.ndim == 2 and self._segments is None:
+            return windows  # one class a step, which `_lstm` looks up
         parts = windows[..., None] if windows.ndim == 2 else windows
         x = np.zeros((*windows.shape[:2], config.output_depth), np.float32)
         first = np.cumsum([0, *config.output_depths[:-1]])
@@ -86,8 +88,8 @@ class _Stack:
             for w_ih, w_hh, b_ih, b_hh in lstm_names(prefix, config.encoder, both_ways=True)
         ]
 
-    def last(self, x: Floats) -> Floats:
-        """The last h of both ways of the top layer: `[N, steps, depth]` to `[N, 2 units]`."""
+    def last(self, x: NDArray[Any]) -> Floats:
+        """The last h of both ways of the top layer: `[N, steps, depth]`, or classes `[N, steps]`, to `[N, 2 units]`."""
         pairs = list(zip(self._ways[::2], self._ways[1::2], strict=True))
         for i, (forward, backward) in enumerate(pairs):
             ahead = _lstm(x, *forward)
@@ -98,16 +100,20 @@ class _Stack:
         raise AssertionError
 
 
-def _lstm(x: Floats, w_ih: Floats, w_hh: Floats, bias: Floats) -> Floats:
-    """One layer, one way: `[N, steps, depth]` to `[N, steps, units]`; gates are i, f, g, o as torch has them."""
-    n, steps, _ = x.shape
+def _lstm(x: NDArray[Any], w_ih: Floats, w_hh: Floats, bias: Floats) -> Floats:
+    """One layer, one way: `[N, steps, depth]` to `[N, steps, units]`; gates are i, f, g, o as torch has them.
+
+    Of classes `[N, steps]` each step's product is a row of the weights, so no product is made of it.
+    """
+    n, steps = x.shape[:2]
     units = w_hh.shape[1]
-    given = x.reshape(n * steps, -1) @ w_ih.T + bias
-    given = given.reshape(n, steps, 4 * units)
+    looked_up = x.ndim == 2
+    given = w_ih.T + bias if looked_up else x.reshape(n * steps, -1) @ w_ih.T + bias
+    given = given if looked_up else given.reshape(n, steps, 4 * units)
     h, c = np.zeros((2, n, units), np.float32)
     out = np.empty((n, steps, units), np.float32)
     for t in range(steps):
-        gates = given[:, t] + h @ w_hh.T
+        gates = (given[x[:, t]] if looked_up else given[:, t]) + h @ w_hh.T
         i, f, g, o = np.split(gates, 4, -1)
         c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
         h = _sigmoid(o) * np.tanh(c)
