@@ -73,6 +73,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="of drum windows and grooves that come with their halves swapped and others' instruments (default: 0)",
     )  # fmt: skip
     fit.add_argument(
+        "--noise", type=float, default=1.0, metavar="SHARE",
+        help="how much of each window's spread about its own z is heard (default: 1, all)",
+    )  # fmt: skip
+    fit.add_argument(
+        "--critic", type=float, default=0.0, metavar="WEIGHT",
+        help="of a critic that tells what samples play from music, beside likelihood; for drums (default: 0, none)",
+    )  # fmt: skip
+    fit.add_argument(
         "--last", action="store_true",
         help="keep the flow as it is at the end; default: where held-out music was likeliest",
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from livevae import inputs
 from livevae.errors import LivevaeError, ModelError, RequestError
@@ -19,7 +19,7 @@ from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.packed import Packed
 from livevae.models.musicvae.prior import Prior
-from livevae.models.training import batches, encodings, prior as fitting
+from livevae.models.training import batches, critic, encodings, prior as fitting
 from livevae.perform.settings import VoiceSettings
 from livevae.perform.supply import recipe as recipe_of
 
@@ -85,6 +85,17 @@ def test_it_computes_what_was_trained() -> None:
         lambda row: flow()(row[None])[0][0], torch.from_numpy(x[0, :6])
     )
     assert float(torch.linalg.slogdet(jacobian)[1]) == pytest.approx(float(logdet[0].detach()), abs=1e-3)
+
+
+def test_a_flow_in_training_goes_both_ways_as_the_prior_does() -> None:
+    held = tensors()
+    prior = Prior(held, {"layers": 3, "temper": [1, 1]})
+    u = np.random.default_rng(2).normal(size=(5, 10)).astype(np.float32)
+    with torch.no_grad():
+        x = flow().back(torch.from_numpy(u[:, :6]))
+        np.testing.assert_allclose(flow()(x)[0], u[:, :6], atol=1e-4)
+    played = (prior.z(u) - held["mean"]) @ held["axes"].T / held["spread"]
+    np.testing.assert_allclose(played[:, :6], x, atol=1e-3)
 
 
 def test_directions_that_were_rounded_in_a_file_cost_no_exactness_on_the_way_back() -> None:
@@ -269,6 +280,82 @@ def test_a_prior_of_drums_hears_them_rearranged_where_it_is_asked_to() -> None:
     assert (len(plain.mu), plain.own, varied.own) == (70, 70, 70)
     assert len(varied.mu) == 70 * (1 + encodings.REARRANGED)
     np.testing.assert_array_equal(varied.mu[:70], plain.mu)
+
+
+def test_a_critic_helps_where_it_is_asked_to_and_goes_on_where_it_was_left(tmp_path, monkeypatch) -> None:
+    torch.manual_seed(0)
+    model = MusicVAE(
+        configuration("cat-drums_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10)
+    ).eval()
+    windows = np.random.default_rng(0).integers(0, 512, (80, 32)).astype(np.uint16)
+    monkeypatch.setattr(fitting, "REPORT", 4)
+    monkeypatch.setattr(critic, "EAR_STEPS", 3)
+
+    def trained(folder: str, hours: float, weight: float) -> dict[str, np.ndarray]:
+        ticks = iter(range(100_000))
+        monkeypatch.setattr(fitting.time, "monotonic", lambda: next(ticks) / 1000)
+        asked = {**fitting.asdict(OPTIONS), "critic": weight, "hours": hours / 3600, "last": True}
+        return fitting.train(model, windows[:70], windows[70:], tmp_path / folder, fitting.Options(**asked))[
+            0
+        ]
+
+    alone, helped, again = (trained(*one) for one in (("a", 0.02, 0), ("b", 0.02, 5), ("c", 0.02, 5)))
+    assert not np.array_equal(alone["w_scale.0"], helped["w_scale.0"])
+    for name, value in helped.items():
+        np.testing.assert_array_equal(value, again[name])
+    held = load_file(tmp_path / "b" / "state.safetensors")
+    before = load_file(tmp_path / "b" / "ear.safetensors")
+    trained("b", 0.04, 5)
+    after = load_file(tmp_path / "b" / "state.safetensors")
+    assert {name for name in held if "critic." in name} == {
+        f"{part}/critic.{place}.{kind}"
+        for part in ("flow", "first", "second")
+        for place in (0, 2, 4)
+        for kind in ("weight", "bias")
+    }
+    assert set(after) == set(held)
+    assert not np.array_equal(after["flow/critic.0.weight"], held["flow/critic.0.weight"])
+    for name, value in load_file(tmp_path / "b" / "ear.safetensors").items():
+        np.testing.assert_array_equal(value, before[name])
+    trained("a", 0.04, 5)  # a run that had none before
+
+
+def test_a_critic_learns_to_tell_samples_from_music_by_what_they_play() -> None:
+    torch.manual_seed(0)
+    hears = critic.ear(6, 4)
+    one = critic.Critic(hears, 6, 4)
+    music, samples = one.heard(torch.randn(64, 6)), one.heard(torch.randn(64, 6) + 1)
+    assert music.shape == (64, 4 * 9 + 4 + 6)
+    before = one.told_apart(samples).item()
+    for _ in range(100):
+        one.learn(music, samples)
+    assert one.told_apart(samples).item() > before + 0.3
+    assert one.told_apart(music).item() < one.told_apart(samples).item()
+
+
+def test_an_ear_learns_what_directions_play(monkeypatch) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setattr(critic, "EAR_STEPS", 300)
+    windows = torch.from_numpy(np.random.default_rng(0).integers(0, 512, (64, 2)))
+    struck = (windows.unsqueeze(-1) >> torch.arange(9) & 1).flatten(1).float()
+    hears = critic.ear(18, 2)
+    chance = torch.Generator().manual_seed(0)
+    critic.learn_to_hear(hears, lambda these: 2 * struck[these] - 1, windows, chance, lambda _: None)
+    found = hears.eval()(2 * struck - 1) > 0
+    assert float((found == struck.bool()).float().mean()) > 0.99
+
+
+def test_a_critic_is_refused_where_it_cannot_hear(music, tmp_path) -> None:
+    model = MusicVAE(SMALL).eval()
+    asked = fitting.Options(**{**fitting.asdict(OPTIONS), "critic": 5.0})
+    with pytest.raises(ModelError, match="hears drums alone"):
+        fitting.train(model, music[:160], music[160:], tmp_path, asked)
+    drums = MusicVAE(
+        configuration("cat-drums_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10)
+    ).eval()
+    few = fitting.Options(**{**fitting.asdict(asked), "encodings": 100})
+    with pytest.raises(ModelError, match="knows 100 windows at most: here are 160"):
+        fitting.train(drums, music[:160].astype(np.uint16), music[160:].astype(np.uint16), tmp_path, few)
 
 
 def test_what_nothing_reads_of_an_encoder_can_go(music) -> None:

@@ -2,8 +2,9 @@
 
 The z's that it learns are draws of the posterior, mu + sigma * noise with new noise in every batch. Melodies are also
 heard in other keys; `own_key` says how many of them stay in their own. Drums are also heard rearranged, `vary` says how
-many. The flow that is kept is the one that gives held-out music the highest likelihood: with so few songs it learns
-them by heart before long. Its samples go on coming nearer to music for a while after that; `last` keeps the end.
+many; a `critic` may help to tell what samples play from what music plays. The flow that is kept is the one that gives
+held-out music the highest likelihood: with so few songs it learns them by heart before long. Its samples go on coming
+nearer to music for a while after that; `last` keeps the end.
 """
 
 import json
@@ -23,6 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 from livevae.errors import ModelError
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import PER_LAYER, STEEPEST, Prior
+from livevae.models.training.critic import Critic, ear, learn_to_hear
 from livevae.models.training.encodings import Axes, Encodings, encodings, narrowed, posterior, principal
 from livevae.whole_files import replacing
 
@@ -47,6 +49,7 @@ class Options:
         vary: share of drum windows and grooves that are rearranged, see `batches.rearranged`.
         noise: how much of the posterior's deviation is added to mu.
         encodings: the most windows that are encoded.
+        critic: weight of what a critic says of samples beside likelihood, for drums; see `training.critic`.
         last: whether the flow is kept as it is at the end, and not where held-out music was likeliest.
         average: decay of the running average of weights.
         seed: of everything random.
@@ -64,6 +67,7 @@ class Options:
     vary: float = 0.0
     noise: float = 1.0
     encodings: int = 250_000
+    critic: float = 0.0
     last: bool = False
     average: float = 0.999
     seed: int = 1
@@ -98,17 +102,32 @@ class Flow(nn.Module):
         """The u `[N, dim]` and the logarithm of the determinant `[N]`."""
         logdet = x.new_zeros(len(x))
         for i in range(self.layers):
-            linear, w_in, b_in, w_mid, b_mid, w_scale, b_scale, w_shift, b_shift = self.layer(i)
+            linear = self.layer(i)[0]
             x = x @ linear.T
             logdet = logdet + torch.linalg.slogdet(linear)[1]
             kept, moved = x[:, : self.kept], x[:, self.kept :]
-            hidden = F.linear(kept, w_in, b_in)
-            hidden = F.linear(F.relu(hidden), w_mid, b_mid) + hidden
-            hidden = F.dropout(F.relu(hidden), self.dropout, self.training)
-            scale = float(STEEPEST) * torch.tanh(F.linear(hidden, w_scale, b_scale))
-            x = torch.cat([kept, moved * torch.exp(scale) + F.linear(hidden, w_shift, b_shift)], 1)
+            scale, shift = self._coupling(i, kept)
+            x = torch.cat([kept, moved * torch.exp(scale) + shift], 1)
             logdet = logdet + scale.sum(1)
         return x, logdet
+
+    def back(self, u: Tensor) -> Tensor:
+        """The z's of u's, `[N, dim]`: the inverse of `forward`."""
+        x = u
+        for i in reversed(range(self.layers)):
+            kept, moved = x[:, : self.kept], x[:, self.kept :]
+            scale, shift = self._coupling(i, kept)
+            linear = torch.linalg.inv(self.layer(i)[0])
+            x = torch.cat([kept, (moved - shift) * torch.exp(-scale)], 1) @ linear.T
+        return x
+
+    def _coupling(self, i: int, kept: Tensor) -> tuple[Tensor, Tensor]:
+        _, w_in, b_in, w_mid, b_mid, w_scale, b_scale, w_shift, b_shift = self.layer(i)
+        hidden = F.linear(kept, w_in, b_in)
+        hidden = F.linear(F.relu(hidden), w_mid, b_mid) + hidden
+        hidden = F.dropout(F.relu(hidden), self.dropout, self.training)
+        scale = float(STEEPEST) * torch.tanh(F.linear(hidden, w_scale, b_scale))
+        return scale, F.linear(hidden, w_shift, b_shift)
 
     @torch.no_grad()
     def take(self, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -135,6 +154,10 @@ class Flow(nn.Module):
             for i in range(self.layers)
             for name, value in zip(PER_LAYER, self.layer(i), strict=True)
         }
+
+
+Learns = dict[str, tuple[nn.Parameter, torch.optim.Optimizer]]
+"""What a run trains, by name, and what trains it."""
 
 
 def nats(flow: Flow, x: Tensor) -> Tensor:
@@ -168,8 +191,10 @@ def train(
         Tensors and metadata for `Prior` and `musicvae.prior.save`.
 
     Raises:
-        ModelError: `begin` is of other shapes than the options say.
+        ModelError: `begin` is of other shapes than the options say, or a critic is to hear other music than drums.
     """
+    if options.critic and model.config.learns != "drums":
+        raise ModelError(f"a critic hears drums alone; {model.config.name} learns {model.config.learns}")
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     held = _encoded(model, train_windows, run / "encodings.npz", options, show)
@@ -180,7 +205,12 @@ def train(
         flow.take(begin)
     average = Flow(options.dim, options.layers, options.hidden)
     average.load_state_dict(flow.state_dict())
-    loss = torch.optim.AdamW(flow.parameters(), options.learning_rate, weight_decay=options.weight_decay)
+    loss = torch.optim.AdamW(
+        flow.parameters(),
+        options.learning_rate,
+        betas=(0.5, 0.99) if options.critic else (0.9, 0.999),
+        weight_decay=options.weight_decay,
+    )
     own = options.own_key if model.config.music in ("melody", "trio") else 1 - options.vary
     rows = torch.from_numpy(axes.rows[: options.dim] / axes.spread[: options.dim, None])
     mean = torch.from_numpy(axes.mean)
@@ -197,11 +227,28 @@ def train(
     every = torch.arange(len(few))
     held_out = draw(every, *unseen, torch.Generator().manual_seed(0))
 
+    def hear(these: Tensor) -> Tensor:
+        return draw(these, mu, sigma, chance)
+
+    critic = None
+    if options.critic:
+        if held.own != len(train_windows):
+            raise ModelError(
+                f"a critic knows {options.encodings:,} windows at most: here are {len(train_windows):,}"
+            )
+        hears = _ear(run / "ear.safetensors", options.dim, train_windows, hear, chance, show)
+        critic = Critic(hears, options.dim, model.config.steps)
+
     step, seconds, best = 0, 0.0, float("inf")
     kept = average.tensors()
     state = run / "state.safetensors"
+    learns: Learns = {name: (value, loss) for name, value in flow.named_parameters()}
+    if critic is not None:
+        learns.update(
+            {f"critic.{name}": (value, critic.loss) for name, value in critic.judge.named_parameters()}
+        )
     if state.exists():
-        step, seconds, best, kept = _resumed(state, flow, average, loss)
+        step, seconds, best, kept = _resumed(state, average, learns)
     chance.manual_seed(options.seed + step)
     began, losses = time.monotonic() - seconds, []
     limit = options.hours * 3600
@@ -211,10 +258,16 @@ def train(
             group["lr"] = options.learning_rate * min(1, (step + 1) / 200) * 0.5 * (1 + np.cos(np.pi * done))
         flow.train()
         these = _places(held, options.batch, own, chance)
-        value = nats(flow, draw(these, mu, sigma, chance))
+        x = draw(these, mu, sigma, chance)
+        value = nats(flow, x)
+        both = value
+        if critic is not None:
+            samples = critic.heard(flow.back(torch.randn(x.shape, generator=chance)))
+            critic.learn(critic.heard(x), samples)
+            both = value + options.critic * critic.told_apart(samples)
         loss.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
+        both.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(flow.parameters(), max(5.0, options.critic))
         loss.step()
         losses.append(float(value.detach()))
         step += 1
@@ -232,7 +285,7 @@ def train(
             with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
             show(f"step {step:,}  nats {line['nats']:.2f}  held out {apart:.2f}", done)
-            _keep(state, flow, average, loss, kept, {"step": step, "seconds": elapsed, "best": best})
+            _keep(state, average, learns, kept, {"step": step, "seconds": elapsed, "best": best})
     if options.last:
         with torch.no_grad():
             best, kept = float(nats(average.eval(), held_out)), average.tensors()
@@ -282,20 +335,39 @@ def _encoded(
     return held
 
 
+def _ear(
+    path: Path,
+    dim: int,
+    windows: NDArray[Any],
+    draw: Callable[[Tensor], Tensor],
+    chance: torch.Generator,
+    show: Callable[[str, float], object],
+) -> nn.Sequential:
+    """A critic's ear, trained, or read back where a run goes on."""
+    network = ear(dim, windows.shape[1])
+    if path.exists():
+        network.load_state_dict(load_file(path))
+        return network
+    played = torch.from_numpy(windows.astype(np.int64))
+    learn_to_hear(network, draw, played, chance, lambda done: show("the critic's ear", done))
+    with replacing(path) as part:
+        save_file(network.state_dict(), part)
+    return network
+
+
 def _keep(
     path: Path,
-    flow: Flow,
     average: Flow,
-    loss: torch.optim.AdamW,
+    learns: Learns,
     kept: dict[str, NDArray[np.float32]],
     where: dict[str, float],
 ) -> None:
     """Everything that a run needs to go on, whole or not at all."""
-    tensors = {f"flow/{name}": value.detach() for name, value in flow.named_parameters()}
-    tensors |= {f"average/{name}": value.detach() for name, value in average.named_parameters()}
+    tensors = {f"average/{name}": value.detach() for name, value in average.named_parameters()}
     tensors |= {f"kept/{name}": torch.from_numpy(value) for name, value in kept.items()}
-    for name, value in flow.named_parameters():
+    for name, (value, loss) in learns.items():
         held = loss.state[value]
+        tensors[f"flow/{name}"] = value.detach()
         tensors |= {f"first/{name}": held["exp_avg"], f"second/{name}": held["exp_avg_sq"]}
     whole = {name: value.contiguous().clone() for name, value in tensors.items()}
     with replacing(path) as part:
@@ -303,7 +375,7 @@ def _keep(
 
 
 def _resumed(
-    path: Path, flow: Flow, average: Flow, loss: torch.optim.AdamW
+    path: Path, average: Flow, learns: Learns
 ) -> tuple[int, float, float, dict[str, NDArray[np.float32]]]:
     """Read back what `_keep` wrote; gives step, seconds, best and the kept tensors."""
     from safetensors import safe_open  # noqa: PLC0415  (only the metadata)
@@ -312,10 +384,12 @@ def _resumed(
         where = {name: float(value) for name, value in file.metadata().items()}
     tensors = load_file(path)
     step = int(where["step"])
-    for network, prefix in ((flow, "flow"), (average, "average")):
-        wanted = {name: tensors[f"{prefix}/{name}"] for name, _ in network.named_parameters()}
-        network.load_state_dict(wanted)
-    for name, value in flow.named_parameters():
+    average.load_state_dict({name: tensors[f"average/{name}"] for name, _ in average.named_parameters()})
+    for name, (value, loss) in learns.items():
+        if f"flow/{name}" not in tensors:  # a critic that came later
+            continue
+        with torch.no_grad():
+            value.copy_(tensors[f"flow/{name}"])
         loss.state[value] = {
             "step": torch.tensor(float(step)),
             "exp_avg": tensors[f"first/{name}"],
