@@ -128,6 +128,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_sentence(tmp_path, data):
         trainer.step()
 
 
+def test_bf16_is_refused_on_a_cpu_before_anything_is_read(tmp_path):
+    with pytest.raises(ModelError, match="is for a GPU"):
+        options(tmp_path, precision="bf16", device="cpu")
+    assert options(tmp_path, precision="bf16", device="cuda").precision == "bf16"
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_configuration_has_something_to_learn_and_data_sets_of_its_kind(name):
     config = configuration(name)

@@ -52,6 +52,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if not self.steps and not self.hours:
             raise ModelError("training needs an end: --steps or --hours")
+        if self.precision == "bf16" and self.device == "cpu":
+            raise ModelError("--precision bf16 is for a GPU; on the CPU training is in float32")
 
     def values(self) -> dict[str, object]:
         """What was asked, by name: what a checkpoint's card tells. Whoever is given it need not know what lay where."""
