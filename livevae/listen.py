@@ -182,7 +182,8 @@ def played(midi: bytes) -> NDArray[np.float64]:
                    str(soundfont()), str(source)]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not result.is_file():
-            raise LivevaeError(f"fluidsynth could not play it: {(done.stderr or done.stdout).strip()[-200:]}")
+            said = (done.stderr or done.stdout).strip()[-200:] or f"it ended with {done.returncode}"
+            raise LivevaeError(f"fluidsynth could not play it: {said}")
         with wave.open(str(result)) as file:
             frames = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     return frames.reshape(-1, 2) / 32768.0

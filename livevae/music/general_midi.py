@@ -55,9 +55,10 @@ def program(name: str) -> int:
     found = [number for plain, number in _NUMBERS.items() if wanted and wanted in plain]
     if len(found) == 1:
         return found[0]
-    shown = name if len(name) <= 30 else name[:30] + "..."
+    shown = repr(name)
+    shown = shown if len(shown) <= 16 else shown[:16] + "..."
     near = [PROGRAMS[number] for number in found] or [
         PROGRAMS[_NUMBERS[plain]] for plain in difflib.get_close_matches(wanted, _NUMBERS, 3)
     ]
-    hint = f"; there are {', '.join(near[:4])}" if near else ""
-    raise ValueError(f"{shown!r} is no program of General MIDI's{' alone' if found else ''}{hint}")
+    hint = f"; there are {', '.join(near[:3])}" if near else ""
+    raise ValueError(f"{shown} is no program of General MIDI's{' alone' if found else ''}{hint}")

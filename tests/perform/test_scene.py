@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from livevae import scene_files
 from livevae.errors import SceneError
@@ -60,6 +60,8 @@ def test_no_text_at_all_breaks_it(text: str) -> None:
         parse(text)
 
 
+@example("guitar" + " " * 30)
+@example("N\U0002ebe1")
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50), st.lists))
 def test_no_value_gets_past_a_setting_that_is_not_of_its_kind(value: object) -> None:
     for setting in SETTINGS:
