@@ -85,6 +85,12 @@ def test_riffs_that_are_the_same_give_none(count: int) -> None:
     assert exchange.exchanged(riffs, np.zeros((count, 6))).shape == (0, 32)
 
 
+def test_rhythms_of_too_few_notes_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "_no_copies", lambda *_: pytest.fail("tried"))
+    made = exchange.exchanged(melodies(1, 50, 256), np.zeros((50, 6)))
+    assert made.shape == (0, 256)
+
+
 @pytest.mark.parametrize(("steps", "bar"), [(16, 16), (24, 12), (64, 16), (256, 16)])
 def test_of_longer_riffs_there_are_fewer(steps: int, bar: int) -> None:
     riffs = melodies(2, 300, steps)

@@ -26,6 +26,12 @@ PARTNERS = 16
 TRIED = 48
 """Riffs looked at for those."""
 
+MOST_RHYTHMS = 1024
+"""Riffs whose rhythms are tried, at most, of very many."""
+
+MOST_OTHERS = 256
+"""Riffs whose bars are looked at, the likest first."""
+
 SHORT = 32
 """Steps of two bars."""
 
@@ -48,12 +54,15 @@ def exchanged(windows: Windows, u: NDArray[np.float64], bar: int = 16, seed: int
     """
     random = np.random.Generator(np.random.PCG64(seed))
     most = max(1, min(MOST, MOST * SHORT // windows.shape[1]))
+    least = _least(windows)
     made: dict[bytes, tuple[int, int, float, Windows]] = {}
     for way, whole in enumerate((True, False)):
         if way and len(made) >= min(ENOUGH, most):
             break
         first = 0
-        for i in random.permutation(len(windows)):
+        for i in random.permutation(len(windows))[:MOST_RHYTHMS]:
+            if (windows[i] > melody.OFF).sum() < least:
+                continue  # too few notes to be another riff by their pitches
             nearest = np.argsort(((u - u[i]) ** 2).sum(1), kind="stable")
             nearest = nearest[nearest != i]
             tried = _whole(windows, i, nearest) if whole else _barwise(windows, i, nearest, bar, random)
@@ -67,9 +76,14 @@ def exchanged(windows: Windows, u: NDArray[np.float64], bar: int = 16, seed: int
     return np.array([new for *_, new in chosen], windows.dtype).reshape(-1, windows.shape[1])
 
 
+def _least(windows: Windows) -> int:
+    """Steps in which one differs from every riff at least."""
+    return int(-(-windows.shape[1] // CHANGED))
+
+
 def _no_copies(windows: Windows, i: int, tried: Iterator[Windows]) -> list[Windows]:
     """The first `PARTNERS` of those with riff i's rhythm that are no copies of a riff."""
-    least = -(-windows.shape[1] // CHANGED)
+    least = _least(windows)
     # all others are far enough by their rhythm alone
     kinds = np.minimum(windows, melody.OFF + 1)
     alike = windows[(kinds != kinds[i]).sum(1) < least]
@@ -95,7 +109,7 @@ def _barwise(
     windows: Windows, i: int, nearest: NDArray[np.integer], bar: int, random: np.random.Generator
 ) -> Iterator[Windows]:
     """The rhythm of riff i, each bar with the pitches of a bar of the likest others, drawn at random."""
-    bars = windows[nearest].reshape(-1, bar)
+    bars = windows[nearest[:MOST_OTHERS]].reshape(-1, bar)
     counts = (bars > melody.OFF).sum(1)
     own = windows[i].reshape(-1, bar)
     like = [bars[counts == (one > melody.OFF).sum()][:PARTNERS] for one in own]
