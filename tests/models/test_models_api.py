@@ -224,6 +224,9 @@ def test_a_model_is_found_by_its_name_in_the_one_folder_or_the_other_and_nowhere
         "a\0b",
         "..",
         "nothing",
+        "long" * 80,
     ):
         with pytest.raises(ModelError, match="there is no model"):
             shelf.find(name)
+    with pytest.raises(ModelError, match="there is no checkpoint at longlong"):
+        shelf.find("long" * 80 + shelf.SUFFIX)

@@ -70,16 +70,24 @@ def find(name: str = "") -> Path:
         ModelError: there is none; the message says which there are.
     """
     if Path(name).suffix == SUFFIX:
-        if not Path(name).is_file():
+        if not _is_file(Path(name)):
             raise ModelError(f"there is no checkpoint at {name}")
         return Path(name)
     for called in (name or DEFAULT, ALIASES.get(name, name)):
         file = Path(f"{called}{SUFFIX}")
         for folder in (home() / "models", BUNDLED):  # a performer's own first, as in `entries`
-            if file.name == str(file) and (folder / file).is_file():
+            if file.name == str(file) and _is_file(folder / file):
                 return folder / file
     known = ", ".join(entries()) or "none at all"
     raise ModelError(f"there is no model {name or DEFAULT!r}; there are: {known}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file: of a name that is too long for one there is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def exists(name: str) -> bool:
