@@ -27,7 +27,7 @@ from livevae.models.midime import (
 )
 from livevae.models.midime.book import PersonaBook
 from livevae.models.midime.network import Options
-from livevae.models.midime.shipped.make import BASES
+from livevae.models.midime.shipped import make
 from livevae.models.musicvae import assemble as assembling, directions
 from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
@@ -207,12 +207,28 @@ SHIPPED = Path(persona_files.__file__).parent / "shipped"
 def test_shipped_personas_speak_a_bundled_model(path: Path) -> None:
     """Where this fails: python -m livevae.models.midime.shipped.make."""
     card = persona_files.describe(path)
-    assert card.about["base"] == BASES.get(path.stem, shelf.DEFAULT)
+    assert card.about["base"] == make.BASES.get(path.stem, shelf.DEFAULT)
     assert card.model == identity_of(str(shelf.BUNDLED / f"{card.about['base']}.safetensors"))
     assert "licence" in card.about
     assert persona_files.read(path).dim == 256
     assert fitting.prior_trouble(card) == ""
     assert path.stat().st_size < 400_000
+
+
+@pytest.mark.parametrize("name", ["jig", "lied"])
+def test_a_shipped_persona_is_what_is_made_of_its_riffs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "HERE", tmp_path)
+    made = make.persona(make.RIFFS / name, midime_training.Base.open(make.BASES.get(name, "")))
+    path = SHIPPED / f"{name}.safetensors"
+    there, here = persona_files.read(path), persona_files.read(tmp_path / path.name)
+    assert here.about == there.about == made.about
+    assert {part: value.shape for part, value in here.weights.items()} == {
+        part: value.shape for part, value in there.weights.items()
+    }
+    u = np.random.default_rng(0).normal(size=(20, 256))
+    np.testing.assert_allclose(here.drawn(u), there.drawn(u), atol=0.02)
 
 
 def test_a_training_ends_with_the_server_that_waits_for_it_and_takes_its_folder_along(

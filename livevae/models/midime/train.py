@@ -91,7 +91,13 @@ class Base:
 
 
 def train(
-    name: str, riffs: Imported, base: Base, options: Options, progress: midime_network.Progress | None = None
+    name: str,
+    riffs: Imported,
+    base: Base,
+    options: Options,
+    progress: midime_network.Progress | None = None,
+    *,
+    exchanging: bool = True,
 ) -> Persona:
     """A persona of these riffs.
 
@@ -101,6 +107,8 @@ def train(
         base: the model whose z it will speak.
         options: how.
         progress: called after each epoch.
+        exchanging: whether one in u of many melodies is made of the riffs that `exchange` makes of them, and not of
+            points between them.
 
     Raises:
         ModelError: the training ran away; or a persona in u of a model that has no learned prior.
@@ -108,7 +116,7 @@ def train(
     if options.space == U:
         prior, windows = base.prior, spread(riffs.windows)
         u, exchanged = prior.u(base.encode(windows).mu), None
-        if base.config.music == "melody" and len(windows) >= gaussian.MANY:
+        if exchanging and base.config.music == "melody" and len(windows) >= gaussian.MANY:
             new = exchange.exchanged(windows, u, base.config.bar, options.seed)
             exchanged = prior.u(base.encode(new).mu) if len(new) else None
         weights = gaussian.parameters(u, options.seed, exchanged)

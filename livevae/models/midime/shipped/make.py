@@ -36,6 +36,9 @@ LICENCES = {
 BASES = {"jig": "cat-mel_2bar_12"}
 """The models of those that speak another than the default one."""
 
+BETWEEN = ("jig",)
+"""Those of points between riffs, as they were: what they play by a seed is a scene's tunes."""
+
 MOST_WINDOWS = 4000
 """Windows that directions are found in."""
 
@@ -64,7 +67,9 @@ def persona(folder: Path, base: midime_training.Base) -> Persona:
         epochs=midime_network.usual_epochs(len(found.windows), base.config.music),
         space=midime_training.usual_space(base),
     )
-    trained = midime_training.train(folder.name, found, base, options)
+    trained = midime_training.train(
+        folder.name, found, base, options, exchanging=folder.name not in BETWEEN
+    )
     made = replace(trained, about={**trained.about, "licence": LICENCES[folder.name]})
     persona_files.write(HERE / f"{folder.name}{persona_files.SUFFIX}", made)
     return made
