@@ -320,6 +320,50 @@ def test_a_critic_helps_where_it_is_asked_to_and_goes_on_where_it_was_left(tmp_p
     trained("a", 0.04, 5)  # a run that had none before
 
 
+@pytest.mark.parametrize("other", [{"dim": 8}, {"layers": 2}, {"hidden": 8}])
+def test_a_run_goes_on_with_its_own_shapes_alone(music, tmp_path, monkeypatch, other) -> None:
+    monkeypatch.setattr(fitting, "REPORT", 1)
+    model, asked = MusicVAE(SMALL).eval(), fitting.asdict(OPTIONS)
+    fitting.train(model, music[:160], music[160:], tmp_path, OPTIONS)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    with pytest.raises(ModelError, match=r"state\.safetensors is of a run with other directions"):
+        fitting.train(model, music[:160], music[160:], tmp_path, fitting.Options(**{**asked, **other}))
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+
+
+def test_options_that_cannot_be_are_refused_before_anything_is_encoded(music, tmp_path) -> None:
+    asked = fitting.asdict(OPTIONS)
+    for wrong in (
+        {"critic": -1.0},
+        {"critic": float("nan")},
+        {"noise": -0.5},
+        {"vary": 1.5},
+        {"own_key": 2.0},
+    ):
+        with pytest.raises(ModelError, match=f"--{next(iter(wrong)).replace('_', '-')} is 0 to"):
+            fitting.Options(**{**asked, **wrong})
+    for dim in (1, 11):
+        with pytest.raises(ModelError, match="--dim is 2 to 10"):
+            fitting.train(
+                MusicVAE(SMALL), music, music, tmp_path / "run", fitting.Options(**{**asked, "dim": dim})
+            )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_critic_goes_on_with_the_ear_and_the_windows_of_its_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(critic, "EAR_STEPS", 1)
+    drums = MusicVAE(
+        configuration("cat-drums_2bar_small").replace(encoder=(12,), decoder=(8, 8), latent=10)
+    ).eval()
+    windows = np.random.default_rng(0).integers(0, 512, (90, 32)).astype(np.uint16)
+    asked = {**fitting.asdict(OPTIONS), "critic": 5.0, "hours": 1e-9}
+    fitting.train(drums, windows[:70], windows[80:], tmp_path, fitting.Options(**asked))
+    with pytest.raises(ModelError, match=r"ear\.safetensors is of a run with other directions"):
+        fitting.train(drums, windows[:70], windows[80:], tmp_path, fitting.Options(**{**asked, "dim": 8}))
+    with pytest.raises(ModelError, match="was begun with other windows"):
+        fitting.train(drums, windows[:80], windows[80:], tmp_path, fitting.Options(**asked))
+
+
 def test_a_critic_learns_to_tell_samples_from_music_by_what_they_play() -> None:
     torch.manual_seed(0)
     hears = critic.ear(6, 4)

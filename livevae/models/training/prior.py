@@ -32,6 +32,10 @@ REPORT = 250
 """Steps from one look at held-out music, and one save, to the next."""
 
 
+MOST = {"noise": 10.0, "critic": 1e6, "vary": 1.0, "own_key": 1.0}
+"""The most that some options are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a prior is trained.
@@ -53,6 +57,9 @@ class Options:
         last: whether the flow is kept as it is at the end, and not where held-out music was likeliest.
         average: decay of the running average of weights.
         seed: of everything random.
+
+    Raises:
+        ModelError: shares and weights that are none.
     """
 
     dim: int = 64
@@ -71,6 +78,11 @@ class Options:
     last: bool = False
     average: float = 0.999
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "critic", "vary", "own_key"):
+            if not 0 <= (value := getattr(self, name)) <= MOST[name]:
+                raise ModelError(f"--{name.replace('_', '-')} is 0 to {MOST[name]:g}, not {value:g}")
 
 
 class Flow(nn.Module):
@@ -191,10 +203,13 @@ def train(
         Tensors and metadata for `Prior` and `musicvae.prior.save`.
 
     Raises:
-        ModelError: `begin` is of other shapes than the options say, or a critic is to hear other music than drums.
+        ModelError: more directions than the model has; `begin`, or what the run folder holds, is of other shapes than
+            the options say; or a critic is to hear other music than drums, or windows that the run was not begun with.
     """
     if options.critic and model.config.learns != "drums":
         raise ModelError(f"a critic hears drums alone; {model.config.name} learns {model.config.learns}")
+    if not 2 <= options.dim <= model.config.latent:
+        raise ModelError(f"--dim is 2 to {model.config.latent} for {model.config.name}, not {options.dim}")
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     held = _encoded(model, train_windows, run / "encodings.npz", options, show)
@@ -232,10 +247,12 @@ def train(
 
     critic = None
     if options.critic:
-        if held.own != len(train_windows):
+        if len(train_windows) > options.encodings:
             raise ModelError(
                 f"a critic knows {options.encodings:,} windows at most: here are {len(train_windows):,}"
             )
+        if held.own != len(train_windows):
+            raise ModelError(f"{run} was begun with other windows: take a new folder for these")
         hears = _ear(run / "ear.safetensors", options.dim, train_windows, hear, chance, show)
         critic = Critic(hears, options.dim, model.config.steps)
 
@@ -343,16 +360,34 @@ def _ear(
     chance: torch.Generator,
     show: Callable[[str, float], object],
 ) -> nn.Sequential:
-    """A critic's ear, trained, or read back where a run goes on."""
+    """A critic's ear, trained, or read back where a run goes on.
+
+    Raises:
+        ModelError: the one that is there hears other directions.
+    """
     network = ear(dim, windows.shape[1])
     if path.exists():
-        network.load_state_dict(load_file(path))
+        held = load_file(path)
+        _see_that_they_fit(path, network.state_dict(), held)
+        network.load_state_dict(held)
         return network
     played = torch.from_numpy(windows.astype(np.int64))
     learn_to_hear(network, draw, played, chance, lambda done: show("the critic's ear", done))
     with replacing(path) as part:
         save_file(network.state_dict(), part)
     return network
+
+
+def _see_that_they_fit(path: Path, wanted: Mapping[str, Tensor], held: Mapping[str, Tensor]) -> None:
+    """See that tensors of a run folder are those that the options ask for.
+
+    Raises:
+        ModelError: they have other names or shapes.
+    """
+    if {name: one.shape for name, one in wanted.items()} != {name: one.shape for name, one in held.items()}:
+        raise ModelError(
+            f"{path} is of a run with other directions, couplings or units: give its own options, or a new folder"
+        )
 
 
 def _keep(
@@ -377,12 +412,20 @@ def _keep(
 def _resumed(
     path: Path, average: Flow, learns: Learns
 ) -> tuple[int, float, float, dict[str, NDArray[np.float32]]]:
-    """Read back what `_keep` wrote; gives step, seconds, best and the kept tensors."""
+    """Read back what `_keep` wrote; gives step, seconds, best and the kept tensors.
+
+    Raises:
+        ModelError: it is of a flow of other shapes.
+    """
     from safetensors import safe_open  # noqa: PLC0415  (only the metadata)
 
     with safe_open(str(path), framework="pt") as file:
         where = {name: float(value) for name, value in file.metadata().items()}
     tensors = load_file(path)
+    flow = {f"average/{name}": value for name, value in average.named_parameters()}
+    _see_that_they_fit(
+        path, flow, {name: value for name, value in tensors.items() if name.startswith("average/")}
+    )
     step = int(where["step"])
     average.load_state_dict({name: tensors[f"average/{name}"] for name, _ in average.named_parameters()})
     for name, (value, loss) in learns.items():

@@ -67,9 +67,7 @@ def persona(folder: Path, base: midime_training.Base) -> Persona:
         epochs=midime_network.usual_epochs(len(found.windows), base.config.music),
         space=midime_training.usual_space(base),
     )
-    trained = midime_training.train(
-        folder.name, found, base, options, exchanging=folder.name not in BETWEEN
-    )
+    trained = midime_training.train(folder.name, found, base, options, exchanging=folder.name not in BETWEEN)
     made = replace(trained, about={**trained.about, "licence": LICENCES[folder.name]})
     persona_files.write(HERE / f"{folder.name}{persona_files.SUFFIX}", made)
     return made
