@@ -63,11 +63,11 @@ class Samples:
         settings = voice.settings if voice is not None and request.voice else ONE_SHOT_SETTINGS
         settings = self._checks.changed(settings, request.settings)
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
-        seeded = settings if "seed" in request.settings else replace(settings, seed=0)
+        seed = settings.seed if "seed" in request.settings else 0
         start = self._cast.first(self._clock.tick_of(request.at), settings)
         called = f"{request.voice or ONE_SHOT}#{self._shots + 1}"
         recipe = recipe_of(
-            seeded,
+            replace(settings, seed=seed, form=""),  # a riff on its own comes back to nothing
             voice=called,
             index=0,
             session_seed=self._cast.seed,

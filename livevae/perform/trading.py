@@ -88,7 +88,7 @@ class Trading:
         settings = replace(voice.settings, bars=bars)
         self._answers += 1
         recipe = recipe_of(
-            replace(settings, seed=0),
+            replace(settings, seed=0, form=""),
             voice=f"{name}/{self._answers}",
             index=0,
             session_seed=self._seed,

@@ -1,10 +1,14 @@
 """Forms: letters, riff by riff, and round again."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, strategies as st
+from stand import BAR, played
 
 from livevae.errors import MusicError
 from livevae.music.form import parse, place
+from livevae.perform import requests as ask
 from livevae.perform.scene import parse as scene
 from livevae.render import render
 from livevae.testing import FakeDecoder
@@ -50,3 +54,19 @@ def test_riffs_of_a_letter_are_one_walk_and_each_round_has_others() -> None:
     assert walks("form = 'AABA'") == heard != walks("form = 'AABA'", seed=6)
     assert walks("seed = 9\nform = 'AABA'") == walks("seed = 9\nform = 'AABA'", seed=6)
     assert [index for _, index in walks("")] == [*range(8)]
+
+
+def test_a_sample_of_a_voice_with_a_form_is_of_the_seed_that_it_says() -> None:
+    async def line(stand: Any) -> None:
+        submit, seen = stand.session.engine.submit, []
+        stand.session.engine.submit = lambda recipe: seen.append(recipe) or submit(recipe)
+        stand.asked(ask.Set("lead", {"form": "AABA"}))
+        told = stand.asked(ask.Sample("lead"))["seed"]
+        await stand.until(5 * BAR)  # elsewhere in the form
+        assert stand.asked(ask.Sample("lead", {"seed": told}))["seed"] == told
+        assert stand.asked(ask.Sample("lead", {"seed": 7}))["seed"] == 7
+        await stand.until(6 * BAR)
+        seeds = [recipe.seed for recipe in seen if recipe.index == 0]
+        assert (seeds.count(told), seeds.count(7)) == (2, 1)
+
+    played(line)

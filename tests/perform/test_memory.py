@@ -128,7 +128,7 @@ def key(stand, tick, pitch, *, length=400):
 def test_fours_are_traded_until_stopped_and_a_rest_is_answered_by_a_rest():
     async def line(stand):
         session = stand.session
-        session.do(ask.Set("lead", {"bars": 2}, new=True))
+        session.do(ask.Set("lead", {"bars": 2, "form": "AABA"}, new=True))
         reply = session.do(ask.Trade(1))
         assert reply.pairs == (("voice", "lead"), ("bars", 1))
         first = round(reply.beat * TICKS_PER_BEAT)
@@ -144,9 +144,8 @@ def test_fours_are_traded_until_stopped_and_a_rest_is_answered_by_a_rest():
         stand.first = first
 
     stand = perform(line, takes=lambda _: TAKES, prior="learned")
-    assert {recipe.prior for recipe in asked(stand)} == {
-        "learned"
-    }  # as that of a call, and of the voice's own riffs
+    # the prior as that of a call, and of the voice's own riffs; no answer is a riff of the voice's form
+    assert {(recipe.prior, recipe.index) for recipe in asked(stand)} == {("learned", 0)}
     calls = [recipe.call for recipe in asked(stand)]
     assert [starts(call) for call in calls] == [[(960, 60)], [(960, 62)]]
     bars = {(tick - stand.first) // BAR for tick, *_ in stand.ons()}
