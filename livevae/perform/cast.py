@@ -116,6 +116,7 @@ class Cast:
         self._hub = hub
         self._strict = strict
         self._voices: dict[str, Voice] = {}
+        self._leaving: dict[str, int] = {}  # who was taken away, and the tick until which it may still be heard
 
     def __iter__(self) -> Iterator[Voice]:
         return iter(list(self._voices.values()))
@@ -376,6 +377,16 @@ class Cast:
         """Stop a voice, at once or from `tick` on, and forget it."""
         self.end(voice, tick)
         self._voices.pop(voice.name, None)
+        now = self.clock.tick()
+        self._leaving = {name: until for name, until in self._leaving.items() if until > now}
+        if tick is not None:
+            self._leaving[voice.name] = tick
+
+    def end_leaving(self, tick: int | None = None) -> None:
+        """Stop what is still heard of voices that were taken away: at once, or from `tick` on."""
+        for name in self._leaving:
+            if name not in self._voices:
+                self.player.cancel(name, tick)
 
     async def close(self) -> None:
         """Stop all voices, and wait until they have."""

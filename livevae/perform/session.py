@@ -266,8 +266,8 @@ class Session:
             self._alarms.at(request.at, self.cast.end, voice, tick)
             if voice.name == self._trading.voice:
                 self._alarms.at(request.at, self._trading.end)
-        if not request.voice:  # also what voices play to its end that another scene has taken away
-            self._alarms.at(request.at, self.player.cancel, "", tick)
+        if not request.voice:
+            self._alarms.at(request.at, self.cast.end_leaving, tick)
         beat = self.beat if tick is None else tick / TICKS_PER_BEAT
         return Reply(pairs=(("stopped", len(stopping)),), beat=beat)
 
@@ -302,6 +302,7 @@ class Session:
         else:
             for voice in self.cast:
                 self.cast.end(voice)
+            self.cast.end_leaving()
 
     def scene(self) -> Scene:
         """What is set now, as a scene; blends and positions that glide are where they go."""

@@ -107,6 +107,35 @@ def test_a_voice_that_another_scene_does_not_have_plays_until_the_scenes_timetag
     assert_each_on_has_its_off(stand.player.sent)
 
 
+@pytest.mark.parametrize("stops_first", [True, False])
+def test_a_stop_takes_nothing_from_the_scene_of_its_moment_and_ends_whom_that_left_out(stops_first):
+    async def line(stand):
+        moment = stand.player.timeline.time_at(BAR)
+        await stand.until(BAR // 2)
+        requests = [ask.Stop(at=moment), ask.LoadScene("next", at=moment)]
+        for request in requests if stops_first else reversed(requests):
+            assert stand.do(request).ok
+        await stand.until(4 * BAR)
+
+    following = parse("tempo = 120\n[voice.other]\nchannel = 3\nbars = 1")
+    stand = played(line, SET, scenes=lambda _: following)
+    assert {tick // BAR for tick, channel, _ in stand.sent if channel == 1} == {0}
+    others = {tick // BAR for tick, channel, _ in stand.sent if channel == 3}
+    assert others == ({1, 2, 3, 4} if stops_first else set())
+
+
+def test_a_clock_that_stops_ends_what_a_scene_to_come_has_left_out():
+    async def line(stand):
+        await stand.until(BAR // 2)
+        stand.do(ask.LoadScene("next", at=stand.player.timeline.time_at(BAR)))
+        stand.session.transport(playing=False, tick=BAR / 2)
+        assert not stand.player.counters.sounding
+        await stand.until(4 * BAR)
+
+    following = parse("tempo = 120\n[voice.other]\nchannel = 3")
+    assert max(tick for tick, *_ in played(line, SET, scenes=lambda _: following).sent) <= BAR // 2
+
+
 def test_cues_are_gone_to_by_next_back_name_and_number():
     async def line(stand):
         where = lambda to: dict(stand.do(ask.GoCue(to)).pairs).get("cue")  # noqa: E731
