@@ -47,7 +47,7 @@ class Shelf:
     """The scenes that a running server may change to: those in its folder, the performer's own, and the bundled ones.
 
     A request from the network names a scene; it never names a path.
-    One thread finds scenes, another one writes them.
+    Scenes are found in whatever thread; one thread writes them.
 
     Args:
         beside: the folder of the scene file that the server was started with, where there is one.

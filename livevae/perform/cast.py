@@ -116,7 +116,9 @@ class Cast:
         self._hub = hub
         self._strict = strict
         self._voices: dict[str, Voice] = {}
-        self._leaving: dict[str, int] = {}  # who was taken away, and the tick until which it may still be heard
+        self._leaving: dict[
+            str, int
+        ] = {}  # who was taken away, and the tick until which it may still be heard
 
     def __iter__(self) -> Iterator[Voice]:
         return iter(list(self._voices.values()))

@@ -111,6 +111,7 @@ class Desk:
         self._on_disk: tuple[str, ...] = ()
         self._cards: dict[str, Mapping[str, Any]] = {}
         self._next_card = 0
+        self._saving: dict[str, Persona] = {}
         self._reading = self._looking = False
         self._looked = -LOOK_AGAIN
 
@@ -189,10 +190,9 @@ class Desk:
             case ask.PersonaTrain():
                 return self._train(request, later)
             case ask.PersonaSave(name):
-                persona = self._here(name)
-                return self._disk.do(partial(self._book.keep, persona), partial(self._kept, persona), later)
+                return self._save(self._here(name), later)
             case ask.PersonaLoad(name):
-                persona = self._book.find(name)
+                persona = self._find(name)
                 self._put(persona.name, persona)
                 return Reply(pairs=(("persona", persona.name), ("windows", _windows(persona))))
             case ask.PersonaList():
@@ -212,7 +212,7 @@ class Desk:
         """
         persona = self._book.personas.get(self._book.checked_name(name))
         if persona is None:
-            persona = self._book.find(name)
+            persona = self._find(name)
             self._book.personas.put(persona.name, persona)
         ours = model or "the model that plays here"
         if persona.model != self._book.identity(model):
@@ -248,9 +248,24 @@ class Desk:
             raise RequestError(f"there is no persona {name[:40]!r} in this session; there are: {there}")
         return persona
 
-    def _kept(self, persona: Persona, _: None) -> Reply:
-        self._looked = -LOOK_AGAIN
-        return Reply(pairs=(("persona", persona.name),))
+    def _find(self, name: str) -> Persona:
+        """A persona from disk, or one that is on its way there."""
+        return self._saving.get(self._book.checked_name(name)) or self._book.find(name)
+
+    def _save(self, persona: Persona, later: Later) -> Reply:
+        def kept(_: None) -> Reply:
+            self._looked = -LOOK_AGAIN
+            return Reply(pairs=(("persona", persona.name),))
+
+        def over(reply: Reply) -> None:
+            if self._saving.get(persona.name) is persona:
+                del self._saving[persona.name]
+            later(reply)
+
+        reply = self._disk.do(partial(self._book.keep, persona), kept, over)
+        if reply.pending:
+            self._saving[persona.name] = persona
+        return reply
 
     def _put(self, name: str, persona: Persona | None) -> None:
         self._undo.append((name, self._book.personas.put(name, persona)))
@@ -259,7 +274,8 @@ class Desk:
     def _list(self) -> Reply:
         here = self._book.personas
         pairs = [(name, f"here, {_windows(one)} windows") for name, one in here.items()]
-        pairs += [(name, "on disk") for name in self._book.names() if name not in here]
+        there = dict.fromkeys((*self._book.names(), *self._saving))
+        pairs += [(name, "on disk") for name in there if name not in here]
         pairs += [(name, "in training") for name in self._training if name not in here]
         return Reply(pairs=(("personas", len(pairs)), *pairs))
 

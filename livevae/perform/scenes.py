@@ -1,5 +1,6 @@
 """Scenes come and go: what a session does with a whole scene, and the one that it is in now."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -62,19 +63,35 @@ class Scenes:
     ) -> None:
         self._house, self._checks, self._finds, self._writes = house, checks, finds, writes
         self.title = self._mqtt = ""
+        self._writing: Counter[str] = Counter()
+        self._closed = False
+
+    def close(self) -> None:
+        """A scene that waits for the disk is not loaded any more."""
+        self._closed = True
 
     def do(self, request: ask.LoadScene | ask.WriteScene, later: Later) -> Reply:
-        """Answer a request; whether a scene could be written is for `later`.
+        """Answer a request; whether a scene could be written is for `later`, and one that is read behind it.
 
         Raises:
             LivevaeError: it cannot be done; nothing was changed.
         """
-        return self._load(request) if isinstance(request, ask.LoadScene) else self._write(request, later)
+        if isinstance(request, ask.LoadScene):
+            return self._load(request, later)
+        return self._write(request, later)
 
-    def _load(self, request: ask.LoadScene) -> Reply:
+    def _load(self, request: ask.LoadScene, later: Later) -> Reply:
         if self._finds is None:
             raise RequestError("this session has no scenes to load")
-        scene = self._finds(request.name)
+        if self._writing[_stem(request.name)]:
+            return self._house.disk.do(
+                partial(self._finds, request.name), partial(self._loaded, request), later
+            )
+        return self._loaded(request, self._finds(request.name))
+
+    def _loaded(self, request: ask.LoadScene, scene: Scene) -> Reply:
+        if self._closed:
+            raise RequestError("the server ends: no scene is loaded any more")
         first = self.load(scene, at=request.at)
         self._house.hub.log(
             "scene", f"{scene.title or request.name}: {', '.join(scene.voices) or 'no voice'}"
@@ -91,7 +108,13 @@ class Scenes:
             self._house.hub.log("scene", f"{name} is written to {where}")
             return Reply(pairs=(("scene", name), ("file", where)), beat=beat)
 
-        return self._house.disk.do(partial(self._writes, name, text, request.replace), written, later)
+        def over(reply: Reply) -> None:
+            self._writing[_stem(name)] -= 1
+            later(reply)
+
+        reply = self._house.disk.do(partial(self._writes, name, text, request.replace), written, over)
+        self._writing[_stem(name)] += reply.pending
+        return reply
 
     def now(self) -> Scene:
         """What is set now, as a scene; blends and positions that glide are where they go."""
@@ -157,3 +180,7 @@ class Scenes:
             elif not planned.play and voice.playing:
                 house.cast.end(voice, house.clock.future_tick(at))
         return min(starts) / TICKS_PER_BEAT if starts else house.clock.tick() / TICKS_PER_BEAT
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".toml")

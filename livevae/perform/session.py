@@ -44,9 +44,6 @@ PUT_OFF = (
 """Requests that wait for their timetag as a whole, and are answered once more then. Others know what to do ahead of it;
 questions, taps and panic wait for nothing."""
 
-READS = (ask.LoadScene, ask.PersonaLoad, ask.PersonaList)
-"""Requests that read what others write: they wait until all is written that was asked for before."""
-
 
 class Session:
     """Settings of all voices, and the voices that play. Lives on one event loop; not thread-safe.
@@ -173,11 +170,6 @@ class Session:
         if isinstance(request, PUT_OFF) and self.clock.future_tick(request.at) is not None:
             self._alarms.when(request.at, self._due, replace(request, at=None), later)
             return Reply(pairs=(("waits", 1),), beat=self.clock.beat_at(request.at))
-        if isinstance(request, READS) and self.disk.waiting:
-            return self.disk.do(lambda: None, lambda _: self._now(request, later), later)
-        return self._now(request, later)
-
-    def _now(self, request: Request, later: Later) -> Reply:
         match request:
             case ask.Ping():
                 return Reply(
@@ -404,6 +396,8 @@ class Session:
         Raises:
             BaseException: the first fault of a voice, when the session is strict.
         """
+        self._alarms.clear()
+        self._scenes.close()
         await self.reporter.close()
         await self.cues.close()
         self._trading.end()

@@ -170,6 +170,34 @@ def test_a_folder_of_personas_that_hangs_holds_nothing_up() -> None:
     perform(line, book, Disk(writer))
 
 
+def test_a_persona_that_is_being_saved_can_be_taken_from_there() -> None:
+    free, writer, book = threading.Event(), Writer("test"), FakeBook()
+
+    def keep(kept: Persona) -> None:
+        assert free.wait(60)
+        book.disk[kept.name] = kept
+
+    book.keep = keep  # type: ignore[method-assign]
+
+    async def line(stand: Stand) -> None:
+        answers: list[ask.Reply] = []
+        book.personas.put("eve", persona("eve"))
+        assert stand.do(ask.PersonaSave("eve"), answers.append).pending
+        assert stand.do(ask.PersonaRemove("eve")).ok
+        assert ("eve", "on disk") in stand.do(ask.PersonaList()).pairs
+        assert stand.do(ask.Blend("lead", (("eve", 1.0),), 0.0)).ok
+        assert stand.do(ask.PersonaRemove("eve")).ok
+        assert stand.do(ask.PersonaLoad("eve")).ok
+        assert answers == []
+        free.set()
+        assert writer.close()
+        await asyncio.sleep(0.1)
+        assert [answer.ok for answer in answers] == [True]
+        assert "eve" in book.disk
+
+    perform(line, book, Disk(writer))
+
+
 def test_a_blend_in_the_future_waits_for_its_timetag() -> None:
     async def line(stand: Stand) -> None:
         stand.do(ask.Play("lead"))

@@ -34,7 +34,7 @@ class SlowDisk:
         return f"/scenes/{name}.toml"
 
     def find(self, name):
-        return parse(dict(self.written)[name], name)
+        return parse(dict(self.written)[name.removesuffix(".toml")], name)
 
 
 async def settled(disk, writer):
@@ -109,6 +109,52 @@ def test_a_scene_that_is_loaded_right_after_it_was_written_is_that_scene():
         await settled(disk, writer)
         assert [dict(answer.pairs)["scene"] for answer in answers] == ["evening", "evening"]
         assert stand.session.cast["lead"].settings.transpose == 3
+
+    played_on(line)
+
+
+def test_another_scene_is_loaded_at_once_and_what_is_set_after_it_stays():
+    """It waited for the disk, and then undid what had been set meanwhile."""
+
+    async def line(stand, disk, writer):
+        disk.written.append(("other", "tempo = 120\n[voice.lead]\ntranspose = 5"))
+        assert stand.do(ask.WriteScene("evening")).pending
+        stand.asked(ask.LoadScene("other"))
+        stand.asked(ask.Set("lead", {"transpose": 7}))
+        await settled(disk, writer)
+        assert stand.session.cast["lead"].settings.transpose == 7
+
+    played_on(line)
+
+
+def test_a_load_between_two_saves_is_of_the_first_of_them():
+    async def line(stand, disk, writer):
+        answers = []
+        for transpose in (3, 5):
+            stand.asked(ask.Set("lead", {"transpose": transpose}))
+            stand.do(ask.WriteScene("evening", replace=True), answers.append)
+            if transpose == 3:
+                assert stand.do(ask.LoadScene("evening.toml"), answers.append).pending
+        await settled(disk, writer)
+        assert len(answers) == 3
+        assert stand.session.cast["lead"].settings.transpose == 3
+
+    played_on(line)
+
+
+def test_a_server_that_ends_loads_no_scene_and_does_nothing_that_was_for_later():
+    async def line(stand, disk, writer):
+        answers = []
+        await stand.until(BAR)
+        stand.do(ask.WriteScene("evening"), answers.append)
+        stand.do(ask.LoadScene("evening"), answers.append)
+        stand.do(ask.Undo(at=asyncio.get_running_loop().time() + 0.5), answers.append)
+        await stand.session.close()
+        await settled(disk, writer)
+        await asyncio.sleep(1)
+        assert [answer.ok for answer in answers] == [True, False]
+        assert "the server ends" in answers[1].text
+        assert not any(voice.playing for voice in stand.session.cast)
 
     played_on(line)
 
