@@ -134,13 +134,7 @@ async def work(address: Address, ca: Path | None, models: "Models", say: Callabl
     if book is None:
         raise LivevaeError("a worker needs to know its models' identities")
     ours = await asyncio.to_thread(_fingerprints, models)
-
-    def load(name: str) -> Decoder:
-        if models.fingerprint is None or models.fingerprint(name) != ours[name]:
-            raise LivevaeError(f"{name or models.title} is another one than when this worker began")
-        return models.load(name)
-
-    engine = Engine(load)
+    engine = Engine(unchanged(models, ours))
     # of two that are the same the first, which is the default one
     found = {one.digest: name for name, one in reversed(ours.items())}
     known = book.personas
@@ -171,6 +165,22 @@ def speaking(known: Mapping[str, Fingerprint]) -> Callable[[str], str]:
         return found.digest if found is not None and found.identity else ""
 
     return words
+
+
+def unchanged(models: "Models", ours: Mapping[str, Fingerprint]) -> Callable[[str], Decoder]:
+    """Loads models of which fingerprints are known by the names that they are loaded by, as long as they are those.
+
+    What it gives raises a LivevaeError for a model that is another one by now.
+    """
+
+    def load(name: str) -> Decoder:
+        decoder = models.load(name)
+        # looked at afterwards: a file may have been replaced just before it was read
+        if models.fingerprint is None or models.fingerprint(name) != ours.get(name):
+            raise LivevaeError(f"{name or models.title} is another one than when this worker began")
+        return decoder
+
+    return load
 
 
 def _fingerprints(models: "Models") -> dict[str, Fingerprint]:

@@ -6,12 +6,13 @@ import threading
 import pytest
 
 from livevae.edges.mqtt.workers import naming
-from livevae.ensemble import speaking
-from livevae.errors import ModelError
+from livevae.ensemble import speaking, unchanged
+from livevae.errors import LivevaeError, ModelError
 from livevae.latent.recipe import Recipe
 from livevae.models.fingerprint import Fingerprint
 from livevae.perform.engine import Engine
 from livevae.played_models import PlayedModels
+from livevae.server import Models
 from livevae.testing import FakeDecoder, fake_riff
 
 pytestmark = pytest.mark.asyncio
@@ -61,3 +62,23 @@ async def test_other_machines_answer_for_the_very_decoder_and_never_for_a_model_
     assert words("") == Fingerprint("a copy", "z", "w").digest
     assert words("mine") not in ("", words(""))
     assert words("steps") == words("nothing") == ""
+
+
+async def test_a_worker_decodes_with_nothing_that_took_its_models_place_even_while_it_was_loaded():
+    here = {"": ONE}
+
+    def load(name):
+        if name == "replaced while it is read":
+            here[name] = Fingerprint("small", "z", "another")
+        return FakeDecoder()
+
+    load_ours = unchanged(
+        Models(load, lambda _: True, "small on cpu", fingerprint=here.__getitem__),
+        {"": ONE, "replaced while it is read": ONE},
+    )
+    here["replaced while it is read"] = ONE
+    assert isinstance(load_ours(""), FakeDecoder)
+    for name, words in (("", "small on cpu"), ("replaced while it is read", "replaced while it is read")):
+        here[""] = Fingerprint("small", "z", "later")
+        with pytest.raises(LivevaeError, match=f"{words} is another one than when this worker began"):
+            load_ours(name)

@@ -29,7 +29,7 @@ U = "u"
 """A persona in the u of its model's learned prior: riffs' crossings and a Gaussian, of what the base is drawn from."""
 
 CROSSINGS = "crossings"
-"""The parameters of a persona in u of many riffs that are points between two of them."""
+"""The parameters of a persona in u of many riffs that are points of their own: each crosses two or more of them."""
 
 DRAW = "draw"
 """The parameter of a persona with crossings that says its own sharpness and looseness."""
@@ -46,6 +46,7 @@ Of personas that do not say it themselves, as the looseness.
 """
 
 SHARPEST = 1000.0
+"""The most that a persona may say."""
 
 LOOSENESS = 0.1
 """Deviation around a crossing, as a share of the riffs' own."""
@@ -76,9 +77,9 @@ class Persona:
 
     A MidiMe turns a few dimensions of its own into z. The Gaussian moves the base model's own u: `map.weight`
     [dim, dim] has its principal directions as rows, longest first, each as long as the deviation along it, and
-    `map.bias` [dim] is its mean. Of many riffs there are `crossings` [count, k] too: points between two riffs each, as
-    distances from the mean along the first k of those directions; the base model's u chooses among them, and
-    `draw` [2] says how sharply and how loosely, where it is not as `SHARPNESS` and `LOOSENESS` say.
+    `map.bias` [dim] is its mean. Of many riffs there are `crossings` [count, k] too: new riffs that were made of them,
+    or points between two, as distances from the mean along the first k of those directions; the base model's u chooses
+    among them, and `draw` [2] says how sharply and how loosely, where it is not as `SHARPNESS` and `LOOSENESS` say.
 
     Attributes:
         name: what the performer calls it.

@@ -74,8 +74,7 @@ def differences(there: Fingerprint, here: Fingerprint) -> str:
 
 
 def _digest_of(path: Path) -> str:
-    facts = path.stat()
-    return _digest(path, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
+    return _digest(path, checkpoint_files.facts(path))
 
 
 @lru_cache(maxsize=256)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from livevae.models import families
 from livevae.models.checkpoints import shelf, step_files
+from livevae.models.checkpoints.files import facts
 from livevae.models.checkpoints.step_files import StepFile
 from livevae.models.families import Part, StepDecoder, StepModel
 from livevae.models.foreign import magenta_rnn
@@ -55,11 +56,11 @@ def takes(name: str) -> tuple[str, ...]:
         ModelError: there is no such model, or its checkpoint is broken.
     """
     path = shelf.find(name)
-    return _takes(path, path.stat().st_mtime_ns)
+    return _takes(path, facts(path))
 
 
 @lru_cache(maxsize=256)
-def _takes(path: Path, _: int) -> tuple[str, ...]:
+def _takes(path: Path, _: tuple[int, ...]) -> tuple[str, ...]:
     if not step_files.is_one(path):
         return ()
     held = step_files.describe(path)

@@ -1,5 +1,7 @@
 """What a model's riffs depend on is told by a digest of it, and said in words where it differs."""
 
+import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ from livevae.errors import ModelError
 from livevae.latent.attributes import Directions
 from livevae.models.checkpoints import files, shelf
 from livevae.models.fingerprint import Fingerprint, differences, fingerprint
-from livevae.models.musicvae import directions
+from livevae.models.musicvae import directions, prior as priors
 
 
 @pytest.fixture
@@ -68,6 +70,27 @@ def test_what_belongs_to_a_model_is_told_apart(home):
     assert differences(ours, other) == f"other directions of {shelf.DEFAULT}"
     without = replace(ours, prior="")
     assert differences(without, other) == f"another learned prior and other directions of {shelf.DEFAULT}"
+
+
+def test_a_prior_that_takes_anothers_place_is_another_whatever_its_files_time_is(home):
+    ours = fingerprint("")
+    tensors, held = priors.KIND.read(priors.KIND.find(ours.identity), ours.identity)
+    place = priors.KIND.place(ours.identity)
+    place.parent.mkdir()
+    found = []
+    for much in (1.0, 1.01):
+        priors.save(
+            place, tensors | {"spread": tensors["spread"] * much}, json.loads(held["about"]), ours.identity
+        )
+        os.utime(place, ns=(1, 1))
+        found.append(fingerprint("").prior)
+    assert found[0] == ours.prior != found[1]
+
+
+def test_what_goes_while_it_is_looked_at_is_said(home, monkeypatch):
+    monkeypatch.setattr(type(directions.KIND), "find", lambda *_: home / "gone.safetensors")
+    with pytest.raises(ModelError, match=r"gone\.safetensors cannot be read: No such file"):
+        fingerprint("")
 
 
 def test_a_model_that_goes_on_step_by_step_has_weights_alone():

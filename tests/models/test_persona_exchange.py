@@ -141,6 +141,11 @@ def test_how_it_draws_comes_back_from_its_file_and_nonsense_is_refused(tmp_path:
     save_file(held, path, said | {"format": "livevae persona 3"})
     with pytest.raises(ModelError, match="does not hold a persona's parameters"):
         persona_files.read(path)
+    save_file(held, path, said | {"format": "livevae persona 5"})
+    with pytest.raises(
+        ModelError, match=r"its format is 'livevae persona 5', expected one of .*, livevae persona 4$"
+    ):
+        persona_files.read(path)
 
 
 def test_training_makes_a_melody_persona_of_exchanged_riffs(

@@ -161,6 +161,19 @@ def check(config: Config, tensors: Mapping[str, NDArray[Any]], origin: str) -> N
             raise ModelError(f"{origin}: {name} holds values that are not finite")
 
 
+def facts(path: Path) -> tuple[int, ...]:
+    """What tells a file from one that takes its place: inode, time of its last change in ns, bytes.
+
+    Raises:
+        ModelError: there is none.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def opened(path: Path) -> Any:
     """A safetensors file, open.
 

@@ -15,6 +15,7 @@ from livevae.children import environment
 from livevae.errors import ModelError
 from livevae.latent.personas import Persona, Personas
 from livevae.models.checkpoints import shelf
+from livevae.models.checkpoints.files import facts
 from livevae.models.checkpoints.identity import identity_at
 from livevae.models.midime import files as persona_files, fitting
 from livevae.models.musicvae import directions, prior as priors
@@ -35,7 +36,7 @@ class PersonaBook:
         """A book for a server whose default model is `default`."""
         self.personas = Personas()
         self._default = default
-        self._identities: dict[tuple[Path, int], str] = {}
+        self._identities: dict[tuple[Path, tuple[int, ...]], str] = {}
         self._attributes: dict[str, tuple[str, ...]] = {}
         whole_files.sweep(persona_files.folder())
         whole_files.sweep_workshops()
@@ -47,7 +48,7 @@ class PersonaBook:
             ModelError: there is none.
         """
         path = shelf.find(model or self._default)
-        key = (path, path.stat().st_mtime_ns)
+        key = (path, facts(path))
         if key not in self._identities:
             self._identities[key] = identity_at(path)
         return self._identities[key]

@@ -33,6 +33,8 @@ FORMAT_CROSSED = "livevae persona 3"
 FORMAT_DRAW = "livevae persona 4"
 """Of those that say how sharply and how loosely these are drawn."""
 
+FORMATS = (FORMAT, FORMAT_U, FORMAT_CROSSED, FORMAT_DRAW)
+
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -307,9 +309,11 @@ def _opened(path: Path) -> Any:
 
 
 def _card(path: Path, held: Mapping[str, str]) -> Card:
-    if (found := held.get("format")) not in (FORMAT, FORMAT_U, FORMAT_CROSSED, FORMAT_DRAW):
+    if (found := held.get("format")) not in FORMATS:
         version = f"its format is {found[:40]!r}" if found else "it says no format"
-        raise ModelError(f"{path.name} is not a persona of this version: {version}, expected {FORMAT!r}")
+        raise ModelError(
+            f"{path.name} is not a persona of this version: {version}, expected one of {', '.join(FORMATS)}"
+        )
     text = held.get("about", "{}")
     try:
         about = json_value(text) if len(text) <= MOST_ABOUT else None

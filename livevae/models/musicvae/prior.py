@@ -21,6 +21,7 @@ from livevae.errors import LimitError, ModelError
 from livevae.latent.personas import MAX_DIM
 from livevae.latent.vectors import Vector
 from livevae.models.checkpoints.attached import Attached
+from livevae.models.checkpoints.files import facts
 from livevae.models.products import Floats
 
 KIND = Attached("priors", "livevae prior 1", 64 << 20)
@@ -210,11 +211,11 @@ def digest_of(identity: str) -> str:
         ModelError: its file is broken.
     """
     path = KIND.find(identity)
-    return "" if path is None else _digest(path, path.stat().st_mtime_ns, identity)
+    return "" if path is None else _digest(path, facts(path), identity)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: Path, _time: int, identity: str) -> str:
+def _digest(path: Path, _: tuple[int, ...], identity: str) -> str:
     return read(path, identity).digest
 
 
