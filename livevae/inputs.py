@@ -56,7 +56,7 @@ MOST = 2**30
 """Characters of packets and MIDI in a whole log. A night of a thousand requests an hour has 2 MB."""
 
 MOST_EARLY = 10_000
-"""Inputs that are kept for a log before it has a head, while the first downbeat waits."""
+"""Packets and MIDI messages that are kept for a log before it has a head, while the first downbeat waits."""
 
 RATE, BURST = 262_144.0, 16 * 2.0**20
 """Characters a second of packets and MIDI, and at once: two thousand requests a second."""
@@ -396,10 +396,12 @@ class LogWriter:
             seed, zero, wall, timing.lead, timing.lookahead, timeline.bpm, ports, prior, set_makes=False
         )
         self._writer.submit(partial(self._do, self._empty))
+        left, self._left = self._left, 0
         self._write(head)
         early, self._early = self._early or [], None
         for item in early:
             self._write(item)
+        self._left += left
 
     def came(self, kind: str, data: bytes = b"", when: float | None = None) -> None:
         """Something came in now."""
@@ -407,8 +409,10 @@ class LogWriter:
         item = Input(self._clock() - self._begun, kind, data, own_time)
         if self._early is None:
             self._write(item)
-        elif len(self._early) < MOST_EARLY:
+        elif kind not in FLOODING or len(self._early) < MOST_EARLY:
             self._early.append(item)
+        else:
+            self._leave_out()
 
     def model(self, called: str, found: Fingerprint) -> None:
         """A model plays from now on."""
@@ -466,14 +470,17 @@ class LogWriter:
             return
         line = line_of(item)
         if isinstance(item, Input) and item.kind in FLOODING and not self._has_room(len(line)):
-            if not self._left:
-                logger.warning("--log: more comes in than the log takes, and some of it is left out")
-            self._left += 1
+            self._leave_out()
             return
         if self._left:
             count, self._left = self._left, 0
             self._line(line_of(Input(self._clock() - self._begun, "left", str(count).encode())))
         self._line(line)
+
+    def _leave_out(self) -> None:
+        if not self._left:
+            logger.warning("--log: more comes in than the log takes, and some of it is left out")
+        self._left += 1
 
     def _has_room(self, size: int) -> bool:
         waiting = self._queued - self._written + size

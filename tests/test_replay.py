@@ -355,6 +355,21 @@ def test_what_comes_before_a_log_has_its_head_goes_after_it(tmp_path):
     assert [(round(one.time, 6), one.data) for one in log.inputs] == [(0.2, b"/a"), (1.0, b"/b"), (1.0, b"")]
 
 
+def test_a_flood_before_the_head_is_counted_and_costs_the_log_nothing_of_ours(tmp_path, monkeypatch, caplog):
+    """It was left out without a word, and so were the models that play."""
+    monkeypatch.setattr("livevae.inputs.MOST_EARLY", 3)
+    writer = LogWriter(tmp_path / "night.log", lambda: 5.0)
+    for _ in range(5):
+        writer.request(b"/a")
+    writer.model("", OURS)
+    writer.head(3, Timing(0.3, 0.05), Timeline(0, 6.5, 97.0), PORTS)
+    writer.close()
+    log = load(tmp_path / "night.log")
+    assert [item.kind for item in log.inputs] == ["osc", "osc", "osc", "model", "left", "end"]
+    assert log.left_out == 2
+    assert "left out" in caplog.text
+
+
 @pytest.mark.parametrize(("makes", "played"), [(True, True), (False, False)])
 def test_a_log_from_before_new_makes_the_voices_that_it_sets(makes, played):
     script = ((0.5, osc("/livevae/set", "late", "port", "drums")), (0.5, osc("/livevae/play", "late")))
