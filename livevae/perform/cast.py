@@ -398,13 +398,13 @@ class Cast:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def first(self, tick: float, settings: VoiceSettings) -> int:
-        """The first grid point at or after `tick` for which a riff can be ready.
+        """The first grid point from tick 0 on that is at or after `tick`, and for which a riff can be ready.
 
         A tick that is a hair past a grid point means that point: clocks of two programs never quite agree.
         """
         grid = voices.grid(settings)
         slack = SLACK / self.clock.timeline.seconds_per_tick if grid > 1 else 0.0
-        return next_grid(max(tick - slack, self._soonest()), grid)
+        return next_grid(max(0.0, tick - slack, self._soonest()), grid)
 
     def _soonest(self) -> float:
         """The first tick for which a riff that is asked for now can be ready."""

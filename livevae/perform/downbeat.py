@@ -21,8 +21,7 @@ SPARE = 0.03
 async def settled(session: Session, first: float, begin: Callable[[float], object]) -> Timeline:
     """Wait until each voice that plays has its first riff, and put the downbeat off for as long as that takes.
 
-    A clock that others lead is left as it is, and so is a timeline that somebody has changed meanwhile. A voice off
-    the grid may begin before the downbeat, which is then where it is.
+    A clock that others lead is left as it is, and so is a timeline that somebody has changed meanwhile.
 
     Args:
         session: which has loaded its scene, and plays nothing yet.

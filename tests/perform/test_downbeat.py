@@ -28,18 +28,20 @@ class Night:
     Attributes:
         line: what the downbeat settled on.
         waited: seconds until it did.
+        starts: the tick on which each voice's first riff begins.
         firsts: the tick and second of each channel's first note.
         late: riffs that were counted as late, by voice.
     """
 
-    def __init__(self, seconds, scene=SCENE, meanwhile=lambda _: None, hold=True):
+    def __init__(self, seconds, scene=SCENE, meanwhile=lambda _: None, hold=True, prelude=PRELUDE):
         self._seconds, self._scene, self._meanwhile, self._hold = seconds, parse(scene), meanwhile, hold
+        self._prelude = prelude
         with virtual_time() as loop:
             loop.run_until_complete(self._play(loop))
 
     async def _play(self, loop):
         tempo = self._scene.tempo
-        player = LocalPlayer(timeline=Timeline(0, PRELUDE, tempo))
+        player = LocalPlayer(timeline=Timeline(0, self._prelude, tempo))
         session = Session(
             player,
             SlowEngine(FakeDecoder(), self._seconds),
@@ -57,6 +59,8 @@ class Night:
                 session, first, lambda zero: player._do(SetTimeline(Timeline(0, zero, tempo)))
             )
         self.waited = loop.time()
+        await asyncio.sleep(self._prelude)
+        self.starts = {event.voice: event.start for event in reversed(session.cast.standing)}
         await asyncio.sleep(12)
         self.late = {voice.name: voice.late for voice in session.snapshot().voices}
         self.playing = {voice.name: voice.playing for voice in session.snapshot().voices}
@@ -134,10 +138,17 @@ def test_who_changes_the_time_meanwhile_has_the_last_word(request_):
     assert night.waited < 0.05
 
 
-def test_a_voice_off_the_grid_begins_before_the_downbeat_which_waits_for_nobody_then():
-    scene = "tempo = 120\n[voice.a]\nquantum = 0\n[voice.b]\nchannel = 2"
-    night = Night(lambda recipe: 0.8 if recipe.index == 0 else 0.02, scene)
-    assert night.line == Timeline(0, PRELUDE, 120)
+@pytest.mark.parametrize("quantum", [0, 0.5, 1, 4])
+@pytest.mark.parametrize("prelude", [PRELUDE, 0.9])
+def test_no_voice_begins_before_the_downbeat_whatever_its_grid_and_however_long_the_first_riffs_have(
+    quantum, prelude
+):
+    """At 120 bpm 0.9 s have a beat: such a voice began on beat -1, played two beats' notes at once, and stayed off."""
+    scene = f"tempo = 120\n[voice.a]\nquantum = {quantum}\n[voice.b]\nchannel = 2"
+    night = Night(lambda _: 0.02, scene, prelude=prelude)
+    assert night.line == Timeline(0, prelude, 120)
+    assert night.starts == {"a": 0, "b": 0}
+    assert night.late == {"a": 0, "b": 0}
 
 
 def test_a_scene_without_a_voice_waits_for_nothing():
