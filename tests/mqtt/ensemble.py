@@ -104,7 +104,8 @@ def _stage(
 ) -> Stage:
     player = LocalPlayer(bpm)
     engine = more.pop("engine", None) or Engine(lambda _: FakeDecoder(), inline=True)
-    session = Session(player, engine, clocks=why_not(ensemble=True), strict=True, scenes=scenes)
+    clocks = why_not(ensemble=True)
+    session = Session(player, engine, clocks=clocks, strict=True, scenes=scenes, writes=lambda name, *_: name)
     says = [] if says is None else says
     follow = more.pop("follow", True)
     room = Room(

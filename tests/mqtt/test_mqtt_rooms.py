@@ -117,7 +117,7 @@ def test_a_command_that_comes_twice_is_done_once_and_answered_twice() -> None:
 def test_a_command_that_waits_for_the_disk_is_answered_when_it_is_done_and_then_again() -> None:
     async def play() -> None:
         broker = FakeBroker()
-        bass = stage(broker, "bass", scene=SILENT, scenes=lambda _: SILENT)
+        bass = stage(broker, "bass", scene=SILENT)
         free, writer = threading.Event(), Writer("test")
         bass.session.disk = Disk(writer)
         bass.session.disk.do(free.wait, lambda _: PENDING, lambda _: None)
@@ -126,17 +126,17 @@ def test_a_command_that_waits_for_the_disk_is_answered_when_it_is_done_and_then_
             sent = [data for topic, data in bass.connection.sent if topic.endswith("/reply/desk")]
             return [json.loads(data) for data in sent]
 
-        def load() -> None:
-            send(broker, "bass", address="/livevae/scene", name="quiet", id=7, reply="desk")
+        def save() -> None:
+            send(broker, "bass", address="/livevae/scene/write", name="quiet", id=7, reply="desk")
 
-        load()
-        load()
+        save()
+        save()
         await asyncio.sleep(10)
         assert replies() == []
         free.set()
         assert writer.close()
         await asyncio.sleep(1)
-        load()
+        save()
         await asyncio.sleep(1)
         first, again = replies()
         assert first == again
