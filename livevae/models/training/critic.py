@@ -15,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from livevae.music import drums
 
 EAR_STEPS, EAR_BATCH, EAR_RATE = 4000, 128, 2e-3
+"""How an ear is trained: steps, windows in each, and the learning rate at first, which falls along a cosine."""
 
 RATE = 5e-4
 """The critic's learning rate."""
@@ -77,13 +78,16 @@ class Critic(nn.Module):
         self.loss = torch.optim.Adam(self.judge.parameters(), RATE, betas=(0.0, 0.99))
 
     def heard(self, x: Tensor) -> Tensor:
-        """What it judges: each drum on each step, whether anything is struck on it, the directions."""
+        """What it judges: each drum on each step, whether anything is struck on it, the directions.
+
+        Directions `[N, dim]` to `[N, steps * drums + steps + dim]`.
+        """
         hits = torch.sigmoid(self.hears(x))
         silent = (1 - hits.view(len(x), -1, len(drums.NAMES))).prod(2)
         return torch.cat([2 * hits - 0.25, 0.5 - 2 * silent, x], 1)
 
     def learn(self, music: Tensor, samples: Tensor) -> None:
-        """One step of its own, on what it heard of music and of samples."""
+        """One step of its own, on what it `heard` of music and of samples, `[N, ...]` each."""
         music = music.detach().requires_grad_()
         found = self.judge(music)
         (slope,) = torch.autograd.grad(found.sum(), music, create_graph=True)
@@ -94,5 +98,5 @@ class Critic(nn.Module):
         self.loss.step()
 
     def told_apart(self, samples: Tensor) -> Tensor:
-        """How sure it is that what it heard is samples; the flow is to make this small."""
+        """How sure it is that what it `heard` is samples, a mean; the flow is to make this small."""
         return F.softplus(-self.judge(samples)).mean()

@@ -245,17 +245,7 @@ def train(
     def hear(these: Tensor) -> Tensor:
         return draw(these, mu, sigma, chance)
 
-    critic = None
-    if options.critic:
-        if len(train_windows) > options.encodings:
-            raise ModelError(
-                f"a critic knows {options.encodings:,} windows at most: here are {len(train_windows):,}"
-            )
-        if held.own != len(train_windows):
-            raise ModelError(f"{run} was begun with other windows: take a new folder for these")
-        hears = _ear(run / "ear.safetensors", options.dim, train_windows, hear, chance, show)
-        critic = Critic(hears, options.dim, model.config.steps)
-
+    critic = _critic(train_windows, held.own, run, options, hear, chance, show) if options.critic else None
     step, seconds, best = 0, 0.0, float("inf")
     kept = average.tensors()
     state = run / "state.safetensors"
@@ -350,6 +340,37 @@ def _encoded(
     with replacing(path) as part, part.open("wb") as file:
         np.savez(file, mu=held.mu, sigma=held.sigma, own=np.array(held.own))
     return held
+
+
+def _critic(
+    windows: NDArray[Any],
+    known: int,
+    run: Path,
+    options: Options,
+    hear: Callable[[Tensor], Tensor],
+    chance: torch.Generator,
+    show: Callable[[str, float], object],
+) -> Critic:
+    """A critic whose ear heard all of some windows.
+
+    Args:
+        windows: tokens `[N, steps]`.
+        known: how many of the run's encodings are of windows as they were played.
+        run: its folder keeps the ear.
+        options: of the run.
+        hear: directions `[n, dim]` of draws of the posteriors of those windows, by their numbers `[n]`.
+        chance: which windows come when.
+        show: what happens, and how much of it is done (0 to 1).
+
+    Raises:
+        ModelError: windows that the run does not know, or an ear of other directions.
+    """
+    if len(windows) > options.encodings:
+        raise ModelError(f"a critic knows {options.encodings:,} windows at most: here are {len(windows):,}")
+    if known != len(windows):
+        raise ModelError(f"{run} was begun with other windows: take a new folder for these")
+    hears = _ear(run / "ear.safetensors", options.dim, windows, hear, chance, show)
+    return Critic(hears, options.dim, windows.shape[1])
 
 
 def _ear(
