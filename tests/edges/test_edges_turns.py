@@ -10,6 +10,8 @@ from livevae.edges.osc.limits import (
     FAR_BURST,
     FAR_BYTES,
     FAR_FACTOR,
+    LOCAL_BURST,
+    SOURCES,
     Limits,
     is_allowed,
     is_local,
@@ -294,6 +296,22 @@ def test_who_is_known_is_answered_beside_any_number_of_false_sources(how):
         return sum(addr == THERE for _, addr in edge.sent[before:])
 
     assert under_virtual_time(run) == (how != "stranger")
+
+
+def test_who_knows_the_secret_is_not_forgotten_for_sources_that_do_not():
+    """After 64 false ones it was a stranger again, and had its turn among them."""
+    limits = Limits(0.0)
+    limits.came(THERE, 0, 0.0, known=True)
+    for number in range(10 * SOURCES):
+        limits.came(elsewhere(number), 20, 0.0)
+        limits.error(elsewhere(number), 0.0)
+    assert limits.knows(THERE)
+    assert limits.answer(THERE, int(10 * FAR_BURST), 0.0)
+    assert not limits.answer(THERE, int(LOCAL_BURST), 0.0)
+    for number in range(SOURCES):
+        limits.came(elsewhere(number), 0, 0.0, known=True)
+    assert not limits.knows(THERE)  # however many know it, few are remembered
+    assert len(limits) <= 2 * SOURCES
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 500), st.integers(1, 3000)), max_size=60))

@@ -22,7 +22,8 @@ ALL_ERRORS_PER_SECOND = 100.0
 """Error replies a second to all sources together: a flood can claim a new source with every packet."""
 
 SOURCES = 64
-"""How many sources are remembered; the one that came longest ago is forgotten first."""
+"""How many sources are remembered, of those that know the secret and of others; the one that came longest ago is
+forgotten first."""
 
 LOCAL_BYTES, LOCAL_BURST = 4_000_000.0, 1_000_000.0
 """Bytes of answers a second, and at once, to a program on this machine, or to one that knows the secret."""
@@ -83,10 +84,10 @@ class Limits:
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._errors = full(ALL_ERRORS_PER_SECOND, ALL_ERRORS_PER_SECOND, now)
         self._far = full(ALL_FAR_BYTES, ALL_FAR_BURST, now)
-        self._known: set[str] = set()
+        self._known: OrderedDict[str, _Source] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._sources)
+        return len(self._sources) + len(self._known)
 
     def came(self, addr: Addr, size: int, now: float, *, known: bool = False) -> None:
         """A packet of `size` bytes came; from a source that knows the secret, where `known`."""
@@ -94,14 +95,14 @@ class Limits:
             return
         key = _key(addr)
         if known and key not in self._known:
-            self._known.add(key)
             self._sources.pop(key, None)
+            _keep(self._known, key, _made(LOCAL_BYTES, LOCAL_BURST, now))
         self._source(addr, now).answers.fill(now, FAR_FACTOR * size)
         self._far.fill(now, FAR_FACTOR * size)
 
     def knows(self, addr: Addr) -> bool:
         """Whether a source has shown that it knows the secret."""
-        return bool(self._known) and _key(addr) in self._known
+        return bool(self._known) and _key(addr) in self._known  # without a secret no address is looked at
 
     def error(self, addr: Addr, now: float) -> bool:
         """Whether an error may be answered now; counted as held back where not."""
@@ -128,16 +129,26 @@ class Limits:
 
     def _source(self, addr: Addr, now: float) -> _Source:
         key = _key(addr)
+        if (source := self._known.pop(key, None)) is not None:
+            return _keep(self._known, key, source)
         source = self._sources.pop(key, None)
         if source is None:
-            trusted = is_local(addr) or key in self._known
-            rate, burst = (LOCAL_BYTES, LOCAL_BURST) if trusted else (FAR_BYTES, FAR_BURST)
-            source = _Source(full(ERRORS_PER_SECOND, ERROR_BURST, now), full(rate, burst, now))
-        self._sources[key] = source
-        if len(self._sources) > SOURCES:
-            oldest, _ = self._sources.popitem(last=False)
-            self._known.discard(oldest)
-        return source
+            local = is_local(addr)
+            source = _made(LOCAL_BYTES if local else FAR_BYTES, LOCAL_BURST if local else FAR_BURST, now)
+        return _keep(self._sources, key, source)
+
+
+def _made(rate: float, burst: float, now: float) -> _Source:
+    """A source that has asked nothing yet, and may be sent `rate` bytes a second, and `burst` at once."""
+    return _Source(full(ERRORS_PER_SECOND, ERROR_BURST, now), full(rate, burst, now))
+
+
+def _keep(sources: OrderedDict[str, _Source], key: str, source: _Source) -> _Source:
+    """Remember a source as the one that came last."""
+    sources[key] = source
+    if len(sources) > SOURCES:
+        sources.popitem(last=False)
+    return source
 
 
 def is_local(addr: Addr) -> bool:
