@@ -18,7 +18,7 @@ SPARE = 0.03
 """Seconds before the downbeat by which its notes should be with the player, beside those by which they come early."""
 
 
-async def settled(session: Session, first: float, begin: Callable[[float], object]) -> Timeline:
+async def settled(session: Session, first: float, begin: Callable[[float], bool]) -> Timeline:
     """Wait until each voice that plays has its first riff, and put the downbeat off for as long as that takes.
 
     A clock that others lead is left as it is, and so is a timeline that somebody has changed meanwhile.
@@ -26,7 +26,7 @@ async def settled(session: Session, first: float, begin: Callable[[float], objec
     Args:
         session: which has loaded its scene, and plays nothing yet.
         first: the beat on which its first voice begins.
-        begin: puts tick 0 at a time, in seconds of the loop's clock, and tells the session.
+        begin: puts tick 0 at a time, in seconds of the loop's clock, and tells the session; gives whether it could.
 
     Returns:
         The timeline on which it begins.
@@ -41,9 +41,8 @@ async def settled(session: Session, first: float, begin: Callable[[float], objec
     ):
         now, zero, tick = loop.time(), line.time_at(0), first * TICKS_PER_BEAT
         if line.time_at(tick) - now - LOOK < _needed(session):
-            if zero + STEP > end or now >= line.time_at(tick):
+            if zero + STEP > end or now >= line.time_at(tick) or not begin(zero + STEP):
                 break
-            begin(zero + STEP)
             line = Timeline(0, zero + STEP, line.bpm)
             known.append(line)
         await asyncio.sleep(LOOK)

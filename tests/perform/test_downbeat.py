@@ -33,9 +33,11 @@ class Night:
         late: riffs that were counted as late, by voice.
     """
 
-    def __init__(self, seconds, scene=SCENE, meanwhile=lambda _: None, hold=True, prelude=PRELUDE):
+    def __init__(
+        self, seconds, scene=SCENE, meanwhile=lambda _: None, hold=True, prelude=PRELUDE, refuses=False
+    ):
         self._seconds, self._scene, self._meanwhile, self._hold = seconds, parse(scene), meanwhile, hold
-        self._prelude = prelude
+        self._prelude, self._refuses = prelude, refuses
         with virtual_time() as loop:
             loop.run_until_complete(self._play(loop))
 
@@ -55,9 +57,13 @@ class Night:
         loop.call_later(0.02, self._meanwhile, session)
         self.line = player.timeline
         if self._hold:
-            self.line = await downbeat.settled(
-                session, first, lambda zero: player._do(SetTimeline(Timeline(0, zero, tempo)))
-            )
+
+            def begin(zero):
+                if not self._refuses:
+                    player._do(SetTimeline(Timeline(0, zero, tempo)))
+                return not self._refuses
+
+            self.line = await downbeat.settled(session, first, begin)
         self.waited = loop.time()
         await asyncio.sleep(self._prelude)
         self.starts = {event.voice: event.start for event in reversed(session.cast.standing)}
@@ -149,6 +155,12 @@ def test_no_voice_begins_before_the_downbeat_whatever_its_grid_and_however_long_
     assert night.line == Timeline(0, prelude, 120)
     assert night.starts == {"a": 0, "b": 0}
     assert night.late == {"a": 0, "b": 0}
+
+
+def test_where_the_player_is_about_to_go_by_another_tempo_the_downbeat_is_left_where_it_is():
+    night = Night(lambda recipe: 0.8 if recipe.index == 0 else 0.02, refuses=True)
+    assert night.line == Timeline(0, PRELUDE, 120)
+    assert night.waited < PRELUDE
 
 
 def test_a_scene_without_a_voice_waits_for_nothing():

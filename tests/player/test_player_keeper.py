@@ -12,6 +12,7 @@ from livevae.player.client import process
 from livevae.player.client.process import PlayerProcess
 from livevae.player.wire.commands import PortSpec
 from livevae.player.wire.reports import Counters, Hello, PlayerDied, PortsOpened, Problem
+from livevae.tempo.timeline import Timeline
 from livevae.virtual_time import virtual_time
 
 
@@ -100,6 +101,31 @@ def test_a_fault_in_hearing_a_report_costs_that_report_alone(caplog):
 
     assert run(night()) == [PortsOpened((("synth", "none"),)), Counters(sent=3)]
     assert "a fault while hearing Hello" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "steer",
+    [
+        lambda player: player.set_tempo(90.0),
+        lambda player: player.nudge(480.0),
+        lambda player: player.set_clock("midi"),
+    ],
+    ids=["tempo", "nudge", "clock"],
+)
+def test_the_downbeat_is_not_put_elsewhere_once_another_tempo_was_asked_for(steer):
+    """Until the player had answered, a downbeat that was put off took the tempo back."""
+
+    async def night():
+        player = await PlayerProcess.start(120, [PortSpec("synth", "none")])
+        assert player.begin(10.0)
+        assert player.begin(11.0)
+        steer(player)
+        assert not player.begin(12.0)
+        line = player.timeline
+        await player.close()
+        return line
+
+    assert run(night()) == Timeline(0, 11.0, 120)
 
 
 def test_a_recording_over_links_in_a_circle_is_refused(tmp_path):

@@ -69,6 +69,7 @@ class PlayerProcess(CommandSender):
         """For `start`, which also starts the process."""
         self.timeline = timeline
         self._bpm = timeline.bpm
+        self._steered = False
         self.counters = Counters()
         self.hello = Hello(0, realtime=False)
         self.on_report: Callable[[Report], None] | None = None
@@ -140,9 +141,20 @@ class PlayerProcess(CommandSender):
 
     def set_clock(self, source: str, quantum: int = TICKS_PER_BAR, target: str = "virtual") -> None:
         """Go by another clock; the answer comes as a report. A MIDI clock that goes is followed when it is back."""
+        self._steered = True
         self._ports.clock = SetClock(source, quantum, target)
         super().set_clock(source, quantum, target)
         self._ports.watch()
+
+    def set_tempo(self, bpm: float, *, tick: int | None = None, over: int = 0) -> None:
+        """Another tempo, from `tick` (None: now) on, reached over `over` ticks; the present does not move."""
+        self._steered = True
+        super().set_tempo(bpm, tick=tick, over=over)
+
+    def nudge(self, ticks: float, over: int = 0) -> None:
+        """Put the music `ticks` further on (negative: back), over `over` ticks of it; 0 is at once."""
+        self._steered = True
+        super().nudge(ticks, over)
 
     def follow_line(
         self, line: Timeline | None, playing: bool | None = None, since: float = 0.0, peers: int = 0
@@ -166,12 +178,18 @@ class PlayerProcess(CommandSender):
         self._playing = playing
         super().set_playing(playing)
 
-    def begin(self, time: float) -> None:
-        """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played."""
+    def begin(self, time: float) -> bool:
+        """Put tick 0 at `time` (seconds of the loop's clock): for the start, before anything is played.
+
+        Gives whether it is there: not where a tempo, a nudge or another clock was asked for, which may be on its way.
+        """
+        if self._steered:
+            return False
         self.timeline = Timeline(0, time, self._bpm)
         self._do(SetTimeline(self.timeline))
         if self.on_timeline is not None:
             self.on_timeline(self.timeline)
+        return True
 
     def open_ports(self, ports: Sequence[PortSpec]) -> None:
         """The ports from now on; the answer comes as a report."""
