@@ -62,9 +62,10 @@ class Samples:
         voice = self._cast[request.voice] if request.voice else self._cast.get(ONE_SHOT)
         settings = voice.settings if voice is not None and request.voice else ONE_SHOT_SETTINGS
         settings = self._checks.changed(settings, request.settings)
+        start = self._cast.first(self._clock.tick_of(request.at), settings)
+        settings = settings.once(start)
         # a voice's own seed would make every sample of it the same riff; only a seed that was asked for does
         seed = settings.seed if "seed" in request.settings else 0
-        start = self._cast.first(self._clock.tick_of(request.at), settings)
         called = f"{request.voice or ONE_SHOT}#{self._shots + 1}"
         recipe = recipe_of(
             replace(settings, seed=seed, form=""),  # a riff on its own comes back to nothing

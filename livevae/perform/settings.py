@@ -207,6 +207,11 @@ class VoiceSettings:
         values: dict[str, Any] = dict(self.arc.at(tick))
         return replace(self, **values) if values else self
 
+    def once(self, tick: float) -> "VoiceSettings":
+        """These settings at a tick, for a riff that somebody asked for: the arc lets it rest nowhere."""
+        there = self.at(tick)
+        return there if there.velocity else replace(there, velocity=self.velocity)
+
     def chord_of(self, bar: int, meter: Meter, seed: int) -> harmony.Chord | None:
         """The chord of a bar of the session; None for one without.
 

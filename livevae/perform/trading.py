@@ -85,7 +85,7 @@ class Trading:
     ) -> None:
         if (voice := self._cast.get(name)) is None:
             return
-        settings = replace(voice.settings, bars=bars)
+        settings = replace(voice.settings.once(start), bars=bars)
         self._answers += 1
         recipe = recipe_of(
             replace(settings, seed=0, form=""),

@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
+from stand import played
 
 from livevae import scene_files
 from livevae.errors import SceneError
 from livevae.latent.recipe import Recipe
 from livevae.music.notes import Note, Riff
+from livevae.perform import requests as ask
 from livevae.perform.arc import Arc
 from livevae.perform.scene import parse
 from livevae.perform.scene_text import text
@@ -33,6 +36,30 @@ def test_a_voice_rests_where_its_arc_says_and_comes_back() -> None:
     done = render(scene, lambda _: FakeDecoder(), bars=12)
     ons = [(tick // (2 * BAR), data[2]) for tick, data in done.messages if data[0] & 0xF0 == 0x90]
     assert sorted(set(ons)) == [(1, 90), (2, 40), (4, 90), (5, 40)]
+
+
+def test_a_sample_is_as_its_voices_arc_has_it_there_but_never_rests() -> None:
+    """In a scene whose key is in the arc, it was in none."""
+    heard = []
+
+    async def line(stand: Any) -> None:
+        for leg in range(3):
+            await stand.until(4 * leg * BAR + BAR // 2)
+            stand.asked(ask.Sample("lead", {"seed": 7}))
+            stand.asked(ask.Sample("lead", {"seed": 7, "transpose": -5, "channel": 2}))
+            await stand.until((4 * leg + 3) * BAR)
+            ons = [
+                one for one in stand.player.sent if one.data[0] & 0xF0 == 0x90 and one.tick > 4 * leg * BAR
+            ]
+            heard.append([[one.data[1:] for one in ons if one.data[0] & 15 == channel] for channel in (0, 1)])
+
+    arc = "[voice.lead.arc]\nbeats = 16\ntranspose = [0, 7, 2]\nvelocity = [80, 80, 0]"
+    played(line, f"tempo = 120\n[voice.lead]\nplay = false\nbars = 1\n{arc}")
+    first, by_hand = heard[0]
+    assert first
+    assert [[pitch - 7, velocity] for pitch, velocity in heard[1][0]] == [[*data] for data in first]
+    assert [[pitch - 2, velocity] for pitch, velocity in heard[2][0]] == [[data[0], 96] for data in first]
+    assert heard[1][1] == by_hand
 
 
 def test_a_setting_that_is_set_by_hand_leaves_the_arc_and_the_others_stay() -> None:
