@@ -1,10 +1,11 @@
 """What is done at the time of a timetag.
 
-Law: what waits for one moment is done in the order in which it was asked for. asyncio's timers alone keep no order
-among those of one time.
+Law: what waits for one moment is done in the order in which it was asked for, and before what is asked for after that
+moment. asyncio's timers alone keep no order among those of one time, and a loop that is busy rings them late.
 """
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ class Alarms:
     def __init__(self, clock: TickClock) -> None:
         self._clock = clock
         self._waiting: dict[float, _Alarm] = {}
+        self._times: list[float] = []  # a heap of the moments in `_waiting`, and of some that are over
+        self._ringing = False
 
     def at(self, at: float | None, act: Callable[..., None], *args: object) -> None:
         """Do it at the time of a timetag; now, where that is past or none."""
@@ -46,7 +49,17 @@ class Alarms:
         if alarm is None:
             timer = asyncio.get_running_loop().call_at(time, self._ring, time)
             alarm = self._waiting[time] = _Alarm(timer)
+            heapq.heappush(self._times, time)
         alarm.acts.append(partial(act, *args))
+
+    def catch_up(self) -> None:
+        """Do what should have been done by now; nothing where that is being done."""
+        now = self._clock.now()
+        while self._times and self._times[0] <= now and not self._ringing:
+            time = heapq.heappop(self._times)
+            if time in self._waiting:
+                self._waiting[time].timer.cancel()
+                self._ring(time)
 
     def clear(self) -> None:
         """What waits is not done."""
@@ -54,14 +67,19 @@ class Alarms:
             alarm.timer.cancel()
             alarm.acts.clear()
         self._waiting.clear()
+        self._times.clear()
 
     def _ring(self, time: float) -> None:
         """Do what this moment is for; a fault of one act is logged, and the others are done."""
         alarm, loop = self._waiting[time], asyncio.get_running_loop()
-        while alarm.acts:
-            try:
-                alarm.acts.popleft()()
-            except Exception as fault:  # noqa: BLE001  (as of any callback of the loop)
-                loop.call_exception_handler({"message": "a fault at a timetag", "exception": fault})
+        self._ringing = True
+        try:
+            while alarm.acts:
+                try:
+                    alarm.acts.popleft()()
+                except Exception as fault:  # noqa: BLE001  (as of any callback of the loop)
+                    loop.call_exception_handler({"message": "a fault at a timetag", "exception": fault})
+        finally:
+            self._ringing = False
         if self._waiting.get(time) is alarm:
             del self._waiting[time]

@@ -160,6 +160,7 @@ class Session:
                 itself, where `PENDING` is what comes at once.
         """
         self._requests += 1
+        self._alarms.catch_up()
         try:
             return self._do(request, later)
         except (LivevaeError, TempoError) as error:

@@ -375,6 +375,29 @@ def test_what_is_asked_for_one_moment_is_done_in_the_order_of_asking() -> None:
     perform(line)
 
 
+def test_what_is_asked_for_just_before_its_moment_is_done_before_what_comes_just_after_it() -> None:
+    """Of a bundle whose time comes while it is read, the last message was done first."""
+
+    async def line(stand: Stand) -> None:
+        stand.do(ask.Set("a", new=True))
+        await asyncio.sleep(0.1)
+        for moment in (0.3, 0.2):
+            assert stand.do(ask.Set("a", {"temp": moment}, at=stand.loop.time() + moment / 1000)).ok
+        assert dict(stand.do(ask.Undo(at=stand.loop.time() + 0.0004)).pairs) == {"waits": 1}
+        change, done = stand.session.cast.change, []
+        stand.session.cast.change = lambda name, settings: (
+            done.append(settings.temp),
+            change(name, settings),
+        )
+        stand.loop._jumping.now += 0.001  # the loop was busy meanwhile, and has no alarm rung yet
+        stand.do(ask.Set("a", {"temp": 0.5}))
+        assert done == [0.2, 0.3, 0.8, 0.5]
+        await asyncio.sleep(1)
+        assert done == [0.2, 0.3, 0.8, 0.5]
+
+    perform(line)
+
+
 def test_a_fault_at_a_moment_keeps_nothing_else_from_it(caplog: pytest.LogCaptureFixture) -> None:
     async def line(stand: Stand) -> None:
         alarms, done = Alarms(stand.session.clock), []
