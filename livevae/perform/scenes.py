@@ -64,11 +64,11 @@ class Scenes:
         self._house, self._checks, self._finds, self._writes = house, checks, finds, writes
         self.title = self._mqtt = ""
         self._writing: Counter[str] = Counter()
-        self._closed = False
+        self._drops = 0
 
-    def close(self) -> None:
+    def drop(self) -> None:
         """A scene that waits for the disk is not loaded any more."""
-        self._closed = True
+        self._drops += 1
 
     def do(self, request: ask.LoadScene | ask.WriteScene, later: Later) -> Reply:
         """Answer a request; whether a scene could be written is for `later`, and one that is read behind it.
@@ -84,14 +84,17 @@ class Scenes:
         if self._finds is None:
             raise RequestError("this session has no scenes to load")
         if self._writing[_stem(request.name)]:
-            return self._house.disk.do(
-                partial(self._finds, request.name), partial(self._loaded, request), later
-            )
-        return self._loaded(request, self._finds(request.name))
+            loaded = partial(self._loaded, request, self._drops)
+            return self._house.disk.do(partial(self._finds, request.name), loaded, later)
+        reply = self._loaded(request, self._drops, self._finds(request.name))
+        self.drop()
+        return reply
 
-    def _loaded(self, request: ask.LoadScene, scene: Scene) -> Reply:
-        if self._closed:
-            raise RequestError("the server ends: no scene is loaded any more")
+    def _loaded(self, request: ask.LoadScene, drops: int, scene: Scene) -> Reply:
+        if drops != self._drops:
+            raise RequestError(
+                f"{request.name[:40]} is not loaded: before the disk gave it, another scene was, or all was stopped"
+            )
         first = self.load(scene, at=request.at)
         self._house.hub.log(
             "scene", f"{scene.title or request.name}: {', '.join(scene.voices) or 'no voice'}"

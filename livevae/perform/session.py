@@ -387,6 +387,7 @@ class Session:
             self.cast.end(voice)
         self._trading.end()
         self._alarms.clear()
+        self._scenes.drop()
         self.cues.stop()
         self.player.panic()
         self.controls.panicked()
@@ -398,7 +399,7 @@ class Session:
             BaseException: the first fault of a voice, when the session is strict.
         """
         self._alarms.clear()
-        self._scenes.close()
+        self._scenes.drop()
         await self.reporter.close()
         await self.cues.close()
         self._trading.end()

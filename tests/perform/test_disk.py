@@ -142,6 +142,27 @@ def test_a_load_between_two_saves_is_of_the_first_of_them():
     played_on(line)
 
 
+@pytest.mark.parametrize("then", [ask.LoadScene("other"), ask.Panic()], ids=["scene", "panic"])
+def test_a_scene_that_waits_for_the_disk_gives_way_to_another_and_to_panic(then):
+    async def line(stand, disk, writer):
+        answers = []
+        disk.written.append(("other", "tempo = 120\n[voice.lead]\ntranspose = 5"))
+        stand.asked(ask.Set("lead", {"transpose": 3}))
+        stand.do(ask.WriteScene("evening"))
+        stand.do(ask.LoadScene("evening"), answers.append)
+        stand.asked(then)
+        playing = [voice.playing for voice in stand.session.cast]
+        transpose = stand.session.cast["lead"].settings.transpose
+        await settled(disk, writer)
+        (answer,) = answers
+        assert not answer.ok
+        assert "is not loaded" in answer.text
+        assert [voice.playing for voice in stand.session.cast] == playing
+        assert stand.session.cast["lead"].settings.transpose == transpose
+
+    played_on(line)
+
+
 def test_a_server_that_ends_loads_no_scene_and_does_nothing_that_was_for_later():
     async def line(stand, disk, writer):
         answers = []
@@ -153,7 +174,7 @@ def test_a_server_that_ends_loads_no_scene_and_does_nothing_that_was_for_later()
         await settled(disk, writer)
         await asyncio.sleep(1)
         assert [answer.ok for answer in answers] == [True, False]
-        assert "the server ends" in answers[1].text
+        assert "is not loaded" in answers[1].text
         assert not any(voice.playing for voice in stand.session.cast)
 
     played_on(line)
