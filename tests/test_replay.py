@@ -34,7 +34,7 @@ SCENES = {
     "four": parse("tempo = 120\n[voice.a]\nbars = 1\n[voice.b]\nport = 'drums'\nhumanise = 8\nquantum = 1"),
     "verses": parse(
         "[arc]\nbeats = 4\nchords = ['Dm or Bb', 'F or C or Gm']\n[voice.a]\nbars = 1\nkey = 'Dm'\ncadence = 1\nform = 'AAB'\n"
-        "[voice.c]\npull = 1\ncadence = 0.5\nnotes_least = 3\nnotes_most = 3\naccent = 9"
+        "[voice.c]\nchannel = 2\npull = 1\ncadence = 0.5\nnotes_least = 3\nnotes_most = 3\naccent = 9"
     ),
     "three": parse("tempo = 140\nmeter = '3/4'\n[voice.a]\nswing = 0.6\n[voice.c]\nport = 'drums'"),
 }
@@ -128,6 +128,10 @@ def test_a_log_that_is_replayed_gives_the_same_bytes_and_no_note_hangs(script, b
         (0.5, osc("/livevae/stop", "a")),
     ],
     90,
+)
+@example(
+    [*((1.0, osc("/livevae/play", "a")) for _ in range(3)), (1.0, osc("/livevae/scene", "verses"))],
+    131,
 )
 @example(
     [
