@@ -174,7 +174,7 @@ class Controls:
     """
 
     def __init__(
-        self, do: Callable[[Request], Reply], clock: TickClock, voices: Callable[[], Collection[str]]
+        self, do: Callable[[Request, Later], Reply], clock: TickClock, voices: Callable[[], Collection[str]]
     ) -> None:
         self._do = do
         self._clock = clock
@@ -239,9 +239,9 @@ class Controls:
             self._turned(channel, data[1], data[2])
         elif kind == 0xB0 and data[1] in (ALL_SOUND_OFF, ALL_NOTES_OFF):
             if self._clock.now() - self._panicked >= OWN_PANIC:
-                self._do(ask.Panic())
+                self._ask(ask.Panic())
         elif kind == 0xC0 and (name := self.scenes.get(data[1])) is not None:
-            self._said(self._do(ask.LoadScene(name)))
+            self._ask(ask.LoadScene(name))
 
     def _turned(self, channel: int, controller: int, value: int) -> None:
         before = self._values.get((channel, controller))
@@ -257,7 +257,7 @@ class Controls:
                 and (not binding.voice or binding.voice in there)
                 and (pressed or binding.setting not in ACTIONS)
             ):
-                self._said(self._do(binding.request(value)))
+                self._ask(binding.request(value))
 
     def _learn(self, wanted: ask.Learn, channel: int, controller: int) -> None:
         self._learning = None
@@ -295,6 +295,9 @@ class Controls:
                 f"there is no voice {voice[:40]!r}; there are: {', '.join(there) or 'none yet'}"
             )
         return voice
+
+    def _ask(self, request: Request) -> None:
+        self._said(self._do(request, self._said))
 
     def _said(self, reply: Reply) -> None:
         if not reply.ok:

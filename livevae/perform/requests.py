@@ -2,8 +2,7 @@
 
 An edge (OSC, MQTT, the terminal) makes requests; `Session.do` answers each with a `Reply`, and some with more of them
 later (`learn`, `persona/train`), which go to whoever was passed beside the request. What has to wait for the disk is
-answered only then, and `PENDING` until then. A request never makes
-notes: it changes what the next riff will be.
+answered only then, and `PENDING` until then. A request never makes notes: it changes what the next riff will be.
 """
 
 from collections.abc import Callable

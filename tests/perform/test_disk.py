@@ -163,6 +163,18 @@ def test_a_scene_that_waits_for_the_disk_gives_way_to_another_and_to_panic(then)
     played_on(line)
 
 
+def test_a_program_change_whose_scene_waits_for_the_disk_and_is_refused_is_said(caplog):
+    async def line(stand, disk, writer):
+        stand.session.controls.scenes = {0: "evening"}
+        stand.do(ask.WriteScene("evening"))
+        stand.session.receive_midi(bytes((0xC0, 0)), 0.0)
+        stand.do(ask.Panic())
+        await settled(disk, writer)
+        assert "midi: evening is not loaded" in caplog.text
+
+    played_on(line)
+
+
 def test_a_server_that_ends_loads_no_scene_and_does_nothing_that_was_for_later():
     async def line(stand, disk, writer):
         answers = []
