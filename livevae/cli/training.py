@@ -110,6 +110,10 @@ def _add_train(commands: Any) -> None:
         help="grooves: of velocities' and offsets' errors where nothing is struck (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--only-strokes", action="store_true",
+        help="grooves: train how hard and how early strokes are said; hits stay",
+    )  # fmt: skip
+    parser.add_argument(
         "--average", type=float, default=0.999, help="decay of the running average of weights"
     )
     parser.add_argument("--seed", type=int, default=1)
@@ -192,6 +196,7 @@ def _train(args: argparse.Namespace) -> None:
         options as run_options,
         run_folder,
         stepwise,
+        strokes,
         trainer as training_loop,
     )
 
@@ -244,8 +249,11 @@ def _train(args: argparse.Namespace) -> None:
                 )
                 progress.update(task, completed=done, description=text)
 
-        run = stepwise.train if stepping else training_loop.train
-        state = run(options, data.train, data.test, show)
+        if stepping:
+            state = stepwise.train(options, data.train, data.test, show)
+        else:
+            kind = strokes.StrokeTrainer if options.only_strokes else training_loop.Trainer
+            state = training_loop.train(options, data.train, data.test, show, kind)
     for other in others:
         other.wait()
     if training_crew.is_first():

@@ -15,9 +15,10 @@ from livevae.models.musicvae import assemble as assembling
 from livevae.models.musicvae.config import CONFIGS, configuration
 from livevae.models.musicvae.heads import Groove
 from livevae.models.musicvae.networks import MusicVAE
-from livevae.models.training import evaluate_groove, groove_music, growth, trainer as training_loop
+from livevae.models.training import evaluate_groove, groove_music, growth, strokes, trainer as training_loop
 from livevae.models.training.crew import Crew
 from livevae.models.training.options import Options
+from livevae.models.training.strokes import StrokeTrainer
 from livevae.models.training.trainer import Trainer
 from livevae.music import drums, groove
 from livevae.music.notes import Note, Riff
@@ -277,6 +278,82 @@ def test_with_its_encoder_kept_every_z_stays_what_it_is_and_the_decoder_learns(t
         options(tmp_path, keep_encoder=True)
     with pytest.raises(ModelError, match="does not fit"):
         Trainer(options(tmp_path, begin_with=str(path), narrow=4, keep_encoder=True), *data, Crew())
+
+
+def striking(path):
+    """The file of a model that knows nothing and strikes all the time, softly."""
+    torch.manual_seed(3)
+    model = MusicVAE(CONFIGS["groovae_2bar_humanize"].replace(**SMALL))
+    with torch.no_grad():
+        model.core_list()[0].output.bias[:18] = torch.tensor([1.0, -2.0]).repeat_interleave(9)
+    assembling.save(path, model, {})
+    return str(path)
+
+
+def test_strokes_alone_learn_how_hard_and_how_early_they_are_and_hits_stay(tmp_path):
+    data = performances(48), performances(8, seed=1)
+    begun = striking(tmp_path / "first.safetensors")
+    asked = options(tmp_path, begin_with=begun, only_strokes=True, steps=40, learning_rate=0.03)
+    seen = []
+    training_loop.train(asked, *data, lambda _step, _done, report: seen.append(report["loss"]), StrokeTrainer)
+    assert np.mean(seen[-5:]) < 0.9 * np.mean(seen[:5])
+    first, after = (assembling.load(tmp_path / f"{name}.safetensors")[0] for name in ("first", "model"))
+    assert after.config == first.config
+    kept = dict(after.named_parameters())
+    changed = {name for name, value in first.named_parameters() if not torch.equal(value, kept[name])}
+    assert changed == {"cores.0.output.weight", "cores.0.output.bias"}
+    assert all(torch.equal(kept[name][:9], dict(first.named_parameters())[name][:9]) for name in changed)
+
+
+def test_a_stopped_run_of_strokes_alone_goes_on_from_what_was_said_before_it_all(tmp_path):
+    data = performances(48), performances(8, seed=1)
+    asked = {"begin_with": striking(tmp_path / "first.safetensors"), "only_strokes": True}
+    training_loop.train(options(tmp_path / "whole", **asked), *data, lambda *_: None, StrokeTrainer)
+    (tmp_path / "stopped").mkdir()
+    trainer = StrokeTrainer(options(tmp_path / "stopped", **asked), *data, Crew())
+    for _ in range(9):
+        trainer.step()
+    trainer.save()
+    training_loop.train(options(tmp_path / "stopped", **asked), *data, lambda *_: None, StrokeTrainer)
+    ends = [assembling.load(tmp_path / run / "model.safetensors")[0] for run in ("whole", "stopped")]
+    for a, b in zip(*(model.state_dict().values() for model in ends), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_a_stroke_that_was_not_played_weighs_nothing_and_rests_stay_what_they_were():
+    before, music = 3 * torch.randn(4, 16, 27), torch.from_numpy(groove_windows.rows(performances(4, 16)))
+    said, played = before[..., :9] >= 0, music[..., :9] > 0.5
+    assert (said & ~played).any()
+    assert (~said & played).any()
+    right = torch.cat([music[..., 9:18].logit(), music[..., 18:].clamp(-0.999, 0.999).atanh()], -1)
+    best = torch.where((said & played).repeat(1, 1, 2), right, before[..., 9:])
+    perfect = torch.cat([before[..., :9], best], -1)
+    torch.testing.assert_close(strokes.loss(perfect, before, music), torch.zeros(4), atol=1e-3, rtol=0)
+    never_played = perfect.clone()
+    never_played[..., 9:] += 2 * (said & ~played).repeat(1, 1, 2)
+    torch.testing.assert_close(
+        strokes.loss(never_played, before, music), strokes.loss(perfect, before, music)
+    )
+    for cells in (said & played, ~said):
+        moved = perfect.clone()
+        moved[..., 9:] += 2 * cells.repeat(1, 1, 2)
+        assert (strokes.loss(moved, before, music) > strokes.loss(perfect, before, music)).all()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"config": "cat-mel_2bar_small", "begin_with": "it"}, {"begin_with": "it", "narrow": 4}],
+)
+def test_strokes_alone_are_trained_of_a_groove_model_that_there_is(tmp_path, asked):
+    with pytest.raises(ModelError, match="--only-strokes"):
+        options(tmp_path, only_strokes=True, **asked)
+
+
+def test_strokes_of_another_model_are_not_trained(tmp_path):
+    begun = striking(tmp_path / "first.safetensors")
+    asked = options(tmp_path, config="groovae_2bar_add_closed_hh", begin_with=begun, only_strokes=True)
+    with pytest.raises(ModelError, match="no whole groovae_2bar_add_closed_hh"):
+        StrokeTrainer(asked, performances(16), performances(4), Crew())
 
 
 def test_nothing_that_fits_to_begin_with_is_an_error(tmp_path):

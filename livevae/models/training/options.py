@@ -75,6 +75,7 @@ class Options(RunOptions):
         widen_at: share of the run.
         keep_encoder: whether the decoder alone is trained: a prior and personas of the model begun with stay valid.
         rests: weight of the errors of a groove's velocities and offsets where nothing is struck.
+        only_strokes: whether a groove's velocities and offsets alone are trained, see `strokes`.
         lengths: a curriculum, ((8, 0.05), (16, 0.15)): stretches of 8 steps until 5 % of the run, 16 until 15 %, then
             whole windows. To carry a few notes through z is learnt soon, and all of them from there.
     """
@@ -87,6 +88,7 @@ class Options(RunOptions):
     widen_at: float = 0.6
     keep_encoder: bool = False
     rests: float = 1.0
+    only_strokes: bool = False
     lengths: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -98,6 +100,10 @@ class Options(RunOptions):
             raise ModelError(f"--narrow is for encoders of one layer; {config.name} has another")
         if self.keep_encoder and not self.begin_with:
             raise ModelError("--keep-encoder keeps that of the model that --begin-with names")
+        if self.only_strokes and (not self.begin_with or config.learns != "groove"):
+            raise ModelError("--only-strokes goes on with the groove model that --begin-with names")
+        if self.only_strokes and self.narrow:
+            raise ModelError("--only-strokes trains no encoder: leave --narrow out")
         if self.vary and config.learns not in ("drums", "groove"):
             raise ModelError(
                 f"--vary is for drums and grooves of nine instruments; {config.name} plays others"

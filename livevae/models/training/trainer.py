@@ -324,10 +324,16 @@ class Trainer:
         return self.task.scores(self.averaged(), evaluate.spread(self.test, self.options.test_windows))
 
 
-def train(options: Options, train: Any, test: Any, show: Callable[[int, float, Report], object]) -> RunState:
+def train(
+    options: Options,
+    train: Any,
+    test: Any,
+    show: Callable[[int, float, Report], object],
+    kind: type[Trainer] = Trainer,
+) -> RunState:
     """Train as asked, as one process of as many as the environment says (see `processes`)."""
     with training_crew.join(options.device) as crew:
         if options.batch % crew.world:
             raise ModelError(f"a batch of {options.batch} does not divide among {crew.world} processes")
         Path(options.run).mkdir(parents=True, exist_ok=True)
-        return Trainer(options, train, test, crew).run(show)
+        return kind(options, train, test, crew).run(show)
