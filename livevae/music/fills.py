@@ -131,7 +131,8 @@ def _drop(span: _Span, _: int) -> Iterator[Stroke]:
 
 def _pickup(span: _Span, _: int) -> Iterator[Stroke]:
     """The groove goes on until two strokes on the snare before the bar line."""
-    yield span.begin, "snare", (SOFTEST + HARDEST) // 2
+    if len(span.steps) > 1:  # a bar of 1/16 has room for one
+        yield span.begin, "snare", (SOFTEST + HARDEST) // 2
     yield span.end - TICKS_PER_STEP, "snare", HARDEST
 
 

@@ -46,6 +46,15 @@ def test_a_fill_of_any_kind_leaves_what_is_before_it(
     assert filled(riff, share, crash=False, meter=meter, kind=kind) == done
 
 
+@given(st.sampled_from([Meter(1, 16), Meter(1, 8), Meter(3, 16), Meter(7, 8)]), st.floats(0.01, 1), kinds)
+def test_no_kind_strikes_one_instrument_twice_at_once_however_short_a_bar_is(
+    meter: Meter, share: float, kind: str
+) -> None:
+    groove = Riff((Note(0, 60, PITCHES["closed hi-hat"], 90, 2),), 2 * meter.bar)
+    strokes = [(n.start, n.pitch) for n in filled(groove, share, crash=True, meter=meter, kind=kind).notes]
+    assert len(set(strokes)) == len(strokes)
+
+
 @given(grooves(), st.floats(0.01, 1), st.sampled_from(["run", "roll", "toms"]))
 def test_runs_rolls_and_toms_swell_to_the_bar_line(
     groove: tuple[Riff, Meter], share: float, kind: str
