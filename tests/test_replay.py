@@ -67,6 +67,12 @@ acts = st.one_of(
     st.builds(lambda v, s: in_a_while(s, "/livevae/sample", v, "quantum", 1), voices, st.floats(0.01, 1)),
     st.builds(lambda v, n: osc("/livevae/set", v, "bars", n, "port", "drums"), voices, st.integers(1, 3)),
     st.builds(lambda n: osc("/livevae/scene", n), st.sampled_from(["four", "three", "verses", "none"])),
+    st.builds(
+        lambda n, s: in_a_while(s, "/livevae/scene", n),
+        st.sampled_from(["four", "verses"]),
+        st.floats(0.01, 2),
+    ),
+    st.builds(lambda s: in_a_while(s, "/livevae/stop"), st.floats(0.01, 2)),
     st.builds(lambda p: ("lost", p.encode()), st.sampled_from(PORTS)),
     st.builds(lambda p: ("back", p.encode()), st.sampled_from(PORTS)),
     st.builds(lambda b: ("clock", bytes([b])), st.sampled_from([0xFA, 0xFB, 0xFC])),
