@@ -132,6 +132,22 @@ def test_a_time_signature_that_is_told_ahead_is_in_the_file_when_it_is_due():
     assert (signature.numerator, signature.denominator, signature.clocks_per_click) == (6, 8, 12)
 
 
+@given(st.permutations([("tempo", 960, 90), ("signature", 960, 3, 4), ("signature", 3840, 6, 8)]))
+def test_a_signature_and_a_tempo_of_one_tick_are_in_one_order_whichever_was_told_first(told):
+    file = MidiFile()
+    for kind, *values in sorted(told, key=lambda one: one[1]):
+        getattr(file, kind)(*values)
+    file.tempo(3840, 100)
+    file.message(5000, "synth", b"\x90\x3c\x60")
+    assert [(tick, m.type) for tick, m in absolute(read(file).tracks[0]) if m.type != "track_name"] == [
+        (960, "time_signature"),
+        (960, "set_tempo"),
+        (3840, "time_signature"),
+        (3840, "set_tempo"),
+        (5000, "end_of_track"),
+    ]
+
+
 def events(file):
     """[(tick, bytes), ...] of each track, by its name, but for what is no MIDI message."""
     return {

@@ -11,6 +11,9 @@ from livevae.music.midi_file import Track, chunks, signature_event, tempo_event,
 _Key = tuple[str, int, int]
 """Port, channel (from 0) and pitch."""
 
+_SIGNATURE, _TEMPO = 0, 1
+"""What is first where both are at one tick, whichever was told first."""
+
 
 class _Track(Track):
     """A track, and which keys (port, channel, pitch) of it sound."""
@@ -45,7 +48,7 @@ class MidiFile:
     def __init__(self, voices: Iterable[str] = (), origin: int = 0) -> None:
         self._origin = origin
         self._tempo = _Track("livevae")
-        self._signatures: list[tuple[int, bytes]] = []
+        self._coming: list[tuple[int, int, bytes]] = []
         self._tracks = {voice: _Track(voice) for voice in voices}
         self._owners: dict[_Key, _Track] = {}
 
@@ -67,22 +70,28 @@ class MidiFile:
     @property
     def last_tick(self) -> int:
         """The tick of the latest event, from `origin`."""
-        return max([self._tempo.tick, *(track.tick for track in self._tracks.values())])
+        told = (tick for tick, kind, _ in self._coming if kind == _TEMPO)
+        return max([self._tempo.tick, *told, *(track.tick for track in self._tracks.values())])
 
     def tempo(self, tick: float, bpm: float) -> None:
         """From `tick` on, `bpm` beats a minute."""
-        self._sign(round(tick) - self._origin)
-        self._tempo.add(round(tick) - self._origin, tempo_event(bpm))
+        told = [at for at, kind, _ in self._coming if kind == _TEMPO]
+        at = max(round(tick) - self._origin, *told[-1:], 0)
+        self._put(at)
+        self._coming.append((at, _TEMPO, tempo_event(bpm)))
 
     def signature(self, tick: int, beats: int, unit: int) -> None:
         """From the bar line `tick` on, a time signature; it may be told ahead, and is in the file when it is due."""
-        self._signatures = [one for one in self._signatures if one[0] < tick - self._origin]
-        self._signatures.append((tick - self._origin, signature_event(beats, unit)))
+        tick -= self._origin
+        self._coming = [one for one in self._coming if one[1] == _TEMPO or one[0] < tick]
+        self._coming.append((tick, _SIGNATURE, signature_event(beats, unit)))
 
-    def _sign(self, tick: int) -> None:
-        """Put down the time signatures that are due."""
-        while self._signatures and self._signatures[0][0] <= tick:
-            self._tempo.add(*self._signatures.pop(0))
+    def _put(self, before: int) -> None:
+        """Put down the time signatures and tempos that are before a tick."""
+        self._coming.sort(key=lambda one: one[:2])
+        while self._coming and self._coming[0][0] < before:
+            tick, _, event = self._coming.pop(0)
+            self._tempo.add(tick, event)
 
     def message(self, tick: int, port: str, data: bytes, voice: str = "") -> None:
         """A MIDI message that was sent to a port. System realtime and common have no place in a file."""
@@ -108,8 +117,8 @@ class MidiFile:
 
     def encode(self) -> bytes:
         """The whole file as it would be if the music ended now; more can be added afterwards."""
-        self._sign(self.last_tick)
         end = self.last_tick
+        self._put(end + 1)
         tracks = [self._tempo, *self._tracks.values()]
         return whole_file(1, [track.closed(end) for track in tracks])
 
