@@ -16,8 +16,8 @@ from livevae.edges.osc.asking import ask
 from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.edges.osc.timetags import Timetags
 from livevae.errors import LivevaeError
-from livevae.inputs import LogWriter
 from livevae.latent.recipe import Recipe
+from livevae.log_writer import LogWriter
 from livevae.models.checkpoints import shelf
 from livevae.models.fingerprint import Fingerprint
 from livevae.perform.engine import Engine

@@ -20,8 +20,8 @@ from livevae.edges.osc.timetags import Timetags
 from livevae.edges.osc.udp import OPEN, Door, UdpEdge, bound, open_udp
 from livevae.ensemble import Mqtt, joined
 from livevae.errors import LivevaeError
-from livevae.inputs import LogWriter
 from livevae.latent.recipe import LEARNED
+from livevae.log_writer import LogWriter
 from livevae.models.fingerprint import Fingerprint
 from livevae.perform import downbeat
 from livevae.perform.crib import Crib

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeAlias
 
-from livevae.inputs import Log, LogWriter
+from livevae.inputs import Log
 from livevae.latent.personas import Persona
+from livevae.log_writer import LogWriter
 from livevae.music.notes import Riff
 from livevae.perform.personas import Book, OnProgress
 

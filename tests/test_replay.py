@@ -17,8 +17,9 @@ from laws import assert_each_on_has_its_off
 from livevae.edges.osc.client import Client
 from livevae.edges.osc.codec import Message, encode, encode_bundle
 from livevae.errors import LivevaeError
-from livevae.inputs import Head, Input, Log, LogWriter, line_of, load, read
+from livevae.inputs import Head, Input, Log, line_of, load, read
 from livevae.latent.personas import Persona, Personas, layer_shapes
+from livevae.log_writer import LogWriter
 from livevae.models.fingerprint import Fingerprint
 from livevae.perform.scene import parse
 from livevae.perform.timing import Timing
@@ -320,7 +321,7 @@ def test_a_night_of_weeks_is_replayed_to_its_last_bar(tmp_path):
 
 def test_a_log_of_any_number_of_files_is_read_with_one_of_them_open(tmp_path, monkeypatch):
     """Where a MIDI clock leads, each of its pulses is a line; after the sixteenth file the last one grew for ever."""
-    monkeypatch.setattr("livevae.inputs.PART", 1000)
+    monkeypatch.setattr("livevae.log_writer.PART", 1000)
     monkeypatch.setattr("livevae.inputs.MAX_INPUTS", 10)
     now = [5.0]
     path = tmp_path / "night.log"
@@ -367,7 +368,7 @@ def test_what_comes_before_a_log_has_its_head_goes_after_it(tmp_path):
 
 def test_a_flood_before_the_head_is_counted_and_costs_the_log_nothing_of_ours(tmp_path, monkeypatch, caplog):
     """It was left out without a word, and so were the models that play."""
-    monkeypatch.setattr("livevae.inputs.MOST_EARLY", 3)
+    monkeypatch.setattr("livevae.log_writer.MOST_EARLY", 3)
     writer = LogWriter(tmp_path / "night.log", lambda: 5.0)
     for _ in range(5):
         writer.request(b"/a")
@@ -439,10 +440,10 @@ def test_a_flood_is_left_out_of_the_log_within_its_budget_and_the_log_is_replaye
     tmp_path, monkeypatch, caplog
 ):
     """20 MB a second went into the log, twice the bytes that came in."""
-    monkeypatch.setattr("livevae.inputs.BURST", 20_000.0)
-    monkeypatch.setattr("livevae.inputs.RATE", 1_000.0)
-    monkeypatch.setattr("livevae.inputs.PART", 8_000)
-    monkeypatch.setattr("livevae.inputs.MOST", 80_000)
+    monkeypatch.setattr("livevae.log_writer.BURST", 20_000.0)
+    monkeypatch.setattr("livevae.log_writer.RATE", 1_000.0)
+    monkeypatch.setattr("livevae.log_writer.PART", 8_000)
+    monkeypatch.setattr("livevae.log_writer.MOST", 80_000)
     now = [5.0]
     path = tmp_path / "night.log"
     for _ in range(2):  # the second begins anew

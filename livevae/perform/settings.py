@@ -169,7 +169,9 @@ class VoiceSettings:
     )
     high: int = _setting(108, "the register's highest note; notes above are folded down", 0, 127, "MIDI pitch")
     velocity: int = _setting(96, "how hard notes are played where the model does not say; 0 mutes", 0, 127)
-    accent: int = _setting(0, "how much harder strong places are played; negative: those off the beat", -40, 40)
+    accent: int = _setting(
+        0, "how much harder strong places are played; negative: those off the beat", -40, 40, "velocity"
+    )
     program: int = _setting(
         -1, "the sound, by its General MIDI name or number from 0; -1 leaves it as it is", -1, 127,
         names=general_midi.program,

@@ -24,7 +24,7 @@ from livevae.models.musicvae import assemble as assembling, prior as priors
 from livevae.models.musicvae.config import configuration
 from livevae.models.musicvae.networks import MusicVAE
 from livevae.models.musicvae.prior import Prior
-from livevae.models.training.prior import Flow
+from livevae.models.training.flow import Flow
 from livevae.music import midi_file
 from livevae.music.notes import Note, Riff
 

@@ -54,19 +54,28 @@ def exchanged(windows: Windows, u: NDArray[np.float64], bar: int = 16, seed: int
     """
     random = np.random.Generator(np.random.PCG64(seed))
     most = max(1, min(MOST, MOST * SHORT // windows.shape[1]))
-    least = _least(windows)
+    least = -(-windows.shape[1] // CHANGED)
+    struck = windows > melody.OFF
+    notes = struck.sum(1)
+    columns = np.ascontiguousarray(windows.T)
+    kinds = np.minimum(columns, melody.OFF + 1)
     made: dict[bytes, tuple[int, int, float, Windows]] = {}
     for way, whole in enumerate((True, False)):
         if way and len(made) >= min(ENOUGH, most):
             break
         first = 0
         for i in random.permutation(len(windows))[:MOST_RHYTHMS]:
-            if (windows[i] > melody.OFF).sum() < least:
+            if notes[i] < least:
                 continue  # too few notes to be another riff by their pitches
             nearest = np.argsort(((u - u[i]) ** 2).sum(1), kind="stable")
             nearest = nearest[nearest != i]
-            tried = _whole(windows, i, nearest) if whole else _barwise(windows, i, nearest, bar, random)
-            found = _no_copies(windows, i, tried)
+            if whole:
+                tried = _whole(windows, struck, i, nearest[notes[nearest] == notes[i]][:TRIED])
+            else:
+                tried = _barwise(windows, i, nearest, bar, random)
+            # all others are far enough by their rhythm alone
+            alike = np.ascontiguousarray(columns[:, _apart(kinds, kinds[:, i]) < least])
+            found = _no_copies(alike, tried, least)
             for turn, k in enumerate(random.permutation(len(found))):
                 made.setdefault(found[k].tobytes(), (way, turn, random.random(), found[k]))
             first += len(found) > 0
@@ -76,18 +85,8 @@ def exchanged(windows: Windows, u: NDArray[np.float64], bar: int = 16, seed: int
     return np.array([new for *_, new in chosen], windows.dtype).reshape(-1, windows.shape[1])
 
 
-def _least(windows: Windows) -> int:
-    """Steps in which one differs from every riff at least."""
-    return int(-(-windows.shape[1] // CHANGED))
-
-
-def _no_copies(windows: Windows, i: int, tried: Iterator[Windows]) -> list[Windows]:
-    """The first `PARTNERS` of those with riff i's rhythm that are no copies of a riff."""
-    least = _least(windows)
-    # all others are far enough by their rhythm alone
-    columns = np.ascontiguousarray(windows.T)
-    kinds = np.minimum(columns, melody.OFF + 1)
-    alike = np.ascontiguousarray(columns[:, _apart(kinds, kinds[:, i]) < least])
+def _no_copies(alike: Windows, tried: Iterator[Windows], least: int) -> list[Windows]:
+    """The first `PARTNERS` of those that differ from every riff `[steps, N]` in so many steps at least."""
     found: list[Windows] = []
     for new in tried:
         if _apart(alike, new).min() >= least:
@@ -102,10 +101,11 @@ def _apart(columns: Windows, one: Windows) -> NDArray[np.uint16]:
     return np.asarray((columns != one[:, None]).sum(0, dtype=np.uint16))
 
 
-def _whole(windows: Windows, i: int, nearest: NDArray[np.integer]) -> Iterator[Windows]:
-    """The rhythm of riff i with all the pitches of one other, the likest first."""
-    struck = windows > melody.OFF
-    for j in nearest[struck[nearest].sum(1) == struck[i].sum()][:TRIED]:
+def _whole(
+    windows: Windows, struck: NDArray[np.bool_], i: int, others: NDArray[np.integer]
+) -> Iterator[Windows]:
+    """The rhythm of riff i with all the pitches of one other, which has as many notes."""
+    for j in others:
         new = windows[i].copy()
         new[struck[i]] = windows[j, struck[j]]
         yield new
